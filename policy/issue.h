@@ -1,0 +1,42 @@
+#ifndef REEVE_POLICY_ISSUE_H_
+#define REEVE_POLICY_ISSUE_H_
+
+#include <string>
+#include <vector>
+
+namespace reeve {
+
+// A place in a text file. Lines and columns count from 1; a column is a Unicode code point, as
+// editors count them. 0:0 stands for the file as a whole.
+struct Position {
+  int line = 0;
+  int column = 0;
+};
+
+inline bool operator==(const Position& a, const Position& b) {
+  return a.line == b.line && a.column == b.column;
+}
+inline bool operator!=(const Position& a, const Position& b) { return !(a == b); }
+
+// One thing that is wrong, or risky, in a policy author's file. A value.
+struct Issue {
+  enum class Severity {
+    kError,    // The policy set does not load.
+    kWarning,  // It loads; the author should look.
+  };
+
+  Severity severity = Severity::kError;
+  std::string file;  // As the author named it, joined with the path below the directory.
+  Position position;
+  // One line, lower case, no full stop: what is wrong in the author's words, and what to do.
+  // Control characters of the author's text are escaped, so that it is safe on a terminal.
+  std::string message;
+};
+
+// "documents.yaml:14:9: unknown key `principels`; did you mean `principals`?"; a warning says so
+// before its message; an issue of the file as a whole has no line and column.
+std::string ToString(const Issue& issue);
+
+}  // namespace reeve
+
+#endif  // REEVE_POLICY_ISSUE_H_
