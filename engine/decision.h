@@ -1,0 +1,107 @@
+#ifndef REEVE_ENGINE_DECISION_H_
+#define REEVE_ENGINE_DECISION_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "reeve/engine/audit.h"
+#include "reeve/engine/rule.h"
+
+namespace reeve {
+
+class Snapshot;
+
+// Why a decision came out as it did. The numbers are stored in records: append, never renumber.
+// Only kAllowRule allows.
+enum class Reason : uint8_t {
+  kNoPolicy = 0,     // no policy set is installed
+  kAllowRule = 1,    // an allow rule matched and no deny rule did
+  kDenyRule = 2,     // a deny rule matched
+  kDenyUnknown = 3,  // a deny rule could not be ruled out
+  kNoRule = 4,       // no rule matched
+  kBadRequest = 5,   // the request is malformed
+  kLimit = 6,        // evaluation exceeded a limit
+  kAuditFailed = 7,  // allowed, but the record could not be kept
+};
+
+// As in JSON and in records: "allow_rule".
+std::string_view ToString(Reason reason);
+
+// A decision's name: a UUID of version 7 (RFC 9562), so that ids sort by time to the millisecond.
+struct DecisionId {
+  std::array<uint8_t, 16> bytes = {};
+
+  // "01920f6e-7d2a-7c3b-9e41-5d0c8a7b6f21"
+  std::string ToString() const;
+};
+
+inline bool operator==(const DecisionId& a, const DecisionId& b) { return a.bytes == b.bytes; }
+
+// The answer to one Request. A value: copy it, keep it. A default-constructed Decision denies.
+//
+// It keeps alive the snapshot that it was made under, and with it the rules that it names.
+class [[nodiscard]] Decision {
+ public:
+  using Rules = absl::Span<const Rule* const>;
+
+  Decision() = default;
+
+  // True only for Reason::kAllowRule. There is no conversion to bool.
+  bool allowed() const { return reason_ == Reason::kAllowRule; }
+  Reason reason() const { return reason_; }
+
+  // All rules that determined the answer, sorted by id; empty if none did.
+  Rules rules() const { return rules_; }
+  // Of a denial without a rule: allow rules that missed by what could not be known. Sorted by id.
+  Rules near_misses() const { return near_misses_; }
+  // Rules marked `shadow` that matched, and did not decide. Sorted by id.
+  Rules shadow_rules() const { return shadow_rules_; }
+
+  // For the person who was refused: the message of the first determining rule that has one. May be
+  // empty.
+  std::string_view message() const;
+  // What went wrong, for the log and the record, in one line; empty unless reason() is kBadRequest,
+  // kLimit or kAuditFailed, or the record of a denial could not be kept. Never send it to the peer.
+  std::string_view error() const { return error_.empty() ? defect_ : error_; }
+
+  // The name of the decision; all zero for a default-constructed one.
+  const DecisionId& id() const { return id_; }
+  // When it was decided, by the engine's clock or as the request fixed it.
+  absl::Time time() const { return time_; }
+  // What was in force; null if nothing was.
+  const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
+  // The digest of the policy set: "sha256:…"; empty without one.
+  std::string_view policy_digest() const;
+
+  // The level at which the record is kept: the engine's, raised by the determining rules.
+  AuditLevel audit_level() const { return audit_level_; }
+
+ private:
+  friend class Engine;
+  friend class Evaluator;
+  friend class DecisionBuilder;
+
+  using RuleList = absl::InlinedVector<const Rule*, 4>;
+
+  Reason reason_ = Reason::kNoPolicy;
+  AuditLevel audit_level_ = AuditLevel::kOff;
+  DecisionId id_;
+  absl::Time time_ = absl::InfinitePast();
+  std::string_view defect_;  // A text that outlives the decision.
+  std::string error_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  RuleList rules_;
+  RuleList near_misses_;
+  RuleList shadow_rules_;
+};
+
+}  // namespace reeve
+
+#endif  // REEVE_ENGINE_DECISION_H_

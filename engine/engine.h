@@ -1,0 +1,65 @@
+#ifndef REEVE_ENGINE_ENGINE_H_
+#define REEVE_ENGINE_ENGINE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "reeve/engine/audit.h"
+#include "reeve/engine/clock.h"
+#include "reeve/engine/decision.h"
+#include "reeve/engine/request.h"
+#include "reeve/engine/snapshot.h"
+
+namespace reeve {
+
+// Answers one question: may this principal do this action to this resource? Start here.
+//
+// Thread-safe: any thread may call any method at any time.
+class Engine {
+ public:
+  struct Options {
+    // Where records go. Required unless audit_level is kOff. Not owned; must outlive the engine.
+    AuditSink* audit = nullptr;
+    // What an answer waits for. kOff is for tests and for callers that keep records themselves.
+    AuditLevel audit_level = AuditLevel::kRecorded;
+    // Not owned; must outlive the engine. Not null.
+    const Clock* clock = &Clock::System();
+  };
+
+  // InvalidArgument if `options` breaks a rule stated above.
+  static absl::StatusOr<std::unique_ptr<Engine>> Create(const Options& options);
+  ~Engine();
+
+  // Not movable: an engine is shared by many threads. Hold it by std::unique_ptr.
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Decides `request` under the snapshot that is installed when the call begins, keeps the record,
+  // then returns. Until Replace() was called every request is denied (Reason::kNoPolicy). Never
+  // throws or logs. Allocates, locks and blocks only in AuditSink::Append() and in the first call
+  // of a thread after Replace().
+  Decision Decide(const Request& request) const;
+
+  // Installs `snapshot` for calls that begin after this returns; calls under way finish under the
+  // old one, which lives until the last thread that used it decides again or ends. InvalidArgument
+  // if it is null, and then the old one stays.
+  absl::Status Replace(std::shared_ptr<const Snapshot> snapshot);
+
+  // What is installed; null before the first Replace().
+  std::shared_ptr<const Snapshot> snapshot() const;
+
+ private:
+  class Installed;
+
+  explicit Engine(const Options& options);
+
+  const Options options_;
+  const std::unique_ptr<Installed> installed_;
+};
+
+}  // namespace reeve
+
+#endif  // REEVE_ENGINE_ENGINE_H_

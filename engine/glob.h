@@ -1,0 +1,56 @@
+#ifndef REEVE_ENGINE_GLOB_H_
+#define REEVE_ENGINE_GLOB_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace reeve {
+
+// A text with wildcards, which matches whole texts: `*` is any run of characters except `/`, `**`
+// any run, `{name}` a run of one or more characters except `/`, which it binds. The rest is
+// literal.
+//
+// Immutable: any thread.
+class Glob {
+ public:
+  struct Binding {
+    std::string_view name;   // Points into the Glob.
+    std::string_view value;  // Points into the text.
+  };
+
+  // InvalidArgument if a brace is not part of a `{name}`, a name is not an identifier or is bound
+  // twice, wildcards touch each other, or there are more than kMaxWildcards.
+  static absl::StatusOr<Glob> Parse(std::string_view text);
+
+  // Takes time in proportion to the length of `text` times that of the glob. Allocates nothing.
+  bool Matches(std::string_view text) const;
+
+  // Requires that Matches(text). The values of the `{name}`s, from left to right. Where a text can
+  // be cut in several ways each wildcard takes the shortest run that lets the rest match, the
+  // leftmost first.
+  std::vector<Binding> Bind(std::string_view text) const;
+
+  // The text before the first wildcard.
+  std::string_view literal_prefix() const;
+  bool has_wildcard() const { return tokens_.size() > 1 || tokens_[0].kind != Kind::kLiteral; }
+  std::vector<std::string_view> binding_names() const;
+
+  static constexpr size_t kMaxWildcards = 16;
+
+ private:
+  enum class Kind : uint8_t { kLiteral, kSegmentRun, kRun, kBinding };
+  struct Token {
+    Kind kind;
+    std::string text;  // Of a kLiteral what it is, of a kBinding its name.
+  };
+
+  std::vector<Token> tokens_;
+};
+
+}  // namespace reeve
+
+#endif  // REEVE_ENGINE_GLOB_H_

@@ -1,0 +1,80 @@
+#ifndef REEVE_ENGINE_PATTERN_H_
+#define REEVE_ENGINE_PATTERN_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "reeve/engine/entity.h"
+#include "reeve/engine/glob.h"
+
+namespace re2 {
+class RE2;
+}  // namespace re2
+
+namespace reeve {
+
+// What a rule asks of a principal, an action or a resource.
+//
+// Immutable: any thread. A copy shares its content.
+class Pattern {
+ public:
+  enum class Kind {
+    kAny,            // `anyone` of principals, `any` of actions and resources
+    kAuthenticated,  // every principal that is not anonymous
+    kLiteral,  // `group:staff`: the entity itself, and what lies in it; `doc.read`: the action
+    kGlob,     // `file:/home/{name}/**`, `doc.*`
+    kRegex,    // {re: "doc:/[a-z]+"}
+    kRole,     // `role:editor`, a named set of principals
+  };
+
+  static Pattern Any() { return Pattern(Kind::kAny, "any"); }
+  static Pattern Authenticated() { return Pattern(Kind::kAuthenticated, "authenticated"); }
+
+  // A set given to SnapshotBuilder::AddRole() under `name`.
+  static Pattern Role(std::string name) { return Pattern(Kind::kRole, std::move(name)); }
+
+  // `type:glob`. A pattern without wildcards names an entity. Not a word such as `anyone`: which
+  // words mean what depends on where they stand, so they are the reader's affair. InvalidArgument
+  // if it is malformed or can never match a well-formed principal.
+  static absl::StatusOr<Pattern> Principal(std::string_view text);
+  // The same for a resource, whose path is canonical.
+  static absl::StatusOr<Pattern> Resource(std::string_view text);
+  // A name or a glob of names.
+  static absl::StatusOr<Pattern> Action(std::string_view text);
+  // An RE2 expression that matches the whole `type:id`. InvalidArgument if it does not compile or
+  // needs more than kMaxRegexMemory.
+  static absl::StatusOr<Pattern> Regex(std::string_view expression);
+
+  Kind kind() const { return kind_; }
+  // As written, without the word `re`.
+  const std::string& text() const { return text_; }
+  // Of a kLiteral or kGlob of principals or resources: what stands before the first colon.
+  std::string_view type() const { return std::string_view(text_).substr(0, text_.find(':')); }
+  // Of a kLiteral of principals or resources. Points into this.
+  EntityView entity() const { return {type(), std::string_view(text_).substr(type().size() + 1)}; }
+
+  // Of a kGlob: whether it matches the whole of `text`, an action or the `type:id` of an entity.
+  const Glob& glob() const { return *glob_; }
+  // Of a kRegex.
+  bool RegexMatches(std::string_view text) const;
+
+ private:
+  Pattern(Kind kind, std::string text) : kind_(kind), text_(std::move(text)) {}
+
+  static absl::StatusOr<Pattern> Entity(std::string_view text, bool resource);
+
+  Kind kind_;
+  std::string text_;
+  std::shared_ptr<const Glob> glob_;
+  std::shared_ptr<const re2::RE2> regex_;
+};
+
+inline constexpr int64_t kMaxRegexMemory = 1 << 20;  // Bytes, as RE2::Options::max_mem.
+
+}  // namespace reeve
+
+#endif  // REEVE_ENGINE_PATTERN_H_

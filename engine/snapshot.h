@@ -1,0 +1,73 @@
+#ifndef REEVE_ENGINE_SNAPSHOT_H_
+#define REEVE_ENGINE_SNAPSHOT_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "reeve/engine/entity.h"
+#include "reeve/engine/rule.h"
+
+namespace reeve {
+
+class CompiledSet;
+
+// A policy set with its entities, compiled: what decides. Made by SnapshotBuilder, or from YAML by
+// reeve/policy/load.h.
+//
+// Immutable: any thread.
+class Snapshot {
+ public:
+  ~Snapshot();
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+  // Identifies the texts that the set was loaded from: "sha256:…"; empty if the builder got none.
+  std::string_view digest() const { return digest_; }
+  // Sorted by id.
+  const std::vector<Rule>& rules() const;
+  size_t entity_count() const;
+
+  // Internal to engine/.
+  const CompiledSet& compiled() const { return *compiled_; }
+
+ private:
+  friend class SnapshotBuilder;
+  Snapshot(std::string digest, std::unique_ptr<const CompiledSet> compiled);
+
+  std::string digest_;
+  std::unique_ptr<const CompiledSet> compiled_;
+};
+
+// Gathers what a snapshot is made of. One thread at a time.
+class SnapshotBuilder {
+ public:
+  SnapshotBuilder();
+  ~SnapshotBuilder();
+
+  void SetDigest(std::string digest);
+
+  // A named set of principals, for Pattern::Role(name). Members are not roles themselves.
+  void AddRole(std::string name, std::vector<Pattern> members);
+  void AddRule(Rule rule);
+  void AddEntity(Entity entity);
+
+  // Declares that entities of `type` exist. Once one type is declared, a request with an entity of
+  // another is malformed. (`anonymous` is always declared.)
+  void DeclareEntityType(std::string type);
+
+  // InvalidArgument if two rules, roles or entities have one name, a rule lacks principals, actions
+  // or resources or names a role that was not added, an entity's name is malformed, or parents form
+  // a cycle. Leaves the builder empty.
+  absl::StatusOr<std::shared_ptr<const Snapshot>> Build();
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace reeve
+
+#endif  // REEVE_ENGINE_SNAPSHOT_H_
