@@ -32,6 +32,13 @@ constexpr Range kHidden[] = {
     {0xE0000, 0xE007F},  // tags
 };
 
+// Spaces that look like U+0020 and do not separate as it does. They may stand in a file, but a
+// message that quotes one must show it.
+bool IsOddSpace(char32_t c) {
+  return c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x202F || c == 0x205F ||
+         c == 0x3000;
+}
+
 }  // namespace
 
 size_t DecodeUtf8(std::string_view text, char32_t* code_point) {
@@ -124,7 +131,7 @@ std::string Quoted(std::string_view text) {
       out += "\\n";
     } else if (code_point == '\t') {
       out += "\\t";
-    } else if (FaultOf(code_point) != CharacterFault::kNone) {
+    } else if (FaultOf(code_point) != CharacterFault::kNone || IsOddSpace(code_point)) {
       absl::StrAppend(&out, "\\u{", absl::Hex(static_cast<uint32_t>(code_point)), "}");
     } else {
       out.append(text.data(), length);

@@ -27,8 +27,8 @@ CharacterFault FaultOf(char32_t code_point);
 // "U+200B".
 std::string CodePointName(char32_t code_point);
 
-// `text` in back-quotes, made safe to print: control, hidden and malformed characters are escaped,
-// and a long text is cut after about 60 characters.
+// `text` in back-quotes, made safe to print and to read: control, hidden and malformed characters
+// and spaces other than U+0020 are escaped, and a long text is cut after 60 characters.
 std::string Quoted(std::string_view text);
 
 }  // namespace reeve

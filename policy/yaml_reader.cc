@@ -107,8 +107,8 @@ void CompareWithYamlCpp(const YamlTree& tree, YamlFindings* findings) {
   const auto add = [&](size_t offset) {
     findings->Add(
         std::min(offset, tree.source.size()),
-        "programs that read YAML differ about what is written here; write it more simply, "
-        "in double quotes or in one line");
+        "readers of YAML differ about what is written here; put the text in double quotes, on "
+        "one line");
   };
   try {
     StringViewBuffer buffer(tree.source);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "reeve/policy/unicode.h"
 #include "reeve/policy/yaml_scalar.h"
@@ -219,8 +220,14 @@ bool YamlScanner::BlockScalar() {
       line = at;
     }
   }
+  const size_t header_end = pos_;
   const size_t text = source_.size() + tree_->decoded.size();
   pos_ = AppendBlockText(source_, begin, indent, &tree_->decoded);
+  if (Cur() == '\0' && pos_ != header_end && !IsBreak(source_[pos_ - 1]) &&
+      source_[begin + 1] != '-') {
+    // Readers differ on whether the text then ends in a line feed.
+    return Fail(pos_, "the file ends within a block of text; end its last line with a line feed");
+  }
   const size_t size = source_.size() + tree_->decoded.size() - text;
   return BeginValue(begin) &&
          AddNode(source_[begin] == '|' ? YamlTreeNode::kLiteral : YamlTreeNode::kFolded, begin,
@@ -309,7 +316,8 @@ bool YamlScanner::FlowEntry() {
     if (!scalar.is_key) {
       return Fail(scalar.begin,
                   absl::StrCat("key ", Quoted(source_.substr(begin, scalar.end - begin)),
-                               " has no value; write `: ` and the value on the line of the key"));
+                               " has no value; write `: ` and the value on its line, or put the "
+                               "whole text in quotes"));
     }
     return AddKey(scalar);
   }
@@ -443,13 +451,16 @@ size_t YamlScanner::CheckEscape(size_t at) {
   char32_t code_point;
   const size_t length = ReadEscape(source_, at, &code_point);
   if (length == 0) {
-    // Two characters: what cannot be an escape is likely a backslash that means itself.
-    const size_t shown =
-        1 + std::max<size_t>(1, DecodeUtf8(std::string_view(source_).substr(at + 1), &code_point));
-    findings_->Add(at,
-                   absl::StrCat(Quoted(std::string_view(source_).substr(at, shown)),
-                                " begins no escape that YAML knows; for a backslash write `\\\\`, "
-                                "or use single quotes"));
+    size_t end = at + 1;
+    if (source_[end] == 'x' || source_[end] == 'u' || source_[end] == 'U') {
+      ++end;
+      while (end < at + 10 && absl::ascii_isxdigit(source_[end])) ++end;
+    } else {
+      end += std::max<size_t>(1, DecodeUtf8(std::string_view(source_).substr(end), &code_point));
+    }
+    findings_->Add(at, absl::StrCat(Quoted(std::string_view(source_).substr(at, end - at)),
+                                    " is no escape that YAML knows; for a backslash write `\\\\`, "
+                                    "or use single quotes"));
     return 2;
   }
   const CharacterFault fault = FaultOf(code_point);

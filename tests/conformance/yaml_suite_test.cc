@@ -88,6 +88,7 @@ struct Reason {
 constexpr Reason kLeftOut[] = {
     {"directive", "directive "},
     {"multi-document", "a second document"},
+    {"multi-document", "the end of the document"},
     {"anchor", "YAML anchor"},
     {"alias", "is a YAML alias"},
     {"tag", "YAML tag"},
@@ -106,7 +107,8 @@ constexpr Reason kLeftOut[] = {
     {"flow-key-without-value", "has no value; write"},
     {"flow-text-of-many-lines", "no `,` before"},
     {"flow-not-indented", "indent this line more than"},
-    {"readers-differ", "programs that read YAML differ"},
+    {"block-at-end-of-file", "the file ends within a block"},
+    {"readers-differ", "readers of YAML differ"},
 };
 
 const char* TagOf(const std::string& message) {
@@ -136,10 +138,6 @@ TEST(YamlSuite, InvalidIsRefusedAndValidIsReadRight) {
     for (const Issue& issue : issues) {
       EXPECT_GT(issue.position.line, 0);
       EXPECT_GT(issue.position.column, 0);
-    }
-    if (std::getenv("VERBOSE")) {
-      std::cout << "## " << id << (test["valid"] ? " valid" : " invalid") << "\n" << input << "\n";
-      for (const Issue& issue : issues) std::cout << "   => " << ToString(issue) << "\n";
     }
     if (!test["valid"]) {
       ++invalid;
@@ -206,11 +204,11 @@ TEST(BadYaml, FaultsOfYamlAreRefusedAtTheirPlace) {
     SCOPED_TRACE(name);
     std::vector<Issue> issues;
     const auto document = ReadYaml(name, ReadFile(path), {}, &issues);
-    for (const Issue& issue : issues) std::cout << ToString(issue) << "\n";
     EXPECT_EQ(document.has_value(), kWellFormed.count(name) > 0);
     if (document.has_value()) continue;
     ++refused;
-    if (test["line"].is_null()) continue;
+    // A verdict of "choose" states no more than where others report it.
+    if (test["line"].is_null() || test["verdict"] == "choose") continue;
     const Position want = {test["line"], test["column"]};
     // One of the issues: an anchor, for one, is reported before the alias that makes a cycle of it.
     bool found = false;
