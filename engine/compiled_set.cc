@@ -273,19 +273,19 @@ class CompiledSet::Compiler {
 
 absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
     std::vector<Rule> rules, const std::vector<Role>& roles, std::vector<Entity> entities,
-    absl::flat_hash_set<std::string> declared_types) {
+    absl::flat_hash_set<std::string> declared_types, std::vector<EntityId>* cycle) {
   std::unique_ptr<CompiledSet> set(new CompiledSet);
   set->declared_types_ = std::move(declared_types);
   Compiler compiler(set.get());
   if (absl::Status status = compiler.AddEntities(std::move(entities)); !status.ok()) return status;
   if (absl::Status status = compiler.AddRoles(roles); !status.ok()) return status;
   if (absl::Status status = compiler.AddRules(std::move(rules)); !status.ok()) return status;
-  if (std::vector<EntityId> cycle = set->graph_.Close(); !cycle.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("parents form a cycle: ",
-                     absl::StrJoin(cycle, " -> ", [](std::string* out, const EntityId& id) {
-                       absl::StrAppend(out, "`", ToString(id), "`");
-                     })));
+  if (std::vector<EntityId> found = set->graph_.Close(); !found.empty()) {
+    const std::string path = absl::StrJoin(found, " -> ", [](std::string* out, const EntityId& id) {
+      absl::StrAppend(out, "`", ToString(id), "`");
+    });
+    if (cycle != nullptr) *cycle = std::move(found);
+    return absl::InvalidArgumentError(absl::StrCat("parents form a cycle: ", path));
   }
   compiler.BuildIndex();
   return std::unique_ptr<const CompiledSet>(std::move(set));

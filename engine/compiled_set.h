@@ -82,7 +82,7 @@ class CompiledSet {
   // InvalidArgument as SnapshotBuilder::Build().
   static absl::StatusOr<std::unique_ptr<const CompiledSet>> Compile(
       std::vector<Rule> rules, const std::vector<Role>& roles, std::vector<Entity> entities,
-      absl::flat_hash_set<std::string> declared_types);
+      absl::flat_hash_set<std::string> declared_types, std::vector<EntityId>* cycle);
 
   const std::vector<Rule>& rules() const { return rules_; }
   const CompiledRule& compiled(uint32_t rule) const { return compiled_rules_[rule]; }

@@ -40,10 +40,11 @@ void SnapshotBuilder::AddEntity(Entity entity) { parts_->entities.push_back(std:
 
 void SnapshotBuilder::DeclareEntityType(std::string type) { parts_->types.insert(std::move(type)); }
 
-absl::StatusOr<std::shared_ptr<const Snapshot>> SnapshotBuilder::Build() {
+absl::StatusOr<std::shared_ptr<const Snapshot>> SnapshotBuilder::Build(
+    std::vector<EntityId>* cycle) {
   Parts parts = std::exchange(*parts_, Parts());
   auto compiled = CompiledSet::Compile(std::move(parts.rules), parts.roles,
-                                       std::move(parts.entities), std::move(parts.types));
+                                       std::move(parts.entities), std::move(parts.types), cycle);
   if (!compiled.ok()) return compiled.status();
   return std::shared_ptr<const Snapshot>(
       new Snapshot(std::move(parts.digest), *std::move(compiled)));

@@ -1,0 +1,47 @@
+// A policy set as its authors wrote it, checked file by file, before it is compiled.
+#ifndef REEVE_POLICY_DOCUMENT_H_
+#define REEVE_POLICY_DOCUMENT_H_
+
+#include <string>
+#include <vector>
+
+#include "reeve/engine/entity.h"
+#include "reeve/engine/pattern.h"
+#include "reeve/engine/rule.h"
+#include "reeve/policy/issue.h"
+
+namespace reeve {
+
+// A file that begins with `policy:`. Names of rules and roles carry the name of the policy before a
+// slash, and action sets have been put in their places.
+struct PolicyDocument {
+  struct RoleDefinition {
+    std::string name;
+    std::vector<Pattern> members;
+  };
+  struct RuleDefinition {
+    Rule rule;
+    Position id;
+  };
+
+  std::string file;
+  std::string name;
+  Position name_position;
+  std::vector<RoleDefinition> roles;
+  std::vector<RuleDefinition> rules;
+};
+
+// A file that begins with `entities:`.
+struct EntitiesDocument {
+  struct EntityDefinition {
+    Entity entity;
+    Position id;
+  };
+
+  std::string file;
+  std::vector<EntityDefinition> entities;
+};
+
+}  // namespace reeve
+
+#endif  // REEVE_POLICY_DOCUMENT_H_

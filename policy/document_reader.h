@@ -1,0 +1,27 @@
+// Reads one YAML tree as a document of ours, and reports all that is wrong with it.
+#ifndef REEVE_POLICY_DOCUMENT_READER_H_
+#define REEVE_POLICY_DOCUMENT_READER_H_
+
+#include <string_view>
+#include <vector>
+
+#include "policy/document.h"
+#include "reeve/policy/issue.h"
+#include "reeve/policy/load.h"
+#include "reeve/policy/yaml_document.h"
+
+namespace reeve {
+
+struct Documents {
+  std::vector<PolicyDocument> policies;
+  std::vector<EntitiesDocument> entities;
+};
+
+// Adds what the file `file` holds to *documents, and what is wrong with it to *issues. After an
+// error what was added is of no use but to find more errors.
+void ReadDocument(std::string_view file, const YamlDocument& yaml, const LoadLimits& limits,
+                  Documents* documents, std::vector<Issue>* issues);
+
+}  // namespace reeve
+
+#endif  // REEVE_POLICY_DOCUMENT_READER_H_

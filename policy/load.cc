@@ -1,0 +1,192 @@
+#include "reeve/policy/load.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "policy/document_reader.h"
+#include "policy/source_files.h"
+#include "reeve/policy/yaml_reader.h"
+
+namespace reeve {
+namespace {
+
+using Sha256 = std::array<unsigned char, crypto_hash_sha256_BYTES>;
+
+Sha256 Hash(std::string_view text) {
+  Sha256 hash;
+  crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(text.data()), text.size());
+  return hash;
+}
+
+// Of the texts alone: neither the names of files nor their order change what a set means.
+std::string DigestOf(const std::vector<SourceFile>& files) {
+  std::vector<Sha256> hashes;
+  for (const SourceFile& file : files) hashes.push_back(Hash(file.text));
+  std::sort(hashes.begin(), hashes.end());
+  std::string all;
+  for (const Sha256& hash : hashes) all.append(hash.begin(), hash.end());
+  const Sha256 digest = Hash(all);
+  return absl::StrCat(
+      "sha256:",
+      absl::BytesToHexString({reinterpret_cast<const char*>(digest.data()), digest.size()}));
+}
+
+// Where something was defined first.
+struct Place {
+  const std::string* file;
+  Position position;
+};
+
+std::string ToString(const Place& place, const std::string& seen_from) {
+  return absl::StrCat(*place.file == seen_from ? "" : absl::StrCat(*place.file, ":"),
+                      place.position.line, ":", place.position.column);
+}
+
+// What only the files together can show: names that are given twice.
+void CheckNames(const Documents& documents, const LoadLimits& limits, std::vector<Issue>* issues) {
+  absl::flat_hash_map<std::string, Place> policies;
+  size_t rules = 0;
+  for (const PolicyDocument& policy : documents.policies) {
+    rules += policy.rules.size();
+    if (policy.name.empty()) continue;  // reported
+    const auto [first, is_new] =
+        policies.try_emplace(policy.name, Place{&policy.file, policy.name_position});
+    if (is_new) continue;
+    issues->push_back({Issue::Severity::kError, policy.file, policy.name_position,
+                       absl::StrCat("policy `", policy.name, "` is defined twice; first at ",
+                                    ToString(first->second, policy.file))});
+  }
+  if (rules > limits.max_rules) {
+    issues->push_back({Issue::Severity::kError,
+                       documents.policies.back().file,
+                       {},
+                       absl::StrCat("the set has more than ", limits.max_rules, " rules")});
+  }
+  absl::flat_hash_map<std::string, Place> entities;
+  for (const EntitiesDocument& document : documents.entities) {
+    for (const EntitiesDocument::EntityDefinition& definition : document.entities) {
+      const std::string name = ToString(definition.entity.id);
+      const auto [first, is_new] = entities.try_emplace(name, Place{&document.file, definition.id});
+      if (is_new) continue;
+      issues->push_back({Issue::Severity::kError, document.file, definition.id,
+                         absl::StrCat("entity `", name, "` is defined twice; first at ",
+                                      ToString(first->second, document.file))});
+    }
+  }
+  if (entities.size() > limits.max_entities) {
+    issues->push_back({Issue::Severity::kError,
+                       documents.entities.back().file,
+                       {},
+                       absl::StrCat("the set has more than ", limits.max_entities, " entities")});
+  }
+}
+
+// At the first entity on the cycle that a file defines.
+Issue CycleIssue(const std::vector<EntityId>& cycle, const std::vector<EntitiesDocument>& documents,
+                 std::string message) {
+  for (const EntityId& id : cycle) {
+    for (const EntitiesDocument& document : documents) {
+      for (const EntitiesDocument::EntityDefinition& definition : document.entities) {
+        if (definition.entity.id == id) {
+          return {Issue::Severity::kError, document.file, definition.id, std::move(message)};
+        }
+      }
+    }
+  }
+  return {Issue::Severity::kError, {}, {}, std::move(message)};
+}
+
+bool HasError(const std::vector<Issue>& issues) {
+  return std::any_of(issues.begin(), issues.end(),
+                     [](const Issue& issue) { return issue.severity == Issue::Severity::kError; });
+}
+
+void Sort(std::vector<Issue>* issues) {
+  std::stable_sort(issues->begin(), issues->end(), [](const Issue& a, const Issue& b) {
+    return std::tie(a.file, a.position.line, a.position.column) <
+           std::tie(b.file, b.position.line, b.position.column);
+  });
+}
+
+// `issues` are those of finding the files.
+LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
+                const LoadLimits& limits) {
+  LoadResult result;
+  result.issues = std::move(issues);
+  std::sort(files.begin(), files.end(),
+            [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
+  const std::string digest = DigestOf(files);
+  Documents documents;
+  for (SourceFile& file : files) {
+    YamlLimits yaml_limits;
+    yaml_limits.max_bytes = limits.max_file_bytes;
+    const std::optional<YamlDocument> yaml =
+        ReadYaml(file.name, std::move(file.text), yaml_limits, &result.issues);
+    if (yaml.has_value()) {
+      ReadDocument(file.name, *yaml, limits, &documents, &result.issues);
+    }
+  }
+  CheckNames(documents, limits, &result.issues);
+  if (documents.policies.empty() && !HasError(result.issues)) {
+    result.issues.push_back({Issue::Severity::kError,
+                             files.empty() ? "" : files[0].name,
+                             {},
+                             "the set has no file with `policy:`, so it has no rules"});
+  }
+  if (!HasError(result.issues)) {
+    // What the set says is handed over piece by piece; entities are kept to name the place of a
+    // cycle.
+    SnapshotBuilder builder;
+    builder.SetDigest(digest);
+    for (PolicyDocument& policy : documents.policies) {
+      for (PolicyDocument::RoleDefinition& role : policy.roles) {
+        builder.AddRole(std::move(role.name), std::move(role.members));
+      }
+      for (PolicyDocument::RuleDefinition& definition : policy.rules) {
+        builder.AddRule(std::move(definition.rule));
+      }
+    }
+    for (const EntitiesDocument& document : documents.entities) {
+      for (const EntitiesDocument::EntityDefinition& definition : document.entities) {
+        builder.AddEntity(definition.entity);
+      }
+    }
+    std::vector<EntityId> cycle;
+    absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot = builder.Build(&cycle);
+    if (snapshot.ok()) {
+      result.snapshot = *std::move(snapshot);
+    } else {
+      result.issues.push_back(
+          CycleIssue(cycle, documents.entities, std::string(snapshot.status().message())));
+    }
+  }
+  Sort(&result.issues);
+  return result;
+}
+
+}  // namespace
+
+LoadResult LoadPolicy(const std::string& path, const std::vector<std::string>& entity_files,
+                      const LoadLimits& limits) {
+  std::vector<SourceFile> files;
+  std::vector<Issue> issues;
+  ReadSourceFiles(path, limits, &files, &issues);
+  for (const std::string& file : entity_files) ReadSourceFiles(file, limits, &files, &issues);
+  if (files.empty() && issues.empty()) {
+    issues.push_back({Issue::Severity::kError, path, {}, "holds no `*.yaml` file"});
+  }
+  return Load(std::move(files), std::move(issues), limits);
+}
+
+LoadResult LoadPolicy(std::vector<SourceFile> files, const LoadLimits& limits) {
+  return Load(std::move(files), {}, limits);
+}
+
+}  // namespace reeve
