@@ -104,8 +104,10 @@ const Case kTaken[] = {
     {"CompactItems", "- - 1\n  - 2\n-\n  - 3\n", "[[1, 2], [3]]"},
     {"ValueOnNextLine", "a:\n  text\nb:\n\n  # c\n  'd'\n", "{a: text, b: 'd'}"},
     {"SpaceBeforeColon", "a b : c\n'd' : e\n", "{a b: c, 'd': e}"},
+    {"NotConflictMarkers", "<<<<<<<< : 1\n====== : 2\n", "{<<<<<<<<: 1, ======: 2}"},
     {"CommentsAnywhere", "a: # x\n# y\n    # z\n  - 1 # w\n # v\n  - 2\n", "{a: [1, 2]}"},
     {"TabsBehindValues", "a: b\t\nc: d\t# e\tf\n", "{a: b, c: d}"},
+    {"TabsBehindKeys", "a:\t# x\n  b:\t\n    c\n", "{a: {b: c}}"},
     // Nulls.
     {"Nulls", "a:\nb: ~\nc: null\nd: Null\ne: NULL\nf: nULL\ng: ''\nh: 'null'\n",
      "{a: (absent), b: (null), c: (null), d: (null), e: (null), f: nULL, g: '', h: 'null'}"},
@@ -114,6 +116,7 @@ const Case kTaken[] = {
     // Flow collections.
     {"Flow", "{a: [1, 'b', {\"c\":2}], d: []}\n", "{a: [1, 'b', {\"c\": 2}], d: []}"},
     {"FlowOnManyLines", "a: [ # x\n  b,\n\n  # y\n  c,\n  ]\nd: 1\n", "{a: [b, c], d: 1}"},
+    {"CommentAtTheMarginInFlow", "a: [\n# x\n  b ]\n", "{a: [b]}"},
     {"PatternsInFlow", "[group:staff, doc:/a/**, user:ada@X.Y, http://h/p#q, doc.*, -1]\n",
      "[group:staff, doc:/a/**, user:ada@X.Y, http://h/p#q, doc.*, -1]"},
     // Plain text.
@@ -239,6 +242,10 @@ const Case kRefused[] = {
      "1:4: readers of YAML differ about what is written here; put the text in double quotes, on "
      "one "
      "line"},
+    {"ReadersDifferInText", "a: >+\n  b\n\n",
+     "1:4: readers of YAML differ about what is written here; put the text in double quotes, on "
+     "one "
+     "line"},
     // Duplicate keys.
     {"DuplicateAfterUnquoting", "a:\n  effect: allow\n  \"\\x65ffect\": deny\n",
      "3:3: key `effect` is given twice; first at 2:3"},
@@ -311,6 +318,9 @@ const Case kRefused[] = {
      "to"},
     {"UnclosedQuoteAtTheEnd", "a: 'b\n  c\n",
      "1:4: no closing quote for `'b` before 3:1; close it, or indent the lines that it goes on to"},
+    {"TabIndentsInQuotes", "a: \"b\n\tc\"\n",
+     "1:4: no closing quote for `\"b` before 2:1; close it, or indent the lines that it goes on "
+     "to"},
     {"MarkerInQuotes", "'a\n---\nb'\n",
      "1:1: no closing quote for `'a` before 2:1; close it, or indent the lines that it goes on to"},
     {"BadEscapesEach", "a: \"\\d \\\xC3\xA9 \\u12 \\ud800 \\U00110000\"\n",

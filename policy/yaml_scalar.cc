@@ -174,14 +174,13 @@ size_t DecodeBlock(const std::string& source, size_t begin, size_t indent, Sink*
     if (text - at < indent || (indent == 0 && IsDocumentMarker(source, at))) break;
 
     const bool spaced = IsBlank(source[text]);
-    if (!any_text) {
-      put_breaks(empty_lines);
-    } else if (!folded || spaced || was_spaced) {
-      put_breaks(empty_lines + 1);
-    } else if (empty_lines > 0) {
-      put_breaks(empty_lines);
-    } else {
+    // Between two lines that begin with text, folding makes a space of one break and leaves out the
+    // first of several. All other breaks stay.
+    const bool folds = folded && any_text && !spaced && !was_spaced;
+    if (folds && empty_lines == 0) {
       sink->Put(place, 0, " ");
+    } else {
+      put_breaks(empty_lines + (any_text && !folds ? 1 : 0));
     }
     any_text = true;
     was_spaced = spaced;

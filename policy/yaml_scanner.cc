@@ -159,8 +159,9 @@ bool YamlScanner::Content(bool may_open) {
       behind_ = Behind::kBracket;
       size_t at = pos_;
       while (IsBlank(source_[at])) ++at;
-      if (AtColon(at, /*in_flow=*/false))
+      if (AtColon(at, /*in_flow=*/false)) {
         return Fail(at, "a key must be text, not a list or a mapping");
+      }
       return EndLine();
     }
     Scalar scalar;
@@ -285,8 +286,9 @@ bool YamlScanner::Flow() {
       ++pos_;
       if (!Close()) return false;
     } else if (c == ',') {
-      if (state == State::kWantEntry)
+      if (state == State::kWantEntry) {
         return Fail(pos_, "nothing stands before this `,`; remove it");
+      }
       if (state == State::kWantNode && !AddAbsent()) return false;
       top().state = State::kWantEntry;
       ++pos_;
@@ -519,8 +521,9 @@ size_t YamlScanner::PlainLineEnd(size_t at, bool in_flow, size_t* stop) const {
     while (!kPlainStops[static_cast<unsigned char>(source_[at])]) ++at;
     if (at != run) end = at;
     const char c = source_[at];
-    if (IsLineEnd(c) || (c == ':' && AtColon(at, in_flow)) || (in_flow && IsFlowIndicator(c)))
+    if (IsLineEnd(c) || (c == ':' && AtColon(at, in_flow)) || (in_flow && IsFlowIndicator(c))) {
       break;
+    }
     if (c == '#' && at > end) break;
     ++at;
     if (!IsBlank(c)) end = at;
@@ -537,8 +540,9 @@ bool YamlScanner::CheckPlainStart(bool in_flow) {
   const bool alone = IsBlank(next) || IsLineEnd(next) || (in_flow && IsFlowIndicator(next));
   switch (c) {
     case '-':
-      if (alone)
+      if (alone) {
         return Fail(pos_, "a lone `-` begins a list item, which may not stand here; quote it");
+      }
       return true;
     case '?':
       if (alone) {
@@ -548,8 +552,9 @@ bool YamlScanner::CheckPlainStart(bool in_flow) {
       }
       return true;
     case ':':
-      if (alone)
+      if (alone) {
         return Fail(pos_, "no key before this `:`; write one, or put the whole text in quotes");
+      }
       return true;
     case '*':
       // Read on as text: the rest of the file can still be looked at.
@@ -604,8 +609,9 @@ bool YamlScanner::Open(YamlTreeNode::Type type, size_t begin, int indent) {
 
 bool YamlScanner::OpenFlow() {
   const bool sequence = Cur() == '[';
-  if (!Open(sequence ? YamlTreeNode::kSequence : YamlTreeNode::kMapping, pos_, top().indent))
+  if (!Open(sequence ? YamlTreeNode::kSequence : YamlTreeNode::kMapping, pos_, top().indent)) {
     return false;
+  }
   top().state = State::kWantEntry;
   ++pos_;
   return true;

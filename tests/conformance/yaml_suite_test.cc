@@ -155,6 +155,8 @@ TEST(YamlSuite, InvalidIsRefusedAndValidIsReadRight) {
     EXPECT_NE(tag, nullptr) << ToString(issues.front());
     if (tag != nullptr) ++left_out[tag];
   }
+  EXPECT_GT(invalid, 0);
+  EXPECT_GT(compared, 0);
   std::cout << "yaml_suite: " << invalid << " invalid inputs; of the valid ones " << accepted
             << " accepted, " << compared << " of them compared; refused by choice:\n";
   for (const auto& [tag, count] : left_out) std::cout << "  " << tag << " " << count << "\n";
@@ -215,6 +217,7 @@ TEST(BadYaml, FaultsOfYamlAreRefusedAtTheirPlace) {
     for (const Issue& issue : issues) found = found || issue.position == want;
     EXPECT_TRUE(found) << "none is at " << want.line << ":" << want.column;
   }
+  EXPECT_GT(refused, 0);
   std::cout << "bad_yaml: " << refused << " refused by the reader\n";
 }
 
