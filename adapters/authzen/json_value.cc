@@ -95,12 +95,12 @@ class ValueBuilder {
     return Count();
   }
 
-  bool Add(Value value) {
+  bool Add(Value&& value) {
     Place(std::move(value));
     return Count();
   }
 
-  void Place(Value value) {
+  void Place(Value&& value) {
     if (open_.empty()) {
       root_ = std::move(value);
     } else if (open_.back().is_list) {
