@@ -1,0 +1,44 @@
+#include "reeve/adapters/authzen/evaluate_json.h"
+
+#include "reeve/adapters/authzen/decision_json.h"
+#include "reeve/adapters/authzen/request_json.h"
+
+namespace reeve {
+namespace {
+
+bool IsLast(BatchSemantic semantic, bool allowed) {
+  switch (semantic) {
+    case BatchSemantic::kExecuteAll:
+      return false;
+    case BatchSemantic::kDenyOnFirstDeny:
+      return !allowed;
+    case BatchSemantic::kPermitOnFirstPermit:
+      return allowed;
+  }
+  return false;
+}
+
+}  // namespace
+
+JsonAnswer EvaluateJson(const Engine& engine, std::string_view json) {
+  const JsonBatch batch = JsonBatch::Parse(json);
+  if (batch.single) {
+    const Decision decision = engine.Decide(batch.requests[0].request());
+    return {ToJson(decision), decision.allowed(), decision.reason() == Reason::kBadRequest};
+  }
+
+  const bool any = batch.semantic == BatchSemantic::kPermitOnFirstPermit;
+  JsonAnswer answer;
+  answer.allowed = !any;
+  for (const JsonRequest& request : batch.requests) {
+    const Decision decision = engine.Decide(request.request());
+    answer.json += answer.json.empty() ? R"({"evaluations":[)" : ",";
+    answer.json += ToJson(decision);
+    if (decision.allowed() == any) answer.allowed = any;
+    if (IsLast(batch.semantic, decision.allowed())) break;
+  }
+  answer.json += "]}";
+  return answer;
+}
+
+}  // namespace reeve
