@@ -41,7 +41,7 @@ std::string_view DefectOf(EntityView entity) {
 std::string_view DefectOfResource(EntityView entity) {
   if (std::string_view defect = DefectOf(entity); !defect.empty()) return defect;
   std::string_view rest = entity.id;
-  if (rest == "/" || rest.find('/') == std::string_view::npos) return {};
+  if (rest == "/") return {};
   const bool is_path = rest[0] == '/';
   if (is_path) rest.remove_prefix(1);
   while (true) {

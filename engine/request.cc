@@ -20,6 +20,8 @@ std::string_view DefectOfPrincipal(const Principal& principal) {
   return DefectOf(principal.attributes);
 }
 
+}  // namespace
+
 std::string_view DefectOfAction(std::string_view action) {
   if (action.empty()) return "the action is empty";
   if (action.size() > kMaxActionBytes) return "the action is too long";
@@ -27,8 +29,6 @@ std::string_view DefectOfAction(std::string_view action) {
   if (HasHiddenCharacter(action)) return "the action has a control or hidden character";
   return {};
 }
-
-}  // namespace
 
 std::string_view DefectOf(const Request& request) {
   if (!request.defect.empty()) return request.defect;

@@ -43,6 +43,9 @@ struct Request {
 // hidden characters.
 std::string_view DefectOf(const Request& request);
 
+// The same of an action alone.
+std::string_view DefectOfAction(std::string_view action);
+
 }  // namespace reeve
 
 #endif  // REEVE_ENGINE_REQUEST_H_

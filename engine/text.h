@@ -12,7 +12,7 @@ bool IsValidUtf8(std::string_view text);
 
 // Whether `text` holds a control character of ASCII or Latin-1 (U+0000-001F, U+007F-009F), or one
 // that changes how the text around it is shown: a line or paragraph separator, a bidirectional
-// control, a zero-width character, a byte order mark. Requires valid UTF-8.
+// control, a zero-width character, a byte order mark. True of text that is not valid UTF-8.
 bool HasHiddenCharacter(std::string_view text);
 
 // `text` in a form that is safe in a log line and on a terminal: what HasHiddenCharacter() names

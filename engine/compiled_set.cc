@@ -1,0 +1,309 @@
+#include "engine/compiled_set.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "reeve/engine/principal.h"
+
+namespace reeve {
+namespace {
+
+absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
+
+// What a resource glob cannot match without: its literal prefix up to the last slash or the colon.
+std::string_view IndexedPrefix(const Pattern& pattern) {
+  const std::string_view literal = pattern.glob().literal_prefix();
+  return literal.substr(0, literal.find_last_of("/:") + 1);
+}
+
+}  // namespace
+
+void RuleLists::Close(size_t keys) {
+  std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
+    return a.key != b.key ? a.key < b.key : a.rule < b.rule;
+  });
+  rules_.reserve(entries_.size());
+  first_.reserve(keys + 1);
+  for (const Entry& entry : entries_) {
+    while (first_.size() <= entry.key) first_.push_back(static_cast<uint32_t>(rules_.size()));
+    rules_.push_back(entry.rule);
+  }
+  while (first_.size() <= keys) first_.push_back(static_cast<uint32_t>(rules_.size()));
+  entries_ = {};
+}
+
+// Compiles in three steps: names to nodes, rules to numbers, rules into the index.
+class CompiledSet::Compiler {
+ public:
+  explicit Compiler(CompiledSet* set) : set_(*set) {}
+
+  absl::Status AddEntities(std::vector<Entity> entities) {
+    for (Entity& entity : entities) {
+      if (absl::Status status = CheckName(entity.id); !status.ok()) return status;
+      const EntityGraph::Node node = set_.graph_.Add(entity.id);
+      for (const EntityId& parent : entity.parents) {
+        if (absl::Status status = CheckName(parent); !status.ok()) return status;
+        set_.graph_.AddParent(node, set_.graph_.Add(parent));
+      }
+      if (!set_.attributes_.try_emplace(node, std::move(entity.attributes)).second) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("entity `", ToString(entity.id), "` is given twice"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddRoles(const std::vector<Role>& roles) {
+    for (const Role& role : roles) {
+      for (const Pattern& member : role.members) set_.role_patterns_.push_back(member);
+    }
+    const Pattern* members = set_.role_patterns_.data();
+    for (const Role& role : roles) {
+      const EntityGraph::Node node = set_.graph_.Add({kRoleType, role.name});
+      if (!roles_.try_emplace(role.name, node).second) {
+        return absl::InvalidArgumentError(absl::StrCat("role `", role.name, "` is given twice"));
+      }
+      Alternatives dynamic;
+      for (size_t i = 0; i < role.members.size(); ++i) {
+        if (members[i].kind() == Pattern::Kind::kLiteral) {
+          set_.graph_.AddParent(set_.graph_.Add(members[i].entity()), node);
+        } else if (members[i].kind() == Pattern::Kind::kRole) {
+          return absl::InvalidArgumentError(absl::StrCat("role `", role.name, "` names a role"));
+        }
+      }
+      if (AddPatterns({members, role.members.size()}, &dynamic)) {
+        set_.dynamic_roles_.push_back({node, dynamic});
+      }
+      members += role.members.size();
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddRules(std::vector<Rule> rules) {
+    std::sort(rules.begin(), rules.end(), [](const Rule& a, const Rule& b) { return a.id < b.id; });
+    set_.rules_ = std::move(rules);
+    set_.compiled_rules_.resize(set_.rules_.size());
+    for (size_t i = 0; i < set_.rules_.size(); ++i) {
+      const Rule& rule = set_.rules_[i];
+      if (i > 0 && rule.id == set_.rules_[i - 1].id) {
+        return absl::InvalidArgumentError(absl::StrCat("rule `", rule.id, "` is given twice"));
+      }
+      if (rule.principals.empty() || rule.actions.empty() || rule.resources.empty()) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "rule `", rule.id, "` has no principals, actions or resources; empty never means any"));
+      }
+      CompiledRule& compiled = set_.compiled_rules_[i];
+      if (absl::Status status = AddEntityAlternatives(rule, rule.principals, &compiled.principals);
+          !status.ok()) {
+        return status;
+      }
+      if (absl::Status status = AddEntityAlternatives(rule, rule.resources, &compiled.resources);
+          !status.ok()) {
+        return status;
+      }
+      AddActionAlternatives(rule.actions, &compiled.actions);
+    }
+    return absl::OkStatus();
+  }
+
+  // Files each rule under principals, resources or actions: where its longest list is shortest.
+  void BuildIndex() {
+    std::vector<uint32_t> of_principal(set_.graph_.size());
+    std::vector<uint32_t> of_resource(set_.graph_.size());
+    std::vector<uint32_t> of_action(set_.actions_.size());
+    std::vector<uint32_t> of_prefix;
+    for (size_t i = 0; i < set_.rules_.size(); ++i) {
+      const CompiledRule& rule = set_.compiled_rules_[i];
+      for (const uint32_t node : set_.Literals(rule.principals)) ++of_principal[node];
+      for (const uint32_t node : set_.Literals(rule.resources)) ++of_resource[node];
+      for (const uint32_t action : set_.Literals(rule.actions)) ++of_action[action];
+      for (const Pattern* pattern : set_.Patterns(rule.resources)) {
+        if (pattern->kind() != Pattern::Kind::kGlob) continue;
+        const uint32_t prefix = AddPrefix(IndexedPrefix(*pattern));
+        of_prefix.resize(set_.prefixes_.size());
+        ++of_prefix[prefix];
+      }
+    }
+    const auto longest = [](absl::Span<const uint32_t> keys, const std::vector<uint32_t>& counts) {
+      uint32_t most = 0;
+      for (const uint32_t key : keys) most = std::max(most, counts[key]);
+      return most;
+    };
+    for (uint32_t i = 0; i < set_.rules_.size(); ++i) {
+      const CompiledRule& rule = set_.compiled_rules_[i];
+      const auto principals = set_.Literals(rule.principals);
+      const auto resources = set_.Literals(rule.resources);
+      const auto actions = set_.Literals(rule.actions);
+      const std::optional<std::vector<uint32_t>> prefixes = PrefixesOf(rule.resources);
+      constexpr uint32_t kNever = UINT32_MAX;
+      const uint32_t resource_cost =
+          rule.resources.any || !prefixes.has_value()
+              ? kNever
+              : std::max(longest(resources, of_resource), longest(*prefixes, of_prefix));
+      const uint32_t principal_cost =
+          OnlyLiterals(rule.principals) ? longest(principals, of_principal) : kNever;
+      const uint32_t action_cost =
+          OnlyLiterals(rule.actions) ? longest(actions, of_action) : kNever;
+      const uint32_t least = std::min({resource_cost, principal_cost, action_cost});
+      if (least == kNever) {
+        set_.unfiled_.push_back(i);
+      } else if (least == resource_cost) {
+        for (const uint32_t node : resources) set_.by_resource_.Add(node, i);
+        for (const uint32_t prefix : *prefixes) set_.by_prefix_.Add(prefix, i);
+      } else if (least == principal_cost) {
+        for (const uint32_t node : principals) set_.by_principal_.Add(node, i);
+        set_.filed_by_principal_.push_back(i);
+      } else {
+        for (const uint32_t action : actions) set_.by_action_.Add(action, i);
+      }
+    }
+    set_.by_resource_.Close(set_.graph_.size());
+    set_.by_principal_.Close(set_.graph_.size());
+    set_.by_action_.Close(set_.actions_.size());
+    set_.by_prefix_.Close(set_.prefixes_.size());
+  }
+
+ private:
+  absl::Status CheckName(EntityView entity) {
+    if (std::string_view defect = DefectOf(entity); !defect.empty()) {
+      return absl::InvalidArgumentError(View(defect));
+    }
+    if (!set_.IsDeclared(entity.type)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("entity type `", View(entity.type), "` is not declared"));
+    }
+    return absl::OkStatus();
+  }
+
+  // Takes what is not literal. Returns whether there was any.
+  bool AddPatterns(absl::Span<const Pattern> patterns, Alternatives* alternatives) {
+    alternatives->patterns.begin = static_cast<uint32_t>(set_.pattern_pool_.size());
+    for (const Pattern& pattern : patterns) {
+      switch (pattern.kind()) {
+        case Pattern::Kind::kAny:
+          alternatives->any = true;
+          break;
+        case Pattern::Kind::kAuthenticated:
+          alternatives->authenticated = true;
+          break;
+        case Pattern::Kind::kGlob:
+        case Pattern::Kind::kRegex:
+          set_.pattern_pool_.push_back(&pattern);
+          break;
+        case Pattern::Kind::kLiteral:
+        case Pattern::Kind::kRole:
+          break;
+      }
+    }
+    alternatives->patterns.count =
+        static_cast<uint32_t>(set_.pattern_pool_.size()) - alternatives->patterns.begin;
+    return alternatives->any || alternatives->authenticated || alternatives->patterns.count > 0;
+  }
+
+  Slice AddLiterals(std::vector<uint32_t> literals) {
+    std::sort(literals.begin(), literals.end());
+    literals.erase(std::unique(literals.begin(), literals.end()), literals.end());
+    const Slice slice = {static_cast<uint32_t>(set_.literal_pool_.size()),
+                         static_cast<uint32_t>(literals.size())};
+    set_.literal_pool_.insert(set_.literal_pool_.end(), literals.begin(), literals.end());
+    return slice;
+  }
+
+  absl::Status AddEntityAlternatives(const Rule& rule, const std::vector<Pattern>& patterns,
+                                     Alternatives* alternatives) {
+    std::vector<uint32_t> nodes;
+    for (const Pattern& pattern : patterns) {
+      if (pattern.kind() == Pattern::Kind::kLiteral) {
+        nodes.push_back(set_.graph_.Add(pattern.entity()));
+      } else if (pattern.kind() == Pattern::Kind::kRole) {
+        const auto role = roles_.find(pattern.text());
+        if (role == roles_.end()) {
+          return absl::InvalidArgumentError(absl::StrCat(
+              "rule `", rule.id, "` names role `", pattern.text(), "`, which does not exist"));
+        }
+        nodes.push_back(role->second);
+      }
+    }
+    alternatives->literals = AddLiterals(std::move(nodes));
+    AddPatterns(patterns, alternatives);
+    return absl::OkStatus();
+  }
+
+  void AddActionAlternatives(const std::vector<Pattern>& patterns, Alternatives* alternatives) {
+    std::vector<uint32_t> numbers;
+    for (const Pattern& pattern : patterns) {
+      if (pattern.kind() != Pattern::Kind::kLiteral) continue;
+      const auto next = static_cast<uint32_t>(set_.actions_.size());
+      numbers.push_back(set_.actions_.try_emplace(pattern.text(), next).first->second);
+    }
+    alternatives->literals = AddLiterals(std::move(numbers));
+    AddPatterns(patterns, alternatives);
+  }
+
+  uint32_t AddPrefix(std::string_view prefix) {
+    set_.longest_prefix_ = std::max(set_.longest_prefix_, prefix.size());
+    const auto next = static_cast<uint32_t>(set_.prefixes_.size());
+    return set_.prefixes_.try_emplace(std::string(prefix), next).first->second;
+  }
+
+  // Nothing if a regular expression is among the patterns.
+  std::optional<std::vector<uint32_t>> PrefixesOf(const Alternatives& alternatives) {
+    std::vector<uint32_t> prefixes;
+    for (const Pattern* pattern : set_.Patterns(alternatives)) {
+      if (pattern->kind() != Pattern::Kind::kGlob) return std::nullopt;
+      prefixes.push_back(AddPrefix(IndexedPrefix(*pattern)));
+    }
+    std::sort(prefixes.begin(), prefixes.end());
+    prefixes.erase(std::unique(prefixes.begin(), prefixes.end()), prefixes.end());
+    return prefixes;
+  }
+
+  static bool OnlyLiterals(const Alternatives& alternatives) {
+    return !alternatives.any && !alternatives.authenticated && alternatives.patterns.count == 0;
+  }
+
+  CompiledSet& set_;
+  absl::flat_hash_map<std::string, EntityGraph::Node> roles_;
+};
+
+absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
+    std::vector<Rule> rules, const std::vector<Role>& roles, std::vector<Entity> entities,
+    absl::flat_hash_set<std::string> declared_types) {
+  std::unique_ptr<CompiledSet> set(new CompiledSet);
+  set->declared_types_ = std::move(declared_types);
+  Compiler compiler(set.get());
+  if (absl::Status status = compiler.AddEntities(std::move(entities)); !status.ok()) return status;
+  if (absl::Status status = compiler.AddRoles(roles); !status.ok()) return status;
+  if (absl::Status status = compiler.AddRules(std::move(rules)); !status.ok()) return status;
+  if (std::vector<EntityId> cycle = set->graph_.Close(); !cycle.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("parents form a cycle: ",
+                     absl::StrJoin(cycle, " -> ", [](std::string* out, const EntityId& id) {
+                       absl::StrAppend(out, "`", ToString(id), "`");
+                     })));
+  }
+  compiler.BuildIndex();
+  return std::unique_ptr<const CompiledSet>(std::move(set));
+}
+
+uint32_t CompiledSet::FindAction(std::string_view action) const {
+  const auto at = actions_.find(View(action));
+  return at == actions_.end() ? kNoAction : at->second;
+}
+
+bool CompiledSet::IsDeclared(std::string_view type) const {
+  return declared_types_.empty() || declared_types_.contains(View(type)) ||
+         type == Principal::kAnonymousType;
+}
+
+absl::Span<const uint32_t> CompiledSet::ByPrefix(std::string_view prefix) const {
+  const auto at = prefixes_.find(View(prefix));
+  return at == prefixes_.end() ? absl::Span<const uint32_t>() : by_prefix_.At(at->second);
+}
+
+}  // namespace reeve

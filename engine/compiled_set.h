@@ -1,0 +1,151 @@
+// The compiled form of a policy set: rules over numbers, found by an index. Internal to engine/.
+//
+// Compile once, decide often: names become nodes of one EntityGraph, a role becomes a node that its
+// members lie in, and each rule is filed under the rarest thing that it cannot match without.
+#ifndef REEVE_ENGINE_COMPILED_SET_H_
+#define REEVE_ENGINE_COMPILED_SET_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/entity_graph.h"
+#include "reeve/engine/entity.h"
+#include "reeve/engine/rule.h"
+
+namespace reeve {
+
+// A run in a pool of its own kind.
+struct Slice {
+  uint32_t begin = 0;
+  uint32_t count = 0;
+};
+
+template <typename T>
+absl::Span<const T> At(const std::vector<T>& pool, Slice slice) {
+  return absl::MakeConstSpan(pool).subspan(slice.begin, slice.count);
+}
+
+// The alternatives of a rule for one of principal, action or resource.
+struct Alternatives {
+  bool any = false;
+  bool authenticated = false;
+  Slice literals;  // Of literal_pool: entity nodes, or action numbers; sorted.
+  Slice patterns;  // Of pattern_pool: globs and regular expressions.
+};
+
+struct CompiledRule {
+  Alternatives principals;
+  Alternatives actions;
+  Alternatives resources;
+};
+
+// A role with members that are not literal, so that it must be asked for each principal.
+struct DynamicRole {
+  EntityGraph::Node node;
+  Alternatives members;
+};
+
+// Lists of rules under keys numbered from 0. A list's rules ascend.
+class RuleLists {
+ public:
+  void Add(uint32_t key, uint32_t rule) { entries_.push_back({key, rule}); }
+  void Close(size_t keys);
+  absl::Span<const uint32_t> At(uint32_t key) const {
+    return absl::MakeConstSpan(rules_).subspan(first_[key], first_[key + 1] - first_[key]);
+  }
+
+ private:
+  struct Entry {
+    uint32_t key;
+    uint32_t rule;
+  };
+  std::vector<Entry> entries_;  // Until Close().
+  std::vector<uint32_t> rules_;
+  std::vector<uint32_t> first_;
+};
+
+class CompiledSet {
+ public:
+  static constexpr uint32_t kNoAction = UINT32_MAX;
+
+  struct Role {
+    std::string name;
+    std::vector<Pattern> members;
+  };
+
+  // InvalidArgument as SnapshotBuilder::Build().
+  static absl::StatusOr<std::unique_ptr<const CompiledSet>> Compile(
+      std::vector<Rule> rules, const std::vector<Role>& roles, std::vector<Entity> entities,
+      absl::flat_hash_set<std::string> declared_types);
+
+  const std::vector<Rule>& rules() const { return rules_; }
+  const CompiledRule& compiled(uint32_t rule) const { return compiled_rules_[rule]; }
+  const EntityGraph& graph() const { return graph_; }
+  size_t entity_count() const { return attributes_.size(); }
+
+  absl::Span<const uint32_t> Literals(const Alternatives& a) const {
+    return reeve::At(literal_pool_, a.literals);
+  }
+  absl::Span<const Pattern* const> Patterns(const Alternatives& a) const {
+    return reeve::At(pattern_pool_, a.patterns);
+  }
+
+  absl::Span<const DynamicRole> dynamic_roles() const { return dynamic_roles_; }
+  // kNoAction if no rule names it.
+  uint32_t FindAction(std::string_view action) const;
+  // Whether a request may speak of entities of `type`.
+  bool IsDeclared(std::string_view type) const;
+
+  // The index. A rule that can match a request stands in the list of one of the nodes of its
+  // resource or of its principal, of a prefix of its resource, of its action, or in unfiled(). It
+  // stands under one of the five kinds of keys only.
+  absl::Span<const uint32_t> ByResource(EntityGraph::Node node) const {
+    return by_resource_.At(node);
+  }
+  absl::Span<const uint32_t> ByPrincipal(EntityGraph::Node node) const {
+    return by_principal_.At(node);
+  }
+  absl::Span<const uint32_t> ByAction(uint32_t action) const { return by_action_.At(action); }
+  absl::Span<const uint32_t> ByPrefix(std::string_view prefix) const;
+  absl::Span<const uint32_t> unfiled() const { return unfiled_; }
+  // Prefixes end after the type's colon or after a slash; none is longer.
+  size_t longest_prefix() const { return longest_prefix_; }
+  // All that stand under principals, for one whose groups are not all known.
+  absl::Span<const uint32_t> filed_by_principal() const { return filed_by_principal_; }
+
+ private:
+  class Compiler;
+
+  CompiledSet() = default;
+
+  std::vector<Rule> rules_;  // Sorted by id, so that the order of numbers is that of ids.
+  std::vector<CompiledRule> compiled_rules_;
+  std::vector<uint32_t> literal_pool_;
+  std::vector<const Pattern*> pattern_pool_;  // Into rules_ and role_patterns_.
+  std::vector<Pattern> role_patterns_;
+  std::vector<DynamicRole> dynamic_roles_;
+
+  EntityGraph graph_;
+  absl::flat_hash_map<EntityGraph::Node, Attributes> attributes_;
+  absl::flat_hash_map<std::string, uint32_t> actions_;
+  absl::flat_hash_set<std::string> declared_types_;
+
+  RuleLists by_resource_;
+  RuleLists by_principal_;
+  RuleLists by_action_;
+  absl::flat_hash_map<std::string, uint32_t> prefixes_;
+  RuleLists by_prefix_;
+  std::vector<uint32_t> unfiled_;
+  std::vector<uint32_t> filed_by_principal_;
+  size_t longest_prefix_ = 0;
+};
+
+}  // namespace reeve
+
+#endif  // REEVE_ENGINE_COMPILED_SET_H_

@@ -1,0 +1,118 @@
+#include "engine/entity_graph.h"
+
+#include <algorithm>
+
+namespace reeve {
+namespace {
+
+// Parents before children, or a cycle: a depth-first walk with its own stack, since the depth is
+// the user's.
+struct Order {
+  std::vector<EntityGraph::Node> parents_first;
+  std::vector<EntityGraph::Node> cycle;
+};
+
+Order Sort(const std::vector<std::vector<EntityGraph::Node>>& parents) {
+  enum State : uint8_t { kNew, kOpen, kDone };
+  struct Visit {
+    EntityGraph::Node node;
+    size_t next_parent;
+  };
+  Order order;
+  order.parents_first.reserve(parents.size());
+  std::vector<State> states(parents.size(), kNew);
+  std::vector<Visit> path;
+  for (EntityGraph::Node root = 0; root < parents.size(); ++root) {
+    if (states[root] != kNew) continue;
+    states[root] = kOpen;
+    path.push_back({root, 0});
+    while (!path.empty()) {
+      Visit& visit = path.back();
+      if (visit.next_parent == parents[visit.node].size()) {
+        states[visit.node] = kDone;
+        order.parents_first.push_back(visit.node);
+        path.pop_back();
+        continue;
+      }
+      const EntityGraph::Node parent = parents[visit.node][visit.next_parent++];
+      if (states[parent] == kOpen) {
+        auto first = std::find_if(path.begin(), path.end(),
+                                  [parent](const Visit& v) { return v.node == parent; });
+        for (; first != path.end(); ++first) order.cycle.push_back(first->node);
+        return order;
+      }
+      if (states[parent] == kNew) {
+        states[parent] = kOpen;
+        path.push_back({parent, 0});
+      }
+    }
+  }
+  return order;
+}
+
+}  // namespace
+
+EntityGraph::Node EntityGraph::Add(EntityView entity) {
+  const auto [at, is_new] = nodes_.try_emplace(ToString(entity), static_cast<Node>(size()));
+  if (is_new) {
+    parents_.emplace_back();
+    through_group_.push_back(entity.type == "group");
+  }
+  return at->second;
+}
+
+void EntityGraph::AddParent(Node child, Node parent) { parents_[child].push_back(parent); }
+
+std::vector<EntityId> EntityGraph::Close() {
+  Order order = Sort(parents_);
+  if (!order.cycle.empty()) {
+    std::vector<EntityId> cycle;
+    for (const Node node : order.cycle) {
+      for (const auto& [text, other] : nodes_) {
+        if (other != node) continue;
+        const size_t colon = text.find(':');
+        cycle.emplace_back(text.substr(0, colon), text.substr(colon + 1));
+      }
+    }
+    return cycle;
+  }
+  std::vector<std::vector<Node>> ancestors(size());
+  size_t total = 0;
+  for (const Node node : order.parents_first) {
+    std::vector<Node>& mine = ancestors[node];
+    for (const Node parent : parents_[node]) {
+      mine.push_back(parent);
+      mine.insert(mine.end(), ancestors[parent].begin(), ancestors[parent].end());
+    }
+    std::sort(mine.begin(), mine.end());
+    mine.erase(std::unique(mine.begin(), mine.end()), mine.end());
+    mine.shrink_to_fit();
+    total += mine.size();
+  }
+  // Children before parents, so that a mark reaches all ancestors.
+  for (auto node = order.parents_first.rbegin(); node != order.parents_first.rend(); ++node) {
+    if (!through_group_[*node]) continue;
+    for (const Node parent : parents_[*node]) through_group_[parent] = true;
+  }
+  ancestors_.reserve(total);
+  first_ancestor_.reserve(size() + 1);
+  for (const std::vector<Node>& mine : ancestors) {
+    first_ancestor_.push_back(ancestors_.size());
+    ancestors_.insert(ancestors_.end(), mine.begin(), mine.end());
+  }
+  first_ancestor_.push_back(ancestors_.size());
+  parents_.shrink_to_fit();
+  return {};
+}
+
+EntityGraph::Node EntityGraph::Find(std::string_view text) const {
+  const auto at = nodes_.find(absl::string_view(text.data(), text.size()));
+  return at == nodes_.end() ? kNone : at->second;
+}
+
+absl::Span<const EntityGraph::Node> EntityGraph::Ancestors(Node node) const {
+  return absl::MakeConstSpan(ancestors_)
+      .subspan(first_ancestor_[node], first_ancestor_[node + 1] - first_ancestor_[node]);
+}
+
+}  // namespace reeve

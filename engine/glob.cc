@@ -1,0 +1,187 @@
+#include "reeve/engine/glob.h"
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "reeve/engine/text.h"
+
+namespace reeve {
+namespace {
+
+bool IsIdentifier(std::string_view name) {
+  if (name.empty() || !(absl::ascii_isalpha(name[0]) || name[0] == '_')) return false;
+  return std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return absl::ascii_isalnum(c) || c == '_'; });
+}
+
+absl::Status Malformed(std::string_view glob, const std::string& what) {
+  return absl::InvalidArgumentError(absl::StrCat("`", Printable(glob), "`: ", what));
+}
+
+bool StartsWith(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
+
+}  // namespace
+
+absl::StatusOr<Glob> Glob::Parse(std::string_view text) {
+  Glob glob;
+  size_t wildcards = 0;
+  const auto add_wildcard = [&glob, &wildcards](Kind kind, std::string_view name) {
+    const bool touches = !glob.tokens_.empty() && glob.tokens_.back().kind != Kind::kLiteral;
+    glob.tokens_.push_back({kind, std::string(name)});
+    ++wildcards;
+    return !touches;
+  };
+  for (std::string_view rest = text; !rest.empty();) {
+    bool apart = true;
+    if (StartsWith(rest, "**")) {
+      apart = add_wildcard(Kind::kRun, "");
+      rest.remove_prefix(2);
+    } else if (rest[0] == '*') {
+      apart = add_wildcard(Kind::kSegmentRun, "");
+      rest.remove_prefix(1);
+    } else if (rest[0] == '{') {
+      const size_t end = rest.find('}');
+      const std::string_view name = rest.substr(1, end == std::string_view::npos ? end : end - 1);
+      if (end == std::string_view::npos || !IsIdentifier(name)) {
+        return Malformed(text,
+                         "`{` begins the name of a binding, as in `{name}`; for a literal brace "
+                         "write {re: …}");
+      }
+      for (const std::string_view bound : glob.binding_names()) {
+        if (bound == name)
+          return Malformed(text, absl::StrCat("`", Printable(name), "` is bound twice"));
+      }
+      apart = add_wildcard(Kind::kBinding, name);
+      rest.remove_prefix(end + 1);
+    } else {
+      const size_t end = std::min(rest.find_first_of("*{}"), rest.size());
+      if (end == 0) return Malformed(text, "`}` without `{`; for a literal brace write {re: …}");
+      glob.tokens_.push_back({Kind::kLiteral, std::string(rest.substr(0, end))});
+      rest.remove_prefix(end);
+    }
+    if (!apart) return Malformed(text, "two wildcards touch; put a character between them");
+    if (wildcards > kMaxWildcards) {
+      return Malformed(text, absl::StrCat("more than ", kMaxWildcards, " wildcards"));
+    }
+  }
+  if (glob.tokens_.empty()) return absl::InvalidArgumentError("the pattern is empty");
+  return glob;
+}
+
+// Each wildcard takes as little as it can and grows when what follows does not match. Only the last
+// `*` or `{name}`, and the last `**` before it, ever need to grow: what an earlier one could reach
+// by growing, the later one reaches as well.
+bool Glob::Matches(std::string_view text) const {
+  struct Wildcard {
+    size_t token;
+    size_t end;  // of what it has taken
+  };
+  constexpr size_t kNone = std::string_view::npos;
+  Wildcard segment = {kNone, 0};
+  Wildcard run = {kNone, 0};
+  size_t token = 0;
+  size_t at = 0;
+  while (true) {
+    bool matches = token < tokens_.size() || at == text.size();
+    if (matches && token == tokens_.size()) return true;
+    if (matches) {
+      switch (tokens_[token].kind) {
+        case Kind::kLiteral:
+          matches = StartsWith(text.substr(at), tokens_[token].text);
+          if (matches) at += tokens_[token].text.size();
+          break;
+        case Kind::kSegmentRun:
+          segment = {token, at};
+          break;
+        case Kind::kBinding:
+          matches = at < text.size() && text[at] != '/';
+          if (matches) segment = {token, ++at};
+          break;
+        case Kind::kRun:
+          run = {token, at};
+          segment.token = kNone;
+          break;
+      }
+    }
+    if (matches) {
+      ++token;
+      continue;
+    }
+    if (segment.token != kNone && segment.end < text.size() && text[segment.end] != '/') {
+      at = ++segment.end;
+      token = segment.token + 1;
+      continue;
+    }
+    if (run.token == kNone || run.end == text.size()) return false;
+    ++run.end;
+    if (segment.token != kNone) {
+      // The text after `**` matched up to a `*` that ran out of its segment. It would again from
+      // any later place of the segment in which `**` ends, so go on at that segment's end. This
+      // keeps the time linear in the text.
+      run.end = std::min(text.find('/', run.end), text.size());
+      segment.token = kNone;
+    }
+    at = run.end;
+    token = run.token + 1;
+  }
+}
+
+std::vector<Glob::Binding> Glob::Bind(std::string_view text) const {
+  // rest_matches[t][p]: the tokens from t on match the text from p on.
+  std::vector<std::vector<bool>> rest_matches(tokens_.size() + 1,
+                                              std::vector<bool>(text.size() + 1));
+  rest_matches.back()[text.size()] = true;
+  for (size_t t = tokens_.size(); t-- > 0;) {
+    const Token& token = tokens_[t];
+    const std::vector<bool>& next = rest_matches[t + 1];
+    std::vector<bool>& here = rest_matches[t];
+    for (size_t p = text.size() + 1; p-- > 0;) {
+      const bool may_take = p < text.size() && (token.kind == Kind::kRun || text[p] != '/');
+      switch (token.kind) {
+        case Kind::kLiteral:
+          here[p] = StartsWith(text.substr(p), token.text) && next[p + token.text.size()];
+          break;
+        case Kind::kSegmentRun:
+        case Kind::kRun:
+          here[p] = next[p] || (may_take && here[p + 1]);
+          break;
+        case Kind::kBinding:
+          here[p] = may_take && (next[p + 1] || here[p + 1]);
+          break;
+      }
+    }
+  }
+  std::vector<Binding> bindings;
+  size_t at = 0;
+  for (size_t t = 0; t < tokens_.size(); ++t) {
+    const size_t begin = at;
+    if (tokens_[t].kind == Kind::kLiteral) {
+      at += tokens_[t].text.size();
+      continue;
+    }
+    if (tokens_[t].kind == Kind::kBinding) ++at;
+    while (at < text.size() && !rest_matches[t + 1][at]) ++at;
+    if (tokens_[t].kind == Kind::kBinding) {
+      bindings.push_back({tokens_[t].text, text.substr(begin, at - begin)});
+    }
+  }
+  return bindings;
+}
+
+std::string_view Glob::literal_prefix() const {
+  return tokens_[0].kind == Kind::kLiteral ? std::string_view(tokens_[0].text) : std::string_view();
+}
+
+std::vector<std::string_view> Glob::binding_names() const {
+  std::vector<std::string_view> names;
+  for (const Token& token : tokens_) {
+    if (token.kind == Kind::kBinding) names.push_back(token.text);
+  }
+  return names;
+}
+
+}  // namespace reeve

@@ -1,0 +1,88 @@
+#include "reeve/engine/pattern.h"
+
+#include <re2/re2.h>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "reeve/engine/request.h"
+#include "reeve/engine/text.h"
+
+namespace reeve {
+namespace {
+
+absl::Status Malformed(std::string_view pattern, std::string_view what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("`", Printable(pattern), "`: ", absl::string_view(what.data(), what.size())));
+}
+
+// What the pattern looks like where its wildcards stand for an ordinary letter: as harmless as any
+// text that it could match.
+std::string Example(std::string_view pattern) {
+  std::string example;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '*') {
+      if (pattern.substr(i, 2) == "**") ++i;
+      example += 'x';
+    } else if (pattern[i] == '{') {
+      i = pattern.find('}', i);
+      example += 'x';
+    } else {
+      example += pattern[i];
+    }
+  }
+  return example;
+}
+
+}  // namespace
+
+absl::StatusOr<Pattern> Pattern::Entity(std::string_view text, bool resource) {
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos) {
+    return Malformed(text, "a pattern is `type:id`, as in `group:staff`");
+  }
+  absl::StatusOr<Glob> glob = Glob::Parse(text);
+  if (!glob.ok()) return glob.status();
+  const std::string example = Example(text);
+  if (example.substr(0, colon) != text.substr(0, colon)) {
+    return Malformed(text, "the type before the colon cannot have wildcards");
+  }
+  const EntityView named = {text.substr(0, colon), std::string_view(example).substr(colon + 1)};
+  const std::string_view defect = resource ? DefectOfResource(named) : DefectOf(named);
+  if (!defect.empty())
+    return Malformed(text, absl::StrCat("can never match: ", std::string(defect)));
+  Pattern pattern(glob->has_wildcard() ? Kind::kGlob : Kind::kLiteral, std::string(text));
+  if (glob->has_wildcard()) pattern.glob_ = std::make_shared<const Glob>(*std::move(glob));
+  return pattern;
+}
+
+absl::StatusOr<Pattern> Pattern::Principal(std::string_view text) { return Entity(text, false); }
+
+absl::StatusOr<Pattern> Pattern::Resource(std::string_view text) { return Entity(text, true); }
+
+absl::StatusOr<Pattern> Pattern::Action(std::string_view text) {
+  absl::StatusOr<Glob> glob = Glob::Parse(text);
+  if (!glob.ok()) return glob.status();
+  if (std::string_view defect = DefectOfAction(Example(text)); !defect.empty()) {
+    return Malformed(text, absl::StrCat("can never match: ", std::string(defect)));
+  }
+  Pattern pattern(glob->has_wildcard() ? Kind::kGlob : Kind::kLiteral, std::string(text));
+  if (glob->has_wildcard()) pattern.glob_ = std::make_shared<const Glob>(*std::move(glob));
+  return pattern;
+}
+
+absl::StatusOr<Pattern> Pattern::Regex(std::string_view expression) {
+  RE2::Options options(RE2::Quiet);
+  options.set_max_mem(kMaxRegexMemory);
+  auto regex =
+      std::make_shared<const RE2>(re2::StringPiece(expression.data(), expression.size()), options);
+  if (!regex->ok()) return Malformed(expression, regex->error());
+  Pattern pattern(Kind::kRegex, std::string(expression));
+  pattern.regex_ = std::move(regex);
+  return pattern;
+}
+
+bool Pattern::RegexMatches(std::string_view text) const {
+  return RE2::FullMatch(re2::StringPiece(text.data(), text.size()), *regex_);
+}
+
+}  // namespace reeve

@@ -1,0 +1,87 @@
+#include "reeve/engine/pattern.h"
+
+#include <gtest/gtest.h>
+
+namespace reeve {
+namespace {
+
+enum Where { kPrincipal, kAction, kResource, kRegex };
+
+absl::StatusOr<Pattern> Parse(Where where, std::string_view text) {
+  switch (where) {
+    case kPrincipal:
+      return Pattern::Principal(text);
+    case kAction:
+      return Pattern::Action(text);
+    case kResource:
+      return Pattern::Resource(text);
+    case kRegex:
+      return Pattern::Regex(text);
+  }
+  return absl::UnknownError("");
+}
+
+struct Case {
+  const char* name;
+  Where where;
+  const char* text;
+  const char* error;  // empty: it parses
+  Pattern::Kind kind = Pattern::Kind::kAny;
+};
+
+std::ostream& operator<<(std::ostream& os, const Case& c) { return os << c.name; }
+
+class PatternTest : public testing::TestWithParam<Case> {};
+
+TEST_P(PatternTest, ParsesOrSaysWhyNot) {
+  const Case& c = GetParam();
+  const auto pattern = Parse(c.where, c.text);
+  EXPECT_EQ(std::string(pattern.status().message()), c.error);
+  if (pattern.ok()) {
+    EXPECT_EQ(pattern->kind(), c.kind);
+    EXPECT_EQ(pattern->text(), c.text);
+  }
+}
+
+using Kind = Pattern::Kind;
+const Case kCases[] = {
+    {"Literal", kPrincipal, "group:staff", "", Kind::kLiteral},
+    {"Glob", kPrincipal, "user:*@EXAMPLE.COM", "", Kind::kGlob},
+    {"ResourceGlob", kResource, "file:/home/{name}/**", "", Kind::kGlob},
+    {"Action", kAction, "doc.read", "", Kind::kLiteral},
+    {"ActionGlob", kAction, "doc.*", "", Kind::kGlob},
+    {"Regex", kRegex, "doc:/[a-z]+", "", Kind::kRegex},
+    {"NoColon", kPrincipal, "staff", "`staff`: a pattern is `type:id`, as in `group:staff`"},
+    {"EmptyId", kPrincipal, "group:", "`group:`: can never match: the entity id is empty"},
+    {"WildcardType", kResource, "d*c:x",
+     "`d*c:x`: the type before the colon cannot have wildcards"},
+    {"RoleIsNoPattern", kResource, "role:x",
+     "`role:x`: can never match: the entity type `role` is reserved for roles of a policy"},
+    {"PathWithDots", kResource, "doc:/a/../**",
+     "`doc:/a/../**`: can never match: the resource id has a `.` or `..` segment"},
+    {"PathWithTrailingSlash", kResource, "doc:/a*/",
+     "`doc:/a*/`: can never match: the resource id has an empty path segment"},
+    {"EmptyAction", kAction, "", "the pattern is empty"},
+    {"BadGlob", kAction, "doc.{",
+     "`doc.{`: `{` begins the name of a binding, as in `{name}`; for a "
+     "literal brace write {re: …}"},
+    {"BadRegex", kRegex, "doc:(", "`doc:(`: missing ): doc:("},
+    {"HugeRegex", kRegex, "((a{1000}){1000}){1000}",
+     "`((a{1000}){1000}){1000}`: invalid repetition size: {1000}"},
+    {"RegexBeyondMemory", kRegex, "((\\pL{90}){10}|(\\pL{91}){10})",
+     "`((\\pL{90}){10}|(\\pL{91}){10})`: pattern too large - compile failed"},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, PatternTest, testing::ValuesIn(kCases),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(PatternTest, RegexMatchesTheWhole) {
+  const auto pattern = Pattern::Regex("doc:/[a-z]+");
+  ASSERT_TRUE(pattern.ok());
+  EXPECT_TRUE(pattern->RegexMatches("doc:/abc"));
+  EXPECT_FALSE(pattern->RegexMatches("doc:/abc/d"));
+  EXPECT_FALSE(pattern->RegexMatches("xdoc:/abc"));
+}
+
+}  // namespace
+}  // namespace reeve

@@ -1,0 +1,102 @@
+#include "reeve/engine/snapshot.h"
+
+#include <gtest/gtest.h>
+
+#include "reeve/engine/testing.h"
+
+namespace reeve {
+namespace {
+
+using testing::MakeEntity;
+using testing::MakeRule;
+using testing::PrincipalPattern;
+
+struct Case {
+  const char* name;
+  void (*fill)(SnapshotBuilder& b);
+  const char* error;
+};
+
+std::ostream& operator<<(std::ostream& os, const Case& c) { return os << c.name; }
+
+class BuildTest : public ::testing::TestWithParam<Case> {};
+
+TEST_P(BuildTest, BuildsOrSaysWhyNot) {
+  SnapshotBuilder builder;
+  GetParam().fill(builder);
+  EXPECT_EQ(std::string(builder.Build().status().message()), GetParam().error);
+}
+
+const Case kCases[] = {
+    {"Empty", [](SnapshotBuilder&) {}, ""},
+    {"RuleTwice",
+     [](SnapshotBuilder& b) {
+       b.AddRule(MakeRule("+p/r", {"anyone"}, {"any"}, {"any"}));
+       b.AddRule(MakeRule("-p/r", {"anyone"}, {"any"}, {"any"}));
+     },
+     "rule `p/r` is given twice"},
+    {"NoPrincipals", [](SnapshotBuilder& b) { b.AddRule(MakeRule("+p/r", {}, {"any"}, {"any"})); },
+     "rule `p/r` has no principals, actions or resources; empty never means any"},
+    {"NoResources",
+     [](SnapshotBuilder& b) { b.AddRule(MakeRule("+p/r", {"anyone"}, {"any"}, {})); },
+     "rule `p/r` has no principals, actions or resources; empty never means any"},
+    {"UnknownRole",
+     [](SnapshotBuilder& b) { b.AddRule(MakeRule("+p/r", {"role:x"}, {"any"}, {"any"})); },
+     "rule `p/r` names role `x`, which does not exist"},
+    {"RoleTwice",
+     [](SnapshotBuilder& b) {
+       b.AddRole("x", {PrincipalPattern("anyone")});
+       b.AddRole("x", {PrincipalPattern("user:a")});
+     },
+     "role `x` is given twice"},
+    {"EntityTwice",
+     [](SnapshotBuilder& b) {
+       b.AddEntity(MakeEntity("a:1", {}));
+       b.AddEntity(MakeEntity("a:1", {}));
+     },
+     "entity `a:1` is given twice"},
+    {"OwnParent", [](SnapshotBuilder& b) { b.AddEntity(MakeEntity("a:1", {"a:1"})); },
+     "parents form a cycle: `a:1`"},
+    {"Cycle",
+     [](SnapshotBuilder& b) {
+       b.AddEntity(MakeEntity("a:0", {"a:1"}));
+       b.AddEntity(MakeEntity("a:1", {"a:2"}));
+       b.AddEntity(MakeEntity("a:2", {"a:3"}));
+       b.AddEntity(MakeEntity("a:3", {"a:1"}));
+     },
+     "parents form a cycle: `a:1` -> `a:2` -> `a:3`"},
+    {"UndeclaredType",
+     [](SnapshotBuilder& b) {
+       b.DeclareEntityType("user");
+       b.AddEntity(MakeEntity("doc:1", {}));
+     },
+     "entity type `doc` is not declared"},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, BuildTest, ::testing::ValuesIn(kCases),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(SnapshotTest, ShowsWhatItWasMadeOf) {
+  SnapshotBuilder builder;
+  builder.SetDigest("sha256:00");
+  builder.AddRule(MakeRule("+b/r", {"anyone"}, {"any"}, {"any"}));
+  builder.AddRule(MakeRule("-a/r", {"anyone"}, {"any"}, {"any"}));
+  builder.AddEntity(MakeEntity("a:1", {"a:2"}));
+  const auto snapshot = builder.Build();
+  ASSERT_TRUE(snapshot.ok());
+  EXPECT_EQ((*snapshot)->digest(), "sha256:00");
+  ASSERT_EQ((*snapshot)->rules().size(), 2u);
+  EXPECT_EQ((*snapshot)->rules()[0].id, "a/r");
+  EXPECT_EQ((*snapshot)->entity_count(), 1u);
+}
+
+TEST(SnapshotTest, TakesADeepChainOfParents) {
+  SnapshotBuilder builder;
+  for (int i = 0; i < 3000; ++i) {
+    builder.AddEntity(MakeEntity("f:" + std::to_string(i), {"f:" + std::to_string(i + 1)}));
+  }
+  EXPECT_TRUE(builder.Build().ok());
+}
+
+}  // namespace
+}  // namespace reeve

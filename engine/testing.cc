@@ -1,0 +1,75 @@
+#include "reeve/engine/testing.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+namespace reeve::testing {
+namespace {
+
+template <typename T>
+T ValueOrDie(absl::StatusOr<T> value) {
+  if (value.ok()) return *std::move(value);
+  std::fprintf(stderr, "%s\n", value.status().ToString().c_str());
+  std::abort();
+}
+
+bool SkipPrefix(std::string_view prefix, std::string_view* text) {
+  if (text->substr(0, prefix.size()) != prefix) return false;
+  text->remove_prefix(prefix.size());
+  return true;
+}
+
+}  // namespace
+
+Pattern PrincipalPattern(std::string_view text) {
+  if (text == "anyone") return Pattern::Any();
+  if (text == "authenticated") return Pattern::Authenticated();
+  if (SkipPrefix("role:", &text)) return Pattern::Role(std::string(text));
+  if (SkipPrefix("re:", &text)) return ValueOrDie(Pattern::Regex(text));
+  return ValueOrDie(Pattern::Principal(text));
+}
+
+Pattern ActionPattern(std::string_view text) {
+  return text == "any" ? Pattern::Any() : ValueOrDie(Pattern::Action(text));
+}
+
+Pattern ResourcePattern(std::string_view text) {
+  if (text == "any") return Pattern::Any();
+  if (SkipPrefix("re:", &text)) return ValueOrDie(Pattern::Regex(text));
+  return ValueOrDie(Pattern::Resource(text));
+}
+
+Rule MakeRule(std::string_view id, const std::vector<std::string>& principals,
+              const std::vector<std::string>& actions, const std::vector<std::string>& resources) {
+  Rule rule;
+  rule.effect = id[0] == '+' ? Effect::kAllow : Effect::kDeny;
+  rule.id = std::string(id.substr(1));
+  for (const std::string& text : principals) rule.principals.push_back(PrincipalPattern(text));
+  for (const std::string& text : actions) rule.actions.push_back(ActionPattern(text));
+  for (const std::string& text : resources) rule.resources.push_back(ResourcePattern(text));
+  return rule;
+}
+
+EntityId MakeId(std::string_view text) { return ValueOrDie(ParseEntityId(text)); }
+
+Entity MakeEntity(std::string_view id, const std::vector<std::string>& parents) {
+  Entity entity;
+  entity.id = MakeId(id);
+  for (const std::string& parent : parents) entity.parents.push_back(MakeId(parent));
+  return entity;
+}
+
+Principal MakePrincipal(std::string_view id, std::vector<std::string> groups) {
+  Principal principal(MakeId(id), Assurance::kKernel);
+  principal.groups = std::move(groups);
+  return principal;
+}
+
+std::string Ids(Decision::Rules rules) {
+  std::string text;
+  for (const Rule* rule : rules) text.append(text.empty() ? "" : " ").append(rule->id);
+  return text;
+}
+
+}  // namespace reeve::testing
