@@ -198,14 +198,16 @@ absl::Status FillIn(const AuditQuery& query, Conditions* out) {
   return absl::OkStatus();
 }
 
-std::string OrderBy(const AuditQuery& query, const char* time) {
+// `time` names the column of the time in an index; the rest are columns of `table`.
+std::string OrderBy(const AuditQuery& query, const char* time, const char* table) {
   switch (query.order) {
     case AuditQuery::Order::kNewestFirst:
-      return absl::StrCat(" ORDER BY ", time, " DESC, writer DESC, seq DESC");
+      return absl::StrCat(" ORDER BY ", time, " DESC, ", table, ".writer DESC, ", table,
+                          ".seq DESC");
     case AuditQuery::Order::kOldestFirst:
-      return absl::StrCat(" ORDER BY ", time, ", writer, seq");
+      return absl::StrCat(" ORDER BY ", time, ", ", table, ".writer, ", table, ".seq");
     case AuditQuery::Order::kAsWritten:
-      return " ORDER BY number";
+      return absl::StrCat(" ORDER BY ", table, ".number");
   }
   return {};
 }
@@ -267,9 +269,9 @@ absl::StatusOr<std::vector<AuditRow>> AuditReader::Query(const AuditQuery& query
       "SELECT ", kColumns, " FROM (SELECT r.number AS number FROM ",
       query.rule.empty() ? "records r"
                          : "rule_records x CROSS JOIN records r ON r.number = x.record",
-      conditions.where(), OrderBy(query, query.rule.empty() ? "r.time" : "x.time"), " LIMIT ",
+      conditions.where(), OrderBy(query, query.rule.empty() ? "r.time" : "x.time", "r"), " LIMIT ",
       query.limit, ") q CROSS JOIN decisions d ON d.number = q.number",
-      OrderBy(query, "d.unix_us"));
+      OrderBy(query, "d.unix_us", "d"));
   absl::StatusOr<Statement> statement = Statement::Prepare(*database_, sql);
   if (!statement.ok()) return statement.status();
   conditions.Bind(*statement);

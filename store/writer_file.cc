@@ -105,6 +105,12 @@ absl::Status EnsureFile(const std::string& path, const std::string& name) {
   return error == 0 ? absl::OkStatus() : SystemError(error, name, "cannot create the file");
 }
 
+// Which file the write-ahead log beside `path` is; 0 if there is none.
+ino_t LogInode(const std::string& path) {
+  struct stat info;
+  return lstat(absl::StrCat(path, "-wal").c_str(), &info) == 0 ? info.st_ino : 0;
+}
+
 }  // namespace
 
 // The statements must go before the connection does.
@@ -113,7 +119,7 @@ struct WriterFile::Connection {
   std::unique_ptr<Unfolder> unfolder;
   Statement begin, data_version, add_segment, commit;
   int64_t known_data_version = 0;
-  ino_t wal = 0;      // of the write-ahead log; 0 before it was seen
+  ino_t wal = 0;      // of the write-ahead log
   int wal_pages = 0;  // in it, after the last commit
 };
 
@@ -229,7 +235,11 @@ absl::Status WriterFile::Connect() {
 
   connection_ = std::move(connection);
   status = Register();
-  if (!status.ok()) connection_ = nullptr;
+  if (status.ok()) {
+    connection_->wal = LogInode(path_);
+  } else {
+    connection_ = nullptr;
+  }
   return status;
 }
 
@@ -283,10 +293,7 @@ bool WriterFile::IsMoved() {
   int moved = 0;
   sqlite3_file_control(connection_->database->get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
   if (moved != 0) return true;
-  struct stat info;
-  const ino_t wal = lstat(absl::StrCat(path_, "-wal").c_str(), &info) == 0 ? info.st_ino : ino_t{0};
-  if (connection_->wal == 0) connection_->wal = wal;
-  return connection_->wal != wal;
+  return LogInode(path_) != connection_->wal;
 }
 
 // Ends the connection in order, as far as that is possible.
