@@ -15,10 +15,12 @@ namespace {
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
-// What a resource glob cannot match without: its literal prefix up to the last slash or the colon.
+// What a resource glob cannot match without: its literal prefix up to the last slash, or to the
+// colon after the type. (Later colons are part of the id.)
 std::string_view IndexedPrefix(const Pattern& pattern) {
   const std::string_view literal = pattern.glob().literal_prefix();
-  return literal.substr(0, literal.find_last_of("/:") + 1);
+  const size_t slash = literal.rfind('/');
+  return literal.substr(0, (slash == std::string_view::npos ? literal.find(':') : slash) + 1);
 }
 
 }  // namespace
