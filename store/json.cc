@@ -12,29 +12,27 @@
 namespace reeve {
 namespace {
 
-// The length of the UTF-8 character that `head` begins.
-size_t Length(uint8_t head) { return head < 0x80 ? 1 : head < 0xE0 ? 2 : head < 0xF0 ? 3 : 4; }
-
-uint32_t CodePoint(std::string_view character) {
-  const size_t size = character.size();
-  if (size == 1) return static_cast<uint8_t>(character[0]);
-  uint32_t value = static_cast<uint8_t>(character[0]) & (0xFF >> (size + 1));
-  for (char c : character.substr(1)) value = value << 6 | (static_cast<uint8_t>(c) & 0x3F);
-  return value;
-}
-
 void AppendString(std::string_view text, std::string* out) {
   out->push_back('"');
   while (!text.empty()) {
-    const std::string_view character = text.substr(0, Length(static_cast<uint8_t>(text[0])));
-    text.remove_prefix(character.size());
-    if (character == "\"" || character == "\\") {
-      out->append(1, '\\').append(character);
-    } else if (HasHiddenCharacter(character)) {  // all are below U+10000
-      absl::StrAppendFormat(out, "\\u%04x", CodePoint(character));
-    } else {
-      out->append(character);
+    char32_t c;
+    const size_t length = DecodeUtf8(text, &c);
+    if (length == 0) {  // no caller has such a text
+      out->append("\\ufffd");
+      text.remove_prefix(1);
+      continue;
     }
+    if (c == '"' || c == '\\') {
+      out->append(1, '\\').append(text.substr(0, length));
+    } else if (!IsControl(c) && !IsHidden(c)) {
+      out->append(text.substr(0, length));
+    } else if (c < 0x10000) {
+      absl::StrAppendFormat(out, "\\u%04x", static_cast<uint32_t>(c));
+    } else {  // RFC 8259, section 7: a surrogate pair
+      absl::StrAppendFormat(out, "\\u%04x\\u%04x", 0xD800 + ((c - 0x10000) >> 10),
+                            0xDC00 + ((c - 0x10000) & 0x3FF));
+    }
+    text.remove_prefix(length);
   }
   out->push_back('"');
 }

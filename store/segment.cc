@@ -382,9 +382,7 @@ class AttributesReader {
   size_t elements_ = 0;
 };
 
-bool IsText(std::string_view text) {
-  return text.size() <= kMaxTextBytes && !HasHiddenCharacter(text);
-}
+bool IsText(std::string_view text) { return text.size() <= kMaxTextBytes && IsPrintable(text); }
 
 // Decodes a segment, and checks each string of its table as what it is used for.
 class SegmentReader {

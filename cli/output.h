@@ -1,0 +1,50 @@
+#ifndef REEVE_CLI_OUTPUT_H_
+#define REEVE_CLI_OUTPUT_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace reeve {
+
+// Whether standard output is a terminal that shows colours: not with NO_COLOR or TERM=dumb.
+bool IsTerminal();
+
+// The width of the terminal, or COLUMNS; 0, which means no limit, if standard output is none.
+size_t TerminalWidth();
+
+inline constexpr char kRed[] = "31";
+inline constexpr char kGreen[] = "32";
+
+// `text` in a colour if `on`.
+std::string Colour(std::string_view text, const char* colour, bool on);
+
+// The columns of the terminal that `text` takes, one for each code point.
+size_t WidthOf(std::string_view text);
+
+// Rows under a head, in columns.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> head) : rows_({std::move(head)}) {}
+
+  // As many cells as the head has.
+  void AddRow(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+
+  // With a width the widest columns are cut, with `…`, until a line fits; 0 cuts nothing. Each line
+  // ends with a line feed.
+  std::string ToString(size_t width) const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+// A moment as users write it: `1h`, `30m`, `7d` (before `now`) or RFC 3339 (`2026-11-20T09:00:00Z`,
+// `2026-11-20`, which is UTC).
+std::optional<absl::Time> ParseMoment(std::string_view text, absl::Time now);
+
+}  // namespace reeve
+
+#endif  // REEVE_CLI_OUTPUT_H_
