@@ -1,5 +1,6 @@
 #include "reeve/store/json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -12,15 +13,25 @@
 namespace reeve {
 namespace {
 
+void AppendEscape(char32_t unit, std::string* out) {
+  absl::StrAppendFormat(out, "\\u%04x", static_cast<uint32_t>(unit));
+}
+
 void AppendString(std::string_view text, std::string* out) {
   out->push_back('"');
   while (!text.empty()) {
-    char32_t c;
-    const size_t length = DecodeUtf8(text, &c);
-    if (length == 0) {  // no caller has such a text
-      out->append("\\ufffd");
-      text.remove_prefix(1);
-      continue;
+    char32_t c = 0;
+    const std::string_view character = text.substr(0, std::max<size_t>(1, DecodeUtf8(text, &c)));
+    text.remove_prefix(character.size());
+    if (c == '"' || c == '\\') {
+      out->append(1, '\\').append(character);
+    } else if (!IsControl(c) && !IsHidden(c)) {
+      out->append(character);
+    } else if (c < 0x10000) {
+      AppendEscape(c, out);
+    } else {  // a pair of surrogates (RFC 8259, section 7)
+      AppendEscape(0xD800 + ((c - 0x10000) >> 10), out);
+      AppendEscape(0xDC00 + ((c - 0x10000) & 0x3FF), out);
     }
     if (c == '"' || c == '\\') {
       out->append(1, '\\').append(text.substr(0, length));

@@ -382,7 +382,9 @@ class AttributesReader {
   size_t elements_ = 0;
 };
 
-bool IsText(std::string_view text) { return text.size() <= kMaxTextBytes && IsPrintable(text); }
+bool IsText(std::string_view text) {
+  return text.size() <= kMaxTextBytes && !HasControlCharacter(text);
+}
 
 // Decodes a segment, and checks each string of its table as what it is used for.
 class SegmentReader {
