@@ -94,20 +94,40 @@ std::string ListOf(const std::string& json) {
   return text;
 }
 
+// `2026-11-21T08:26:51.479604Z` to the millisecond, or as `11-21 08:26:51`.
+std::string ShortTime(const std::string& time, bool narrow) {
+  if (time.size() < 23) return time;
+  return narrow ? absl::StrCat(time.substr(5, 5), " ", time.substr(11, 8))
+                : absl::StrCat(time.substr(0, 23), "Z");
+}
+
 void Print(const std::vector<AuditRow>& rows, Format format) {
   if (format == Format::kJson) {
     for (const AuditRow& row : rows) std::puts(ToJsonLine(row).c_str());
     return;
   }
   if (rows.empty()) return;
-  Table table({"time", "decision", "reason", "principal", "action", "resource", "rules"});
+  // Where there is little room, the time is cut to the second, and the reason goes: it says again
+  // what was decided.
+  constexpr size_t kWide = 110;
+  const size_t width = TerminalWidth();
+  const bool narrow = width > 0 && width < kWide;
+  std::vector<std::string> head = {"time",   "decision", "reason", "principal",
+                                   "action", "resource", "rules"};
+  if (narrow) head.erase(head.begin() + 2);
+  Table table(head, narrow ? 2 : 3);
   for (const AuditRow& row : rows) {
-    // To the millisecond: the view has it to the microsecond.
-    const std::string time = row.time.size() > 23 ? row.time.substr(0, 23) + "Z" : row.time;
-    table.AddRow({time, row.decision, row.reason, row.principal, row.action, row.resource,
-                  row.error.empty() ? ListOf(row.rules) : row.error});
+    std::vector<std::string> cells = {ShortTime(row.time, narrow),
+                                      row.decision,
+                                      row.reason,
+                                      row.principal,
+                                      row.action,
+                                      row.resource == ":" ? "" : row.resource,
+                                      row.error.empty() ? ListOf(row.rules) : row.error};
+    if (narrow) cells.erase(cells.begin() + 2);
+    table.AddRow(cells);
   }
-  std::fputs(table.ToString(TerminalWidth()).c_str(), stdout);
+  std::fputs(table.ToString(width).c_str(), stdout);
 }
 
 std::optional<Reason> FindReason(const std::string& name) {
@@ -188,9 +208,9 @@ int Tail(const Options& options) {
       if (options.format == Format::kJson) {
         std::puts(ToJsonLine(row).c_str());
       } else {
-        std::printf("%s  %s  %s  %s  %s  %s  %s\n", row.time.c_str(), row.decision.c_str(),
-                    row.reason.c_str(), row.principal.c_str(), row.action.c_str(),
-                    row.resource.c_str(), ListOf(row.rules).c_str());
+        Table line({ShortTime(row.time, false), row.decision, row.reason, row.principal, row.action,
+                    row.resource, ListOf(row.rules)});
+        std::fputs(line.ToString(0).c_str(), stdout);
       }
       query->after_number = row.number;
     }

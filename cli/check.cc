@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -104,17 +105,38 @@ void PrintText(const Decision& decision, const Request& request, bool explain) {
 
 int StatusOf(bool allowed, bool malformed) { return malformed ? kBadCall : allowed ? kYes : kNo; }
 
+// The answer, and beside its reason how far each relevant rule matched.
+std::string ToJson(const Decision& decision, const Request& request) {
+  nlohmann::ordered_json answer = nlohmann::ordered_json::parse(ToJson(decision));
+  nlohmann::ordered_json& explanation = answer["context"]["explanation"];
+  explanation = nlohmann::ordered_json::array();
+  for (const RuleExplanation& rule : Explain(decision, request)) {
+    explanation.push_back({{"rule", rule.rule->id},
+                           {"effect", std::string(ToString(rule.rule->effect))},
+                           {"principals", std::string(ToString(rule.principals))},
+                           {"actions", std::string(ToString(rule.actions))},
+                           {"resources", std::string(ToString(rule.resources))},
+                           {"matched", rule.matched()},
+                           {"shadow", rule.rule->shadow}});
+  }
+  return answer.dump();
+}
+
 // One request, or one batch, which is always answered in JSON.
 int CheckOne(const Engine& engine, const Options& options, const std::string& text) {
   const JsonBatch batch = JsonBatch::Parse(text);
-  if (options.format == Format::kJson || !batch.single) {
+  if (!batch.single) {
     const JsonAnswer answer = EvaluateJson(engine, text);
     std::puts(answer.json.c_str());
     return StatusOf(answer.allowed, answer.malformed);
   }
   const Request request = batch.requests[0].request();
   const Decision decision = engine.Decide(request);
-  PrintText(decision, request, options.explain);
+  if (options.format == Format::kJson) {
+    std::puts((options.explain ? ToJson(decision, request) : ToJson(decision)).c_str());
+  } else {
+    PrintText(decision, request, options.explain);
+  }
   if (decision.reason() == Reason::kAuditFailed) return kFailure;
   return StatusOf(decision.allowed(), decision.reason() == Reason::kBadRequest);
 }

@@ -1,10 +1,15 @@
 // The command `reeve`. Each subcommand has a file of its own.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli/command.h"
+#include "reeve/engine/text.h"
+#include "reeve/policy/spelling.h"
 
 namespace reeve {
 
@@ -34,6 +39,15 @@ int Main(int argc, char** argv) {
   AddAudit(&app, &status);
   AddWhoami(&app, &status);
   AddVersion(&app, &status);
+  std::vector<std::string_view> commands;
+  for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
+  const std::string_view command = argc > 1 ? argv[1] : "-";
+  if (command.substr(0, 1) != "-" &&
+      std::find(commands.begin(), commands.end(), command) == commands.end()) {
+    std::fprintf(stderr, "reeve: unknown command `%s`%s; `reeve --help` lists them\n",
+                 Printable(command).c_str(), DidYouMean(command, commands).c_str());
+    return kBadCall;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "reeve/engine/text.h"
 
 namespace reeve {
 namespace {
@@ -23,15 +24,16 @@ std::string Cut(std::string_view text, size_t width) {
   return absl::StrCat(absl::string_view(text.data(), end), "…");
 }
 
-// Takes from the widest columns until the line fits. No column goes below a few characters.
-void Narrow(size_t width, size_t gap, std::vector<size_t>* columns) {
-  constexpr size_t kLeast = 8;
+// Takes from the widest columns behind the first `whole` until the line fits. None goes below a few
+// characters.
+void Narrow(size_t width, size_t gap, size_t whole, std::vector<size_t>* columns) {
+  constexpr size_t kLeast = 6;
   size_t line = gap * (columns->size() - 1);
   for (const size_t column : *columns) line += column;
   while (line > width) {
-    size_t& widest = *std::max_element(columns->begin(), columns->end());
-    if (widest <= kLeast) return;
-    --widest;
+    const auto widest = std::max_element(columns->begin() + whole, columns->end());
+    if (widest == columns->end() || *widest <= kLeast) return;
+    --*widest;
     --line;
   }
 }
@@ -65,13 +67,18 @@ size_t WidthOf(std::string_view text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
 }
 
+void Table::AddRow(const std::vector<std::string>& cells) {
+  std::vector<std::string>& row = rows_.emplace_back();
+  for (const std::string& cell : cells) row.push_back(Printable(cell));
+}
+
 std::string Table::ToString(size_t width) const {
   constexpr size_t kGap = 2;
   std::vector<size_t> columns(rows_[0].size());
   for (const std::vector<std::string>& row : rows_) {
     for (size_t i = 0; i < row.size(); ++i) columns[i] = std::max(columns[i], WidthOf(row[i]));
   }
-  if (width > 0) Narrow(width, kGap, &columns);
+  if (width > 0) Narrow(width, kGap, whole_, &columns);
   std::string text;
   for (const std::vector<std::string>& row : rows_) {
     std::string line;

@@ -25,19 +25,23 @@ std::string Colour(std::string_view text, const char* colour, bool on);
 // The columns of the terminal that `text` takes, one for each code point.
 size_t WidthOf(std::string_view text);
 
-// Rows under a head, in columns.
+// Rows under a head, in columns. Cells are made safe to print.
 class Table {
  public:
-  explicit Table(std::vector<std::string> head) : rows_({std::move(head)}) {}
+  // The first `whole` columns are never cut.
+  explicit Table(const std::vector<std::string>& head, size_t whole = 0) : whole_(whole) {
+    AddRow(head);
+  }
 
   // As many cells as the head has.
-  void AddRow(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void AddRow(const std::vector<std::string>& cells);
 
   // With a width the widest columns are cut, with `…`, until a line fits; 0 cuts nothing. Each line
   // ends with a line feed.
   std::string ToString(size_t width) const;
 
  private:
+  size_t whole_;
   std::vector<std::vector<std::string>> rows_;
 };
 

@@ -116,16 +116,6 @@ bool HasControlCharacter(std::string_view text) {
   return false;
 }
 
-bool IsPrintable(std::string_view text) {
-  while (!text.empty()) {
-    char32_t code_point;
-    const size_t length = DecodeUtf8(text, &code_point);
-    if (length == 0 || IsControl(code_point) || IsHidden(code_point)) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
 std::string Printable(std::string_view text, size_t max_bytes) {
   std::string out;
   while (!text.empty()) {

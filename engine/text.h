@@ -30,10 +30,6 @@ bool IsValidUtf8(std::string_view text);
 // Whether `text` holds a character that IsControl(), or is not valid UTF-8.
 bool HasControlCharacter(std::string_view text);
 
-// Whether `text` is valid UTF-8 without control and hidden characters: what Printable() leaves as
-// it is, but for its length.
-bool IsPrintable(std::string_view text);
-
 // `text` in a form that is safe in a log line and on a terminal: control and
 // hidden characters and bytes that are not UTF-8 stand as \xNN or \u{NNNN}. Shortened with "..."
 // beyond `max_bytes`.

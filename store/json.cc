@@ -33,17 +33,6 @@ void AppendString(std::string_view text, std::string* out) {
       AppendEscape(0xD800 + ((c - 0x10000) >> 10), out);
       AppendEscape(0xDC00 + ((c - 0x10000) & 0x3FF), out);
     }
-    if (c == '"' || c == '\\') {
-      out->append(1, '\\').append(text.substr(0, length));
-    } else if (!IsControl(c) && !IsHidden(c)) {
-      out->append(text.substr(0, length));
-    } else if (c < 0x10000) {
-      absl::StrAppendFormat(out, "\\u%04x", static_cast<uint32_t>(c));
-    } else {  // RFC 8259, section 7: a surrogate pair
-      absl::StrAppendFormat(out, "\\u%04x\\u%04x", 0xD800 + ((c - 0x10000) >> 10),
-                            0xDC00 + ((c - 0x10000) & 0x3FF));
-    }
-    text.remove_prefix(length);
   }
   out->push_back('"');
 }
