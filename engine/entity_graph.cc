@@ -80,12 +80,18 @@ std::optional<EntityGraph::Fault> EntityGraph::Close() {
   size_t total = 0;
   for (const Node node : order.parents_first) {
     std::vector<Node>& mine = ancestors[node];
-    for (const Node parent : parents_[node]) {
-      mine.push_back(parent);
-      mine.insert(mine.end(), ancestors[parent].begin(), ancestors[parent].end());
+    if (parents_[node].size() == 1) {  // as in trees: what is sorted stays so
+      const Node parent = parents_[node][0];
+      mine = ancestors[parent];
+      mine.insert(std::upper_bound(mine.begin(), mine.end(), parent), parent);
+    } else {
+      for (const Node parent : parents_[node]) {
+        mine.push_back(parent);
+        mine.insert(mine.end(), ancestors[parent].begin(), ancestors[parent].end());
+      }
+      std::sort(mine.begin(), mine.end());
+      mine.erase(std::unique(mine.begin(), mine.end()), mine.end());
     }
-    std::sort(mine.begin(), mine.end());
-    mine.erase(std::unique(mine.begin(), mine.end()), mine.end());
     mine.shrink_to_fit();
     total += mine.size();
     if (total > kMaxAncestors) return Fault{{}, true};
