@@ -30,7 +30,7 @@ struct LoadResult {
   std::vector<Issue> issues;
 };
 
-// Most that a policy set may hold. doc/policy-files.md states them for authors.
+// Most that a policy set may hold. doc/policy-language.md states them for authors.
 struct LoadLimits {
   size_t max_files = 10000;
   size_t max_file_bytes = size_t{64} << 20;

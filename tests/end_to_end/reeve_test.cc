@@ -1,0 +1,288 @@
+// The command `reeve` as a script calls it: what it prints, where, and its exit status.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "reeve/tests/end_to_end/process.h"
+
+namespace reeve {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kPolicy[] = R"(reeve: 1
+policy: documents
+roles:
+  editor: [group:staff]
+rules:
+  - id: editors
+    effect: allow
+    principals: [role:editor]
+    actions: [doc.read]
+    resources: ["doc:/finance/**"]
+  - id: never-the-ledger
+    effect: deny
+    principals: [anyone]
+    actions: [any]
+    resources: ["doc:/finance/ledger/**"]
+    message: Nobody reads the ledger.
+    obligations: [{id: page-security}]
+)";
+
+std::string RequestFor(const std::string& path, const std::string& group = "staff") {
+  return json({{"subject",
+                {{"type", "user"},
+                 {"id", "ada"},
+                 {"properties", {{"groups", json::array({group})}}}}},
+               {"action", {{"name", "doc.read"}}},
+               {"resource", {{"type", "doc"}, {"id", path}}}})
+      .dump();
+}
+
+class ReeveTest : public testing::Test {
+ protected:
+  ReeveTest() : policy_(directory_.Write("policy/documents.yaml", kPolicy)) {}
+
+  Ended Reeve(std::vector<std::string> arguments, const std::string& input = "",
+              const std::vector<std::string>& environment = {}) {
+    arguments.insert(arguments.begin(), "cli/reeve");
+    return RunProgram(arguments, input, environment);
+  }
+
+  // A log of an allow, a deny by a rule and a malformed request, in this order.
+  std::string Log() {
+    const std::string db = directory_.path("audit.db");
+    const Ended ended =
+        Reeve({"check", "--jsonl", "--audit", db, policy_},
+              RequestFor("/finance/q3") + "\n" + RequestFor("/finance/ledger/1") + "\nnot JSON\n");
+    EXPECT_EQ(ended.status, 2) << ended.err;
+    return db;
+  }
+
+  const TemporaryDirectory directory_;
+  const std::string policy_;
+};
+
+TEST_F(ReeveTest, VersionAndHelp) {
+  EXPECT_EQ(Reeve({"version"}).out.substr(0, 6), "reeve ");
+  EXPECT_TRUE(json::parse(Reeve({"version", "--format", "json"}).out).contains("version"));
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"--help"},
+                                             {"check", "--help"},
+                                             {"lint", "--help"},
+                                             {"audit", "--help"},
+                                             {"audit", "query", "--help"},
+                                             {"audit", "tail", "--help"},
+                                             {"whoami", "--help"},
+                                             {"version", "--help"}}) {
+    const Ended ended = Reeve(command);
+    EXPECT_EQ(ended.status, 0) << command[0];
+    EXPECT_NE(ended.out.find("Usage: reeve"), std::string::npos) << command[0] << ended.out;
+    EXPECT_EQ(ended.err, "");
+  }
+}
+
+TEST_F(ReeveTest, AWrongCallSaysWhatToDoAndEndsWith2) {
+  const Ended typo = Reeve({"chek"});
+  EXPECT_EQ(typo.status, 2);
+  EXPECT_EQ(typo.err,
+            "reeve: unknown command `chek`; did you mean `check`?; `reeve --help` lists them\n");
+  EXPECT_EQ(Reeve({}).status, 2);
+  EXPECT_EQ(Reeve({"check"}).status, 2);
+  EXPECT_EQ(Reeve({"check", "--frmat", "json", policy_}).status, 2);
+  EXPECT_EQ(Reeve({"lint", "--format", "xml", policy_}).status, 2);
+  EXPECT_EQ(Reeve({"audit", "query", "--since", "yesterday", Log()}).status, 2);
+}
+
+TEST_F(ReeveTest, LintOfAGoodSet) {
+  const Ended ended = Reeve({"lint", policy_});
+  EXPECT_EQ(ended.status, 0);
+  EXPECT_EQ(ended.out.substr(0, ended.out.find('\n')), "2 rules, 0 entities, 0 warnings");
+  EXPECT_EQ(ended.err, "");
+}
+
+TEST_F(ReeveTest, LintOfABadSetReportsAllOfIt) {
+  const std::string bad = directory_.Write(
+      "bad.yaml",
+      "reeve: 1\npolicy: p\nrules:\n  - {id: r, efect: allow, principals: [anyone], "
+      "actions: [], resources: [any]}\n");
+  const Ended text = Reeve({"lint", bad});
+  EXPECT_EQ(text.status, 2);
+  EXPECT_EQ(text.out, "");
+  EXPECT_EQ(text.err, bad + ":4:5: rule `r` has no `effect`\n" + bad +
+                          ":4:13: unknown key `efect` in rule `r`; did you mean `effect`?\n" + bad +
+                          ":4:58: `actions` is empty; write `[any]` to mean every action\n"
+                          "3 errors; nothing is loaded\n");
+  const Ended machine = Reeve({"lint", "--format", "json", bad});
+  EXPECT_EQ(machine.status, 2);
+  const json issues = json::parse(machine.out)["issues"];
+  ASSERT_EQ(issues.size(), 3u);
+  EXPECT_EQ(issues[1]["line"], 4);
+  EXPECT_EQ(issues[1]["column"], 13);
+  EXPECT_EQ(issues[1]["severity"], "error");
+}
+
+TEST_F(ReeveTest, LintCountsWarningsIfAsked) {
+  const std::string unused =
+      directory_.Write("unused.yaml", std::string(kPolicy) + "actions: {edit: [doc.write]}\n");
+  EXPECT_EQ(Reeve({"lint", unused}).status, 0);
+  EXPECT_NE(Reeve({"lint", unused}).err.find(": warning: action set `edit` is not used"),
+            std::string::npos);
+  EXPECT_EQ(Reeve({"lint", "--strict", unused}).status, 1);
+  EXPECT_EQ(Reeve({"lint", directory_.path("nowhere")}).status, 2);
+}
+
+TEST_F(ReeveTest, CheckAnswersOneRequest) {
+  const Ended allowed = Reeve({"check", policy_}, RequestFor("/finance/q3"));
+  EXPECT_EQ(allowed.status, 0) << allowed.err;
+  EXPECT_EQ(allowed.out, "allow  allow_rule  documents/editors\n");
+  const Ended denied = Reeve({"check", policy_, "-"}, RequestFor("/finance/ledger/1"));
+  EXPECT_EQ(denied.status, 1);
+  EXPECT_EQ(denied.out,
+            "deny  deny_rule  documents/never-the-ledger\nmessage: Nobody reads the ledger.\n"
+            "obligation: page-security\n");
+  const Ended malformed = Reeve({"check", policy_}, RequestFor("/finance/../q3"));
+  EXPECT_EQ(malformed.status, 2);
+  EXPECT_EQ(malformed.out, "deny  bad_request\nerror: the resource id has a `.` or `..` segment\n");
+}
+
+TEST_F(ReeveTest, CheckReadsAFileAndWritesJson) {
+  const std::string request = directory_.Write("request.json", RequestFor("/finance/q3"));
+  const Ended ended = Reeve({"check", "--format", "json", policy_, request});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  const json answer = json::parse(ended.out);
+  EXPECT_EQ(answer["decision"], true);
+  EXPECT_EQ(answer["context"]["rules"], json::array({"documents/editors"}));
+  EXPECT_EQ(Reeve({"check", policy_, directory_.path("nowhere")}).status, 2);
+}
+
+TEST_F(ReeveTest, CheckExplains) {
+  const Ended ended = Reeve({"check", "--explain", policy_}, RequestFor("/finance/q3", "guests"));
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_EQ(ended.out,
+            "deny  no_rule\n\n"
+            "user:ada doc.read doc:/finance/q3\n"
+            "rule                        effect  principals  actions  resources\n"
+            "documents/editors           allow   no          yes      yes\n"
+            "documents/never-the-ledger  deny    yes         yes      no\n");
+  const Ended machine = Reeve({"check", "--explain", "--format", "json", policy_},
+                              RequestFor("/finance/q3", "guests"));
+  EXPECT_EQ(json::parse(machine.out)["context"]["explanation"][0]["principals"], "no");
+}
+
+TEST_F(ReeveTest, CheckAnswersALineWithALine) {
+  const Ended ended = Reeve({"check", "--jsonl", policy_},
+                            RequestFor("/finance/q3") + "\n\n[1\n" + std::string(3000000, 'x') +
+                                "\n" + RequestFor("/legal/lease"));  // no line feed at the end
+  EXPECT_EQ(ended.status, 2);
+  std::vector<std::string> reasons;
+  size_t begin = 0;
+  for (size_t end; (end = ended.out.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    const json answer = json::parse(ended.out.substr(begin, end - begin));
+    reasons.push_back(answer["context"]["reason"]);
+  }
+  EXPECT_EQ(reasons, (std::vector<std::string>{"allow_rule", "bad_request", "bad_request",
+                                               "bad_request", "no_rule"}));
+  EXPECT_EQ(Reeve({"check", "--jsonl", policy_}, RequestFor("/finance/q3") + "\n").status, 0);
+  EXPECT_EQ(Reeve({"check", "--jsonl", policy_}, RequestFor("/legal/lease") + "\n").status, 1);
+}
+
+TEST_F(ReeveTest, CheckTakesEntities) {
+  const std::string entities = directory_.Write(
+      "e.yaml", "reeve: 1\nentities: [{id: 'group:leads', parents: ['group:staff']}]\n");
+  EXPECT_EQ(Reeve({"check", policy_}, RequestFor("/finance/q3", "leads")).status, 1);
+  EXPECT_EQ(
+      Reeve({"check", "--entities", entities, policy_}, RequestFor("/finance/q3", "leads")).status,
+      0);
+}
+
+TEST_F(ReeveTest, CheckWithoutAPlaceForRecordsFails) {
+  EXPECT_EQ(Reeve({"check", "--audit", directory_.path("no/such/audit.db"), policy_},
+                  RequestFor("/finance/q3"))
+                .status,
+            3);
+}
+
+TEST_F(ReeveTest, AuditQueryShowsAndFilters) {
+  const std::string db = Log();
+  const auto count = [this, &db](std::vector<std::string> filters) {
+    filters.insert(filters.begin(), {"audit", "query", db, "--format", "json"});
+    const Ended ended = Reeve(filters);
+    EXPECT_EQ(ended.status, 0) << ended.err;
+    return std::count(ended.out.begin(), ended.out.end(), '\n');
+  };
+  EXPECT_EQ(count({}), 3);
+  EXPECT_EQ(count({"--since", "1h"}), 3);
+  EXPECT_EQ(count({"--until", "1h"}), 0);
+  EXPECT_EQ(count({"--decision", "deny"}), 2);
+  EXPECT_EQ(count({"--reason", "deny_rule"}), 1);
+  EXPECT_EQ(count({"--principal", "user:ada"}), 2);
+  EXPECT_EQ(count({"--principal", "user:ad"}), 0);
+  EXPECT_EQ(count({"--action", "doc.read"}), 2);
+  EXPECT_EQ(count({"--resource", "doc:/finance/"}), 2);
+  EXPECT_EQ(count({"--resource", "doc:/finance/l"}), 1);
+  EXPECT_EQ(count({"--resource", "doc:%"}), 0);
+  EXPECT_EQ(count({"--rule", "documents/editors"}), 1);
+  EXPECT_EQ(count({"--limit", "2"}), 2);
+
+  const Ended newest =
+      Reeve({"audit", "query", db, "--format", "json", "--limit", "1", "--decision", "allow"});
+  const json row = json::parse(newest.out);
+  EXPECT_EQ(row["principal"], "user:ada");
+  EXPECT_EQ(row["principal_assurance"], "asserted");
+  EXPECT_EQ(row["rules"], json::array({"documents/editors"}));
+  EXPECT_EQ(row["groups"], json::array({"staff"}));
+  EXPECT_EQ(count({"--id", row["id"]}), 1);
+}
+
+TEST_F(ReeveTest, AuditQueryFitsTheTerminal) {
+  const std::string db = Log();
+  for (const int width : {80, 120}) {
+    const Ended ended = Reeve({"audit", "query", db}, "", {"COLUMNS=" + std::to_string(width)});
+    EXPECT_EQ(ended.status, 0);
+    size_t begin = 0;
+    for (size_t end; (end = ended.out.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      const std::string line = ended.out.substr(begin, end - begin);
+      EXPECT_LE(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; }),
+                width)
+          << line;
+    }
+  }
+}
+
+TEST_F(ReeveTest, AuditTailShowsTheLastInOrder) {
+  const Ended ended = Reeve({"audit", "tail", "-n", "2", Log()});
+  EXPECT_EQ(ended.status, 0);
+  const size_t deny = ended.out.find("deny_rule");
+  const size_t malformed = ended.out.find("bad_request");
+  EXPECT_NE(deny, std::string::npos) << ended.out;
+  EXPECT_NE(malformed, std::string::npos) << ended.out;
+  EXPECT_LT(deny, malformed);
+  EXPECT_EQ(ended.out.find("allow_rule"), std::string::npos);
+}
+
+TEST_F(ReeveTest, AuditOfWhatIsNoLogEndsWith2) {
+  const Ended missing = Reeve({"audit", "query", directory_.path("nowhere.db")});
+  EXPECT_EQ(missing.status, 2);
+  EXPECT_NE(missing.err.find("nowhere.db: "), std::string::npos);
+  EXPECT_NE(Reeve({"audit", "query", policy_}).status, 0);
+}
+
+TEST_F(ReeveTest, WhoamiKnowsThisProcess) {
+  const Ended ended = Reeve({"whoami", "--unix", "--format", "json"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  const json principal = json::parse(ended.out);
+  EXPECT_EQ(principal["via"], "unix");
+  EXPECT_EQ(principal["parents"], json::array({"uid:" + std::to_string(getuid())}));
+}
+
+TEST_F(ReeveTest, OutputThatCannotBeWrittenIsAFailure) {
+  EXPECT_EQ(RunProgram({"/bin/sh", "-c", "cli/reeve version > /dev/full"}).status, 3);
+}
+
+}  // namespace
+}  // namespace reeve
