@@ -1,0 +1,165 @@
+#include "policy/field_reader.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "reeve/policy/spelling.h"
+#include "reeve/policy/unicode.h"
+
+namespace reeve {
+namespace {
+
+absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
+
+bool IsName(std::string_view name) {
+  if (name.empty() || name.size() > kMaxNameBytes) return false;
+  if (!absl::ascii_isalnum(name[0]) && name[0] != '_') return false;
+  return std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return absl::ascii_isalnum(c) || c == '_' || c == '-' || c == '.';
+  });
+}
+
+}  // namespace
+
+bool LooksLikeNumber(std::string_view text) {
+  if (text.empty()) return false;
+  std::string_view digits = text;
+  if (digits[0] == '-' || digits[0] == '+') digits.remove_prefix(1);
+  if (digits == ".inf" || digits == ".Inf" || digits == ".INF" || digits == ".nan" ||
+      digits == ".NaN" || digits == ".NAN") {
+    return true;
+  }
+  if (digits.size() > 2 && digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'o')) {
+    return std::all_of(digits.begin() + 2, digits.end(), absl::ascii_isxdigit);
+  }
+  if (digits.empty() || !(absl::ascii_isdigit(digits[0]) || digits[0] == '.')) return false;
+  bool any_digit = false;
+  bool exponent = false;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    const char c = digits[i];
+    if (absl::ascii_isdigit(c)) {
+      any_digit = true;
+    } else if ((c == 'e' || c == 'E') && any_digit && !exponent && i + 1 < digits.size()) {
+      exponent = true;
+      if ((digits[i + 1] == '+' || digits[i + 1] == '-') && i + 2 < digits.size()) ++i;
+    } else if (c != '.' || exponent) {
+      return false;
+    }
+  }
+  return any_digit;
+}
+
+bool LooksLikeBool(std::string_view text) {
+  return text == "true" || text == "false" || text == "True" || text == "False" || text == "TRUE" ||
+         text == "FALSE";
+}
+
+std::optional<FieldReader::Fields> FieldReader::ReadFields(
+    YamlNode node, const std::string& what, const std::vector<std::string_view>& known) {
+  if (!node.IsMapping()) {
+    Report(node.position(), absl::StrCat(what, " is not a mapping of keys to values"));
+    return std::nullopt;
+  }
+  Fields fields;
+  for (const YamlMember member : node.members()) {
+    const std::string_view key = member.key.text();
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      Report(member.key.position(),
+             absl::StrCat("unknown key ", Quoted(key), " in ", what, DidYouMean(key, known)));
+    } else {
+      fields.emplace(key, member);
+    }
+  }
+  return fields;
+}
+
+std::optional<YamlNode> FieldReader::Find(const Fields& fields, std::string_view key) {
+  const auto at = fields.find(key);
+  if (at == fields.end()) return std::nullopt;
+  const YamlMember& member = at->second;
+  if (member.value.IsNull()) {
+    Report(member.key.position(),
+           absl::StrCat("`", View(key), "` has no value; write one or remove the key"));
+    return std::nullopt;
+  }
+  return member.value;
+}
+
+std::optional<YamlNode> FieldReader::Require(const Fields& fields, std::string_view key,
+                                             Position owner, const std::string& what) {
+  if (fields.find(key) == fields.end()) {
+    Report(owner, absl::StrCat(what, " has no `", View(key), "`"));
+    return std::nullopt;
+  }
+  return Find(fields, key);
+}
+
+std::optional<std::string_view> FieldReader::ReadText(YamlNode node, std::string_view what,
+                                                      size_t most) {
+  if (!node.IsScalar()) {
+    Report(node.position(), absl::StrCat(View(what), " is not text"));
+    return std::nullopt;
+  }
+  const std::string_view text = node.text();
+  if (node.IsNull() || text.empty()) {
+    Report(node.position(), absl::StrCat(View(what), " is empty"));
+    return std::nullopt;
+  }
+  if (node.plain() && (LooksLikeNumber(text) || LooksLikeBool(text))) {
+    Report(node.position(), absl::StrCat(View(what), " ", Quoted(text),
+                                         " is not text; put it in quotes if it is meant as text"));
+    return std::nullopt;
+  }
+  if (text.size() > most) {
+    Report(node.position(), absl::StrCat(View(what), " is longer than ", most, " bytes"));
+    return std::nullopt;
+  }
+  return text;
+}
+
+std::optional<std::string_view> FieldReader::ReadName(YamlNode node, std::string_view what) {
+  const std::optional<std::string_view> text = ReadText(node, what, kMaxNameBytes);
+  if (text.has_value() && !IsName(*text)) {
+    Report(node.position(), absl::StrCat(View(what), " ", Quoted(*text),
+                                         " is not a name; use letters, digits and `_-.`, and begin "
+                                         "with a letter, a digit or `_`"));
+    return std::nullopt;
+  }
+  return text;
+}
+
+std::optional<bool> FieldReader::ReadBool(YamlNode node, std::string_view what) {
+  if (node.IsScalar() && node.plain() && (node.text() == "true" || node.text() == "false")) {
+    return node.text() == "true";
+  }
+  Report(node.position(), absl::StrCat("`", View(what), "` is neither `true` nor `false`"));
+  return std::nullopt;
+}
+
+bool FieldReader::CheckList(YamlNode node, std::string_view what, const std::string& if_empty) {
+  if (!node.IsSequence()) {
+    const std::string shown =
+        node.IsScalar() ? absl::StrCat("; write `[", View(node.text().substr(0, 60)), "]`") : "";
+    Report(node.position(), absl::StrCat("`", View(what), "` is not a list", shown));
+    return false;
+  }
+  if (node.size() == 0) {
+    Report(node.position(), absl::StrCat("`", View(what), "` is empty", if_empty));
+    return false;
+  }
+  if (node.size() > limits_.max_list) {
+    Report(node.position(),
+           absl::StrCat("`", View(what), "` has more than ", limits_.max_list, " items"));
+    return false;
+  }
+  return true;
+}
+
+void FieldReader::CheckDescription(const Fields& fields) {
+  if (const auto node = Find(fields, "description")) {
+    ReadText(*node, "`description`", kMaxDescriptionBytes);
+  }
+}
+
+}  // namespace reeve

@@ -1,0 +1,76 @@
+// What all kinds of files are read with: mappings with known keys, lists, texts, names.
+#ifndef REEVE_POLICY_FIELD_READER_H_
+#define REEVE_POLICY_FIELD_READER_H_
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reeve/engine/entity.h"
+#include "reeve/policy/issue.h"
+#include "reeve/policy/load.h"
+#include "reeve/policy/yaml_document.h"
+
+namespace reeve {
+
+inline constexpr size_t kMaxNameBytes = 128;
+inline constexpr size_t kMaxDescriptionBytes = 64 * 1024;
+inline constexpr size_t kMaxPatternBytes = kMaxTypeBytes + 1 + kMaxIdBytes;
+
+// Whether YAML 1.1 or 1.2 reads a plain scalar as something else than a string.
+bool LooksLikeNumber(std::string_view text);
+bool LooksLikeBool(std::string_view text);
+
+// Reads one file. Each Read function reports what is wrong where it stands and returns nothing
+// then, so that the rest is read on.
+class FieldReader {
+ public:
+  // `limits` and `issues` must outlive this.
+  FieldReader(std::string_view file, const LoadLimits& limits, std::vector<Issue>* issues)
+      : file_(file), limits_(limits), issues_(*issues) {}
+
+ protected:
+  // The members of a mapping by their keys.
+  using Fields = std::map<std::string_view, YamlMember>;
+
+  const std::string& file() const { return file_; }
+  const LoadLimits& limits() const { return limits_; }
+
+  void Report(Position position, std::string message,
+              Issue::Severity severity = Issue::Severity::kError) {
+    issues_.push_back({severity, file_, position, std::move(message)});
+  }
+  void Warn(Position position, std::string message) {
+    Report(position, std::move(message), Issue::Severity::kWarning);
+  }
+
+  // Takes a mapping apart. Reports keys that are not among `known`; `what` says in what they stand.
+  std::optional<Fields> ReadFields(YamlNode node, const std::string& what,
+                                   const std::vector<std::string_view>& known);
+  // The value under `key`, if it is there and not null.
+  std::optional<YamlNode> Find(const Fields& fields, std::string_view key);
+  // The same, and it must be there; else it is missed at `owner`.
+  std::optional<YamlNode> Require(const Fields& fields, std::string_view key, Position owner,
+                                  const std::string& what);
+
+  // Text that cannot be mistaken for something else, of at most `most` bytes.
+  std::optional<std::string_view> ReadText(YamlNode node, std::string_view what, size_t most);
+  // A name of a policy, a rule, a role, an action set or an obligation.
+  std::optional<std::string_view> ReadName(YamlNode node, std::string_view what);
+  std::optional<bool> ReadBool(YamlNode node, std::string_view what);
+  // Checks the text under `description`, which only readers of the file want.
+  void CheckDescription(const Fields& fields);
+  // Whether `node` is a list that is not empty and not too long. `if_empty` says what to write.
+  bool CheckList(YamlNode node, std::string_view what, const std::string& if_empty);
+
+ private:
+  const std::string file_;
+  const LoadLimits& limits_;
+  std::vector<Issue>& issues_;
+};
+
+}  // namespace reeve
+
+#endif  // REEVE_POLICY_FIELD_READER_H_
