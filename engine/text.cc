@@ -33,6 +33,13 @@ constexpr Range kHidden[] = {
     {0xE0000, 0xE007F},  // tags
 };
 
+// Most text is printable ASCII, and needs no decoding: drops it from the front.
+void SkipPrintableAscii(std::string_view* text) {
+  size_t n = 0;
+  while (n < text->size() && (*text)[n] >= 0x20 && (*text)[n] < 0x7F) ++n;
+  text->remove_prefix(n);
+}
+
 }  // namespace
 
 size_t DecodeUtf8(std::string_view text, char32_t* code_point) {
@@ -97,7 +104,7 @@ bool IsHidden(char32_t code_point) {
 }
 
 bool IsValidUtf8(std::string_view text) {
-  while (!text.empty()) {
+  for (SkipPrintableAscii(&text); !text.empty(); SkipPrintableAscii(&text)) {
     char32_t code_point;
     const size_t length = DecodeUtf8(text, &code_point);
     if (length == 0) return false;
@@ -107,7 +114,7 @@ bool IsValidUtf8(std::string_view text) {
 }
 
 bool HasControlCharacter(std::string_view text) {
-  while (!text.empty()) {
+  for (SkipPrintableAscii(&text); !text.empty(); SkipPrintableAscii(&text)) {
     char32_t code_point;
     const size_t length = DecodeUtf8(text, &code_point);
     if (length == 0 || IsControl(code_point)) return true;
