@@ -1,0 +1,82 @@
+#ifndef REEVE_STORE_AUDIT_STORE_H_
+#define REEVE_STORE_AUDIT_STORE_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "reeve/engine/audit.h"
+#include "reeve/engine/clock.h"
+
+namespace reeve {
+
+// Keeps records in one SQLite file, for Engine::Options::audit. Start here; AuditReader asks the
+// file. The file stays readable for `sqlite3` and others while this writes.
+//
+// One thread of its own writes. What queues up while it waits for the disk goes into the next
+// transaction together. Several stores, in one process or in several, may write to one file. Do not
+// use a store in a child after fork(2).
+//
+// Thread-safe: any thread may call Append() at any time.
+class AuditStore final : public AuditSink {
+ public:
+  struct Options {
+    // How long Append() waits at most: for room in the queue, for other processes that write to the
+    // file, and for the disk. More than zero.
+    absl::Duration max_wait = absl::Seconds(1);
+    // What may wait for the writer. Both at least 1. One record alone may exceed the bytes.
+    size_t max_queued_records = 8192;
+    size_t max_queued_bytes = 16 << 20;
+    // Tells when the store was opened and closed; records bring their own time. Not owned; must
+    // outlive the store. Not null.
+    const Clock* clock = &Clock::System();
+  };
+
+  // Opens `path` for writing. A file that does not exist, or is empty, becomes an audit store; one
+  // of an older version is brought to the newest. A new file and what SQLite puts beside it
+  // (`-wal`, `-shm`) have mode 0600, whatever the umask. Errors:
+  //   InvalidArgument     `options` breaks a rule stated above
+  //   FailedPrecondition  `path` is a symbolic link, a directory or another special file, a
+  //                       database of another kind, or of a version newer than this program
+  //   DataLoss            it is no database, or damaged
+  //   Unavailable         it cannot be opened or written, or another process holds its lock
+  //   ResourceExhausted   the disk is full
+  static absl::StatusOr<std::unique_ptr<AuditStore>> Open(const std::string& path,
+                                                          const Options& options);
+  static absl::StatusOr<std::unique_ptr<AuditStore>> Open(const std::string& path) {
+    return Open(path, Options());
+  }
+
+  // Writes what is queued, notes in the file that the writer ended in order, and closes it. No call
+  // of Append() may be under way.
+  ~AuditStore() override;
+  AuditStore(const AuditStore&) = delete;
+  AuditStore& operator=(const AuditStore&) = delete;
+
+  // Returns OK once the record is committed and synced to disk: a crash of the program or of the
+  // machine does not take it. kRecorded is kept as kDurable is: stronger than asked. Any error
+  // means that the decision must deny:
+  //   Unavailable        no room or no commit within max_wait; the file cannot be written
+  //   ResourceExhausted  the disk is full
+  //   DataLoss           the file is damaged
+  // The store recovers by itself: each record is a new attempt, and a file that was moved away or
+  // removed is begun anew. A record that failed is not written later, but for one case: if
+  // max_wait ended, or the disk failed, in the middle of its commit, it may be in the file after
+  // all. So a record in the file may be of an allow that was answered as a deny; never is an allow
+  // answered without a record. Allocates nothing on the calling thread once its buffers have grown.
+  absl::Status Append(const AuditRecord& record, AuditLevel level) override;
+
+ private:
+  class Impl;
+
+  explicit AuditStore(std::unique_ptr<Impl> impl);
+
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace reeve
+
+#endif  // REEVE_STORE_AUDIT_STORE_H_

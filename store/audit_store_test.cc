@@ -1,0 +1,662 @@
+#include "reeve/store/audit_store.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <new>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "reeve/store/schema.h"
+#include "reeve/store/sqlite.h"
+#include "reeve/store/testing.h"
+#include "reeve/store/unfold.h"
+
+namespace {
+thread_local int64_t allocations = 0;
+}  // namespace
+
+// Counts what the calling thread allocates.
+void* operator new(size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+namespace reeve {
+namespace {
+
+using testing::AllDecisions;
+using testing::Decider;
+using testing::FakeClock;
+using testing::MakeId;
+using testing::MakePrincipal;
+using testing::MakeTempDir;
+using testing::Select;
+using testing::SelectOne;
+using testing::Verify;
+
+std::unique_ptr<AuditStore> OpenOrDie(const std::string& path, AuditStore::Options options = {}) {
+  // Long enough for a disk that is busy with other tests.
+  if (options.max_wait == absl::Seconds(1)) options.max_wait = absl::Seconds(60);
+  absl::StatusOr<std::unique_ptr<AuditStore>> store = AuditStore::Open(path, options);
+  if (!store.ok()) {
+    ADD_FAILURE() << store.status();
+    std::abort();
+  }
+  return *std::move(store);
+}
+
+// Holds the lock for writing on a file, as a foreign program would.
+class Lock {
+ public:
+  explicit Lock(const std::string& path) {
+    EXPECT_EQ(sqlite3_open(path.c_str(), &db_), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(db_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(db_);
+  }
+  ~Lock() { sqlite3_close(db_); }
+
+ private:
+  sqlite3* db_ = nullptr;
+};
+
+TEST(AuditStoreTest, ARowSaysAll) {
+  const std::string path = MakeTempDir() + "audit.db";
+  FakeClock clock;
+  AuditStore::Options options;
+  options.clock = &clock;
+  auto store = OpenOrDie(path, options);
+  Decider decider;
+  decider.clock.now = absl::FromUnixNanos(1800000000123456789);
+
+  Principal ada = MakePrincipal("user:ada", {"staff", "leads"});
+  ada.via = "unix";
+  ada.host = "web-1";
+  ada.actor = "host:proxy";
+  ada.evidence = "pid=812 uid=1000";
+  ada.groups_complete = false;
+  ada.parents = {MakeId("org:acme")};
+  ada.attributes = {{"level", Value::Int(7)}};
+  const EntityId resource = MakeId("doc:/secret/q3");
+  const std::vector<EntityId> parents = {MakeId("folder:secret")};
+  const Attributes facts = {{"owner", Value::String("bob")}};
+  const Attributes context = {{"ip", Value::String("::1")}, {"tls", Value::Bool(true)}};
+  Request request(ada, "doc.read", resource);
+  request.resource_parents = parents;
+  request.resource_attributes = &facts;
+  request.context = &context;
+  const Decision decision = decider.Decide(request);
+  ASSERT_EQ(store->Append({request, decision, absl::Nanoseconds(1234)}, AuditLevel::kRecorded),
+            absl::OkStatus());
+
+  const struct {
+    const char* column;
+    std::string want;
+  } kCases[] = {
+      {"id", decision.id().ToString()},
+      {"time", "2027-01-15T08:00:00.123456Z"},
+      {"decision", "allow"},
+      {"reason", "allow_rule"},
+      {"principal", "user:ada"},
+      {"action", "doc.read"},
+      {"resource", "doc:/secret/q3"},
+      {"rules", R"(["docs/read"])"},
+      {"message", "NULL"},
+      {"error", "NULL"},
+      {"principal_assurance", "kernel"},
+      {"via", "unix"},
+      {"host", "web-1"},
+      {"actor", "host:proxy"},
+      {"evidence", "pid=812 uid=1000"},
+      {"groups", R"(["staff","leads"])"},
+      {"groups_complete", "0"},
+      {"principal_parents", R"(["org:acme"])"},
+      {"principal_attributes", R"({"level":7})"},
+      {"resource_parents", R"(["folder:secret"])"},
+      {"resource_attributes", R"({"owner":"bob"})"},
+      {"context", R"({"ip":"::1","tls":true})"},
+      {"near_misses", "[]"},
+      {"shadow_rules", R"(["docs/later"])"},
+      {"obligations", "[]"},
+      {"policy", "sha256:c0ffee"},
+      {"latency_ns", "1234"},
+      {"audit_level", "recorded"},
+      {"escaped", "0"},
+      {"time_fixed", "0"},
+      {"writer", "1"},
+      {"seq", "1"},
+      {"number", "1"},
+      {"unix_us", "1800000000123456"},
+  };
+  for (const auto& c : kCases) {
+    EXPECT_EQ(SelectOne(path, absl::StrCat("SELECT ", c.column, " FROM decisions")), c.want)
+        << c.column;
+  }
+  EXPECT_EQ(SelectOne(path,
+                      "SELECT d.process LIKE '%[' || w.pid || ']' AND w.host = d.machine "
+                      "FROM decisions d, writers w"),
+            "1");
+}
+
+TEST(AuditStoreTest, ADenialSaysItsMessageAndObligations) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  ASSERT_EQ(Decider().Append(*store, "doc.delete", "doc:1"), absl::OkStatus());
+  EXPECT_EQ(SelectOne(path, "SELECT decision, reason, rules, message, obligations FROM decisions"),
+            "deny|deny_rule|[\"docs/never\"]|Documents are never deleted.|"
+            "[\"page-security\",\"tell-owner\"]");
+}
+
+TEST(AuditStoreTest, TimesBeforeTheEpochAndOutsideOfTheCalendar) {
+  const struct {
+    absl::Time time;
+    const char* want;
+  } kCases[] = {
+      {absl::UnixEpoch() - absl::Microseconds(1), "1969-12-31T23:59:59.999999Z"},
+      {absl::UnixEpoch(), "1970-01-01T00:00:00.000000Z"},
+      {absl::UnixEpoch() - absl::Nanoseconds(1), "1969-12-31T23:59:59.999999Z"},
+      {absl::InfinitePast(), "0001-01-01T00:00:00.000000Z"},
+      {absl::InfiniteFuture(), "9999-12-31T23:59:59.999999Z"},
+      {absl::FromUnixSeconds(253402300800), "9999-12-31T23:59:59.999999Z"},
+  };
+  for (const auto& c : kCases) {
+    const std::string path = MakeTempDir() + "audit.db";
+    auto store = OpenOrDie(path);
+    const Principal ada = MakePrincipal("user:ada");
+    const EntityId resource = MakeId("doc:1");
+    Request request(ada, "doc.read", resource);
+    request.time = c.time;
+    ASSERT_EQ(Decider().Append(*store, request), absl::OkStatus());
+    EXPECT_EQ(SelectOne(path, "SELECT time, time_fixed FROM decisions"),
+              absl::StrCat(c.want, "|1"));
+    EXPECT_EQ(Verify(path), "");
+  }
+}
+
+TEST(AuditStoreTest, JunkIsKeptEscapedAndBounded) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  Decider decider;
+  const std::string huge(10 << 20, 'x');
+  Value deep = Value::Int(1);
+  for (int i = 0; i < 1000; ++i) deep = Value::Of(Value::List{deep});
+  const Attributes deep_map = {{"deep", deep}};
+  const Attributes huge_map = {{"huge", Value::String(huge)}};
+  const Attributes broken_map = {{"broken", Value::String("\xFF")}};
+
+  const Principal ada = MakePrincipal("user:ada");
+  const struct Case {
+    const char* name;
+    const char* column;
+    std::string want;
+    std::string action;
+    EntityId resource;
+    const Attributes* context;
+    std::vector<std::string> groups;
+  } kCases[] = {
+      {"EscapeSequence", "action", R"(\x1b[31mred)", "\x1b[31mred", MakeId("doc:1"), nullptr, {}},
+      {"NotUtf8", "resource", R"(doc:\xff\xfe)", "a", EntityId("doc", "\xff\xfe"), nullptr, {}},
+      {"Nul", "action", R"(a\x00b)", std::string("a\0b", 3), MakeId("doc:1"), nullptr, {}},
+      {"Bidi", "resource", R"(doc:a\u{202e}b)", "a", EntityId("doc", "a\u202Eb"), nullptr, {}},
+      {"HugeAction", "length(action)", "8131", huge, MakeId("doc:1"), nullptr, {}},
+      {"HugeResource", "length(resource) < 8200", "1", "a", EntityId(huge, huge), nullptr, {}},
+      {"HugeJunk",
+       "length(action) < 8200",
+       "1",
+       std::string(10 << 20, '\xff'),
+       MakeId("doc:1"),
+       nullptr,
+       {}},
+      {"Empty", "action || resource", ":", "", EntityId(), nullptr, {}},
+      {"DeepContext", "context", "NULL", "a", MakeId("doc:1"), &deep_map, {}},
+      {"HugeContext", "context", "NULL", "a", MakeId("doc:1"), &huge_map, {}},
+      {"BrokenContext", "context", "NULL", "a", MakeId("doc:1"), &broken_map, {}},
+      {"BrokenGroup", "groups", R"(["a\\x0ab",""])", "a", MakeId("doc:1"), nullptr, {"a\nb", ""}},
+      {"TooManyGroups", "groups", "NULL", "a", MakeId("doc:1"), nullptr,
+       std::vector<std::string>(70000, "g")},
+      {"HugeGroups", "groups", "NULL", "a", MakeId("doc:1"), nullptr,
+       std::vector<std::string>(60000, std::string(9000, '\xff'))},
+  };
+  int64_t number = 0;
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.name);
+    Principal principal = ada;
+    principal.groups = c.groups;
+    Request request(principal, c.action, c.resource);
+    request.context = c.context;
+    EXPECT_EQ(decider.Append(*store, request), absl::OkStatus());
+    ++number;
+    EXPECT_EQ(SelectOne(path, absl::StrCat("SELECT ", c.column, ", reason FROM decisions ",
+                                           "WHERE number = ", number)),
+              c.want + "|bad_request");
+  }
+  EXPECT_EQ(SelectOne(path, "SELECT escaped FROM decisions WHERE number = 1"), "1");
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(AuditStoreTest, ControlCharactersInAttributesAreEscapedInJson) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  const Principal ada = MakePrincipal("user:ada");
+  const EntityId resource = MakeId("doc:1");
+  const Attributes context = {{"k\x1b", Value::String("\"\\\n\x1b[2J\u202E \u00e9 \U0001F600")}};
+  Request request(ada, "doc.read", resource);
+  request.context = &context;
+  ASSERT_EQ(Decider().Append(*store, request), absl::OkStatus());
+  EXPECT_EQ(SelectOne(path, "SELECT context FROM decisions"),
+            R"({"k\u001b":"\"\\\u000a\u001b[2J\u202e )"
+            "\u00e9 \U0001F600\"}");
+  EXPECT_EQ(SelectOne(path, "SELECT json_valid(context) FROM decisions"), "1");
+}
+
+TEST(AuditStoreTest, RowsCanBeRebuiltFromSegments) {
+  const std::string path = MakeTempDir() + "audit.db";
+  Decider decider;
+  for (int writer = 0; writer < 3; ++writer) {
+    auto store = OpenOrDie(path);
+    for (int i = 0; i < 20; ++i) {
+      Principal principal = MakePrincipal("user:ada", {"g1", absl::StrCat("g", i % 3)});
+      principal.evidence = absl::StrCat("pid=", i % 5);
+      principal.attributes = {{"level", Value::Int(i % 4)}};
+      const EntityId resource = MakeId(absl::StrCat("doc:/secret/", i % 7));
+      const Attributes context = {{"i", Value::Int(i)}};
+      Request request(principal, i % 2 == 0 ? "doc.read" : "doc.delete", resource);
+      request.context = &context;
+      decider.clock.now += absl::Milliseconds(1);
+      ASSERT_EQ(decider.Append(*store, request), absl::OkStatus());
+    }
+  }
+  const std::vector<std::string> before = AllDecisions(path);
+  ASSERT_EQ(before.size(), 60u);
+  const std::string by_rule =
+      "SELECT n.name, x.time, x.record FROM rule_records x JOIN names n ON n.id = x.rule "
+      "ORDER BY 1, 2, 3";
+  const std::vector<std::string> rules_before = Select(path, by_rule);
+  ASSERT_EQ(rules_before.size(), 60u);
+
+  // Whatever happened to the rows.
+  ASSERT_TRUE(Select(path, "UPDATE records SET reason = 1, action = 1").empty());
+  ASSERT_TRUE(Select(path, "DELETE FROM texts").empty());
+  ASSERT_TRUE(Select(path, "DELETE FROM names WHERE id % 2").empty());
+  ASSERT_TRUE(Select(path, "DELETE FROM rule_records").empty());
+  {
+    auto database = Database::Open(path, "audit.db", SQLITE_OPEN_READWRITE);
+    ASSERT_EQ(database.status(), absl::OkStatus());
+    ASSERT_EQ(Rebuild(**database), absl::OkStatus());
+  }
+  EXPECT_EQ(AllDecisions(path), before);
+  EXPECT_EQ(Select(path, by_rule), rules_before);
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(AuditStoreTest, RebuildingUnderAWriterIsSafe) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  Decider decider;
+  // So that the ids of names change: the first names go with the first writer's segments.
+  ASSERT_EQ(decider.Append(*store, "doc.delete", "doc:1"), absl::OkStatus());
+  ASSERT_EQ(decider.Append(*store, "doc.read", "doc:2"), absl::OkStatus());
+  ASSERT_TRUE(Select(path, "DELETE FROM segments WHERE first_seq = 1").empty());
+  auto database = Database::Open(path, "audit.db", SQLITE_OPEN_READWRITE);
+  ASSERT_EQ(Rebuild(**database), absl::OkStatus());
+  ASSERT_EQ(decider.Append(*store, "doc.delete", "doc:1"), absl::OkStatus());
+  EXPECT_EQ(Select(path, "SELECT seq, action, resource, rules FROM decisions ORDER BY seq"),
+            (std::vector<std::string>{"2|doc.read|doc:2|[\"docs/read\"]",
+                                      "3|doc.delete|doc:1|[\"docs/never\"]"}));
+}
+
+TEST(AuditStoreTest, ADamagedSegmentStopsTheRebuildAndChangesNothing) {
+  const std::string path = MakeTempDir() + "audit.db";
+  Decider decider;
+  {
+    auto store = OpenOrDie(path);
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(decider.Append(*store, "doc.read", "doc:1").ok());
+  }
+  ASSERT_TRUE(Select(path, "UPDATE segments SET bytes = x'0102' WHERE first_seq = 2").empty());
+  const std::vector<std::string> before = AllDecisions(path);
+  auto database = Database::Open(path, "audit.db", SQLITE_OPEN_READWRITE);
+  const absl::Status status = Rebuild(**database);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(absl::StrContains(status.message(), "audit.db: writer 1, record 2: ")) << status;
+  database->reset();
+  EXPECT_EQ(AllDecisions(path), before);
+}
+
+TEST(AuditStoreTest, OpeningAndClosingAreRecorded) {
+  const std::string path = MakeTempDir() + "audit.db";
+  FakeClock clock;
+  AuditStore::Options options;
+  options.clock = &clock;
+  clock.now = absl::FromUnixMicros(1000);
+  auto store = OpenOrDie(path, options);
+  ASSERT_TRUE(Decider().Append(*store, "doc.read", "doc:1").ok());
+  const std::string sql =
+      "SELECT id, opened, closed, last_seq, pid > 1, length(uuid), length(boot), started > 0 "
+      "FROM writers";
+  EXPECT_EQ(SelectOne(path, sql), "1|1000|NULL|NULL|1|16|36|1");
+  clock.now = absl::FromUnixMicros(2000);
+  store.reset();
+  EXPECT_EQ(SelectOne(path, sql), "1|1000|2000|1|1|16|36|1");
+  EXPECT_NE(access((path + "-wal").c_str(), F_OK), 0) << "the log was not folded in";
+}
+
+TEST(AuditStoreTest, TheFileSyncsOnEachCommit) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  EXPECT_EQ(SelectOne(path, "PRAGMA journal_mode"), "wal");
+  EXPECT_EQ(SelectOne(path, "PRAGMA user_version"), absl::StrCat(SchemaVersion()));
+  EXPECT_EQ(SelectOne(path, "PRAGMA application_id"), absl::StrCat(kApplicationId));
+}
+
+TEST(AuditStoreTest, FilesAreForTheirOwnerOnly) {
+  for (mode_t mask : {0000, 0022, 0777}) {
+    const std::string path = MakeTempDir() + "audit.db";
+    const mode_t before = umask(mask);
+    auto store = OpenOrDie(path);
+    ASSERT_TRUE(Decider().Append(*store, "doc.read", "doc:1").ok());
+    umask(before);
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+      struct stat info;
+      ASSERT_EQ(stat((path + suffix).c_str(), &info), 0) << suffix;
+      EXPECT_EQ(info.st_mode & 07777, 0600u) << "umask " << mask << " " << suffix;
+    }
+  }
+}
+
+void WriteFile(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+TEST(AuditStoreTest, RefusesWhatIsNotAnAuditStore) {
+  const struct Case {
+    const char* name;
+    void (*prepare)(const std::string& path);
+    absl::StatusCode want;
+    const char* message;
+  } kCases[] = {
+      {"SymbolicLink",
+       [](const std::string& path) {
+         OpenOrDie(path + ".real");
+         ASSERT_EQ(symlink((path + ".real").c_str(), path.c_str()), 0);
+       },
+       absl::StatusCode::kFailedPrecondition, "is a symbolic link"},
+      {"DanglingLink",
+       [](const std::string& path) { ASSERT_EQ(symlink("/nowhere/x", path.c_str()), 0); },
+       absl::StatusCode::kFailedPrecondition, "is a symbolic link"},
+      {"Directory", [](const std::string& path) { ASSERT_EQ(mkdir(path.c_str(), 0700), 0); },
+       absl::StatusCode::kFailedPrecondition, "is a directory"},
+      {"Fifo", [](const std::string& path) { ASSERT_EQ(mkfifo(path.c_str(), 0600), 0); },
+       absl::StatusCode::kFailedPrecondition, "is not a regular file"},
+      {"Garbage", [](const std::string& path) { WriteFile(path, std::string(5000, 'g')); },
+       absl::StatusCode::kDataLoss, "is not a SQLite database"},
+      {"Short", [](const std::string& path) { WriteFile(path, "hello\n"); },
+       absl::StatusCode::kDataLoss, "is not a SQLite database"},
+      {"AnotherDatabase",
+       [](const std::string& path) {
+         sqlite3* db;
+         sqlite3_open(path.c_str(), &db);
+         sqlite3_exec(db, "CREATE TABLE t(x)", nullptr, nullptr, nullptr);
+         sqlite3_close(db);
+       },
+       absl::StatusCode::kFailedPrecondition, "another database"},
+      {"AnotherApplication",
+       [](const std::string& path) {
+         sqlite3* db;
+         sqlite3_open(path.c_str(), &db);
+         sqlite3_exec(db, "PRAGMA application_id = 7", nullptr, nullptr, nullptr);
+         sqlite3_close(db);
+       },
+       absl::StatusCode::kFailedPrecondition, "another database"},
+      {"NewerVersion",
+       [](const std::string& path) {
+         OpenOrDie(path);
+         ASSERT_TRUE(Select(path, "PRAGMA user_version = 99").empty());
+       },
+       absl::StatusCode::kFailedPrecondition, "version 99 of the audit store is newer"},
+      {"LogOfAnotherFile", [](const std::string& path) { WriteFile(path + "-wal", "frames"); },
+       absl::StatusCode::kFailedPrecondition, "move it along"},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.name);
+    const std::string dir = MakeTempDir(), path = dir + "audit.db";
+    c.prepare(path);
+    absl::StatusOr<std::unique_ptr<AuditStore>> store = AuditStore::Open(path);
+    EXPECT_EQ(store.status().code(), c.want);
+    EXPECT_TRUE(absl::StrContains(store.status().message(), c.message)) << store.status();
+    EXPECT_TRUE(absl::StartsWith(store.status().message(), path + ": ")) << store.status();
+  }
+}
+
+TEST(AuditStoreTest, RefusesPathsThatNameNoFile) {
+  const std::string dir = MakeTempDir();
+  const struct {
+    std::string path;
+    absl::StatusCode want;
+  } kCases[] = {
+      {"", absl::StatusCode::kInvalidArgument},
+      {std::string("a\0b", 3), absl::StatusCode::kInvalidArgument},
+      {dir, absl::StatusCode::kFailedPrecondition},
+      {dir + "..", absl::StatusCode::kFailedPrecondition},
+      {dir + "none/audit.db", absl::StatusCode::kUnavailable},
+  };
+  for (const auto& c : kCases)
+    EXPECT_EQ(AuditStore::Open(c.path).status().code(), c.want) << c.path;
+}
+
+TEST(AuditStoreTest, RefusesOptionsThatCannotWork) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options wait, records, bytes, clock;
+  wait.max_wait = absl::ZeroDuration();
+  records.max_queued_records = 0;
+  bytes.max_queued_bytes = 0;
+  clock.clock = nullptr;
+  for (const AuditStore::Options& options : {wait, records, bytes, clock}) {
+    EXPECT_EQ(AuditStore::Open(path, options).status().code(), absl::StatusCode::kInvalidArgument);
+  }
+  EXPECT_NE(access(path.c_str(), F_OK), 0) << "a file was made";
+}
+
+TEST(AuditStoreTest, OpensAnEmptyFileAndPathsThatLookLikeSomethingElse) {
+  const std::string dir = MakeTempDir();
+  WriteFile(dir + "empty.db", "");
+  ASSERT_EQ(symlink(dir.c_str(), (dir + "link").c_str()), 0);
+  for (const char* name : {"empty.db", "link/audit.db", "file:x?mode=memory", ":memory:"}) {
+    EXPECT_TRUE(AuditStore::Open(dir + name).ok()) << name;
+    struct stat info;
+    ASSERT_EQ(stat((dir + name).c_str(), &info), 0) << name;
+    EXPECT_GT(info.st_size, 0) << name;
+  }
+}
+
+TEST(AuditStoreTest, AppendRefusesTheLevelOff) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  const Principal ada = MakePrincipal("user:ada");
+  EXPECT_EQ(Decider().Append(*store, Request(ada, "a", {"doc", "1"}), AuditLevel::kOff).code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(AuditStoreTest, AnEngineDeniesWhatItCannotRecord) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.max_wait = absl::Milliseconds(20);
+  auto store = OpenOrDie(path, options);
+  Engine::Options engine_options;
+  engine_options.audit = store.get();
+  auto engine = *Engine::Create(engine_options);
+  SnapshotBuilder builder;
+  builder.AddRule(testing::MakeRule("+all", {"anyone"}, {"any"}, {"any"}));
+  ASSERT_TRUE(engine->Replace(*builder.Build()).ok());
+  const Principal ada = MakePrincipal("user:ada");
+  const Request request(ada, "doc.read", {"doc", "1"});
+  {
+    const Lock lock(path);
+    const Decision decision = engine->Decide(request);
+    EXPECT_EQ(decision.reason(), Reason::kAuditFailed);
+    EXPECT_TRUE(absl::StrContains(std::string(decision.error()), "audit.db: ")) << decision.error();
+  }
+  while (!engine->Decide(request).allowed()) {
+  }
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(AuditStoreTest, WhatWaitsTooLongForALockIsWithdrawn) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.max_wait = absl::Milliseconds(20);
+  auto store = OpenOrDie(path, options);
+  Decider decider;
+  {
+    const Lock lock(path);
+    const absl::Status status = decider.Append(*store, "doc.read", "doc:withdrawn");
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  }
+  // However slow this machine is: until a record gets through.
+  while (!decider.Append(*store, "doc.read", "doc:kept").ok()) {
+  }
+  store.reset();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions WHERE resource = 'doc:withdrawn'"),
+            "0");
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) >= 1 FROM decisions WHERE resource = 'doc:kept'"),
+            "1");
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(AuditStoreTest, AFullQueueIsAnError) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.max_wait = absl::Milliseconds(50);
+  options.max_queued_records = 2;
+  auto store = OpenOrDie(path, options);
+  std::atomic<int> failed = 0;
+  {
+    const Lock lock(path);
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 8; ++t) {
+      threads.emplace_back([&] {
+        const absl::Status status = Decider().Append(*store, "doc.read", "doc:1");
+        failed += status.code() == absl::StatusCode::kUnavailable;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  EXPECT_EQ(failed, 8);
+  store.reset();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions"), "0");
+}
+
+TEST(AuditStoreTest, ManyThreadsAreCountedExactly) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.max_queued_records = 5;  // so that some wait for room
+  options.max_queued_bytes = 600;
+  auto store = OpenOrDie(path, options);
+  constexpr int kThreads = 8, kEach = 50;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&store, t] {
+      Decider decider;
+      for (int i = 0; i < kEach; ++i) {
+        EXPECT_EQ(decider.Append(*store, "doc.read", absl::StrCat("doc:", t, "-", i)),
+                  absl::OkStatus());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*), count(DISTINCT resource), max(seq) FROM decisions"),
+            "400|400|400");
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) < 400, max(count) <= 5 FROM segments"), "1|1");
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(AuditStoreTest, SeveralStoresShareAFile) {
+  const std::string path = MakeTempDir() + "audit.db";
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&path] {
+      auto store = OpenOrDie(path);  // all at once, on a file that does not exist
+      Decider decider;
+      for (int i = 0; i < 30; ++i) {
+        EXPECT_EQ(decider.Append(*store, "doc.read", absl::StrCat("doc:", i)), absl::OkStatus());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(Select(path, "SELECT writer, count(*), max(seq) FROM decisions GROUP BY 1"),
+            (std::vector<std::string>{"1|30|30", "2|30|30", "3|30|30", "4|30|30"}));
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM writers WHERE last_seq = 30"), "4");
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(AuditStoreTest, AFileThatIsMovedAwayIsCompleteAndANewOneBegins) {
+  const std::string dir = MakeTempDir(), path = dir + "audit.db", old = dir + "old.db";
+  auto store = OpenOrDie(path);
+  Decider decider;
+  ASSERT_TRUE(decider.Append(*store, "doc.read", "doc:1").ok());
+  ASSERT_EQ(rename(path.c_str(), old.c_str()), 0);
+  ASSERT_EQ(decider.Append(*store, "doc.read", "doc:2"), absl::OkStatus());
+  store.reset();
+  EXPECT_EQ(SelectOne(old, "SELECT resource FROM decisions"), "doc:1");
+  EXPECT_EQ(SelectOne(path, "SELECT resource FROM decisions"), "doc:2");
+  EXPECT_EQ(SelectOne(old, "SELECT last_seq FROM writers"), "1");
+  EXPECT_EQ(Verify(old), "");
+  EXPECT_EQ(Verify(path), "");
+  struct stat info;
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0600u);
+}
+
+TEST(AuditStoreTest, AFileThatIsMovedAwayBeforeTheEndIsComplete) {
+  const std::string dir = MakeTempDir(), path = dir + "audit.db", old = dir + "old.db";
+  auto store = OpenOrDie(path);
+  ASSERT_TRUE(Decider().Append(*store, "doc.read", "doc:1").ok());
+  ASSERT_EQ(rename(path.c_str(), old.c_str()), 0);
+  store.reset();
+  EXPECT_EQ(SelectOne(old, "SELECT count(*) FROM decisions"), "1");
+  EXPECT_EQ(Verify(old), "");
+}
+
+TEST(AuditStoreTest, ALogThatIsRemovedLosesNothing) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  Decider decider;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(decider.Append(*store, "doc.read", absl::StrCat("doc:", i)), absl::OkStatus());
+    ASSERT_EQ(unlink((path + "-wal").c_str()), 0);
+  }
+  ASSERT_EQ(decider.Append(*store, "doc.read", "doc:3"), absl::OkStatus());
+  store.reset();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions"), "4");
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(AuditStoreTest, AppendAllocatesNothingOnTheCallingThread) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  Decider decider;
+  Principal ada = MakePrincipal("user:ada", {"staff", "leads"});
+  ada.attributes = {{"level", Value::Int(7)}, {"name", Value::String("Ada Lovelace")}};
+  const Attributes context = {{"ip", Value::String("::1")}};
+  Request request(ada, "doc.delete", {"doc", "1"});
+  request.context = &context;
+  const Decision decision = decider.Decide(request);
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(store->Append({request, decision, {}}, AuditLevel::kDurable).ok());
+  }
+  const int64_t before = allocations;
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(store->Append({request, decision, {}}, AuditLevel::kDurable).ok());
+  }
+  EXPECT_EQ(allocations - before, 0);
+}
+
+}  // namespace
+}  // namespace reeve

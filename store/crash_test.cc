@@ -1,0 +1,114 @@
+// kill -9 during writing: every answered durable decision is in the file afterwards.
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+#include "gtest/gtest.h"
+#include "reeve/store/audit_store.h"
+#include "reeve/store/testing.h"
+
+namespace reeve {
+namespace {
+
+using testing::MakeTempDir;
+using testing::Select;
+using testing::SelectOne;
+using testing::Verify;
+
+// A crash_writer with a pipe to read what it acknowledged.
+class Writer {
+ public:
+  Writer(const std::string& path, int threads) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) std::abort();
+    const char* const program = std::getenv("CRASH_WRITER");
+    const std::string count = std::to_string(threads);
+    pid_ = fork();
+    if (pid_ == 0) {
+      dup2(ends[1], STDOUT_FILENO);
+      execl(program, program, path.c_str(), count.c_str(), nullptr);
+      _exit(127);
+    }
+    close(ends[1]);
+    from_ = ends[0];
+  }
+  ~Writer() { close(from_); }
+
+  // Reads until the writer has acknowledged `count` records or more.
+  void ReadUntil(size_t count) {
+    while (lines() < count && Read()) {
+    }
+  }
+
+  // Kills it, and reads what it had said before. Returns the status of its end.
+  int Kill() {
+    kill(pid_, SIGKILL);
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    while (Read()) {
+    }
+    return status;
+  }
+
+  size_t lines() const { return std::count(said_.begin(), said_.end(), '\n'); }
+
+  // The ids of the acknowledged decisions.
+  std::vector<std::string> acknowledged() const {
+    return absl::StrSplit(said_.substr(0, said_.rfind('\n')), '\n', absl::SkipEmpty());
+  }
+
+ private:
+  bool Read() {
+    char buffer[4096];
+    const ssize_t size = read(from_, buffer, sizeof(buffer));
+    if (size > 0) said_.append(buffer, size);
+    return size > 0;
+  }
+
+  pid_t pid_;
+  int from_;
+  std::string said_;
+};
+
+TEST(CrashTest, WhatWasAnsweredIsThereAfterAKill) {
+  constexpr int kRounds = 40;
+  std::mt19937 random(20261120);
+  const std::string path = MakeTempDir() + "audit.db";
+  std::set<std::string> acknowledged;
+  for (int round = 0; round < kRounds; ++round) {
+    // Two processes at once in every fourth round.
+    std::vector<std::unique_ptr<Writer>> writers;
+    for (int i = 0; i < (round % 4 == 3 ? 2 : 1); ++i) {
+      writers.push_back(std::make_unique<Writer>(path, 1 + static_cast<int>(random() % 4)));
+    }
+    for (auto& writer : writers) {
+      writer->ReadUntil(random() % 200);
+      const int status = writer->Kill();
+      ASSERT_TRUE(WIFSIGNALED(status)) << "the writer ended by itself: " << status;
+      for (const std::string& id : writer->acknowledged()) acknowledged.insert(id);
+    }
+    ASSERT_EQ(Verify(path), "") << "round " << round;
+    const std::vector<std::string> rows = Select(path, "SELECT id FROM decisions");
+    const std::set<std::string> kept(rows.begin(), rows.end());
+    for (const std::string& id : acknowledged) {
+      ASSERT_EQ(kept.count(id), 1u) << "round " << round << ": " << id << " is lost";
+    }
+  }
+  EXPECT_GT(acknowledged.size(), 1000u);
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM writers WHERE closed IS NOT NULL"), "0");
+  RecordProperty("acknowledged", static_cast<int>(acknowledged.size()));
+}
+
+}  // namespace
+}  // namespace reeve

@@ -1,0 +1,352 @@
+// What happens when the disk fails: a layer below SQLite makes the n-th call fail, for n = 1, 2,
+// ... until a run meets no fault.
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <set>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "reeve/engine/mutex.h"
+#include "reeve/store/audit_store.h"
+#include "reeve/store/testing.h"
+
+namespace reeve {
+namespace {
+
+using testing::Decider;
+using testing::MakeTempDir;
+using testing::Select;
+using testing::Verify;
+
+// What the layer below does. One test at a time.
+struct Faults {
+  std::atomic<bool> armed{false};
+  std::atomic<int> calls_left{0};  // until the first fault, while armed
+  std::atomic<bool> once{false};   // one fault only, or all from the first on
+  std::atomic<int> code{0};        // what a failing call returns
+  std::atomic<bool> torn{false};   // a failing write writes its first half
+  std::atomic<int> hit{0};         // how many calls have failed
+
+  Mutex mutex;
+  CondVar changed;
+  bool hold ABSL_GUARDED_BY(mutex) = false;  // syncs wait
+  bool held ABSL_GUARDED_BY(mutex) = false;  // one does
+
+  bool Next() {
+    if (!armed) return false;
+    const int left = calls_left.fetch_sub(1);
+    if (once ? left != 1 : left > 1) return false;
+    ++hit;
+    return true;
+  }
+
+  void Sync() {
+    MutexLock lock(mutex);
+    while (hold) {
+      held = true;
+      changed.NotifyAll();
+      changed.Wait(mutex);
+    }
+  }
+};
+
+Faults faults;
+
+struct File {
+  sqlite3_file base;
+  sqlite3_file* real;
+};
+
+sqlite3_file* Real(sqlite3_file* file) { return reinterpret_cast<File*>(file)->real; }
+
+int Write(sqlite3_file* file, const void* data, int size, sqlite3_int64 at) {
+  if (faults.Next()) {
+    if (faults.torn) Real(file)->pMethods->xWrite(Real(file), data, size / 2, at);
+    return faults.code == SQLITE_IOERR ? SQLITE_IOERR_WRITE : faults.code.load();
+  }
+  return Real(file)->pMethods->xWrite(Real(file), data, size, at);
+}
+
+int Sync(sqlite3_file* file, int flags) {
+  faults.Sync();
+  if (faults.Next()) return SQLITE_IOERR_FSYNC;
+  return Real(file)->pMethods->xSync(Real(file), flags);
+}
+
+int Truncate(sqlite3_file* file, sqlite3_int64 size) {
+  if (faults.Next()) return SQLITE_IOERR_TRUNCATE;
+  return Real(file)->pMethods->xTruncate(Real(file), size);
+}
+
+int ShmMap(sqlite3_file* file, int region, int size, int extend, void volatile** memory) {
+  if (faults.Next()) return SQLITE_IOERR_SHMMAP;
+  return Real(file)->pMethods->xShmMap(Real(file), region, size, extend, memory);
+}
+
+const sqlite3_io_methods kMethods = {
+    2,
+    [](sqlite3_file* f) { return Real(f)->pMethods->xClose(Real(f)); },
+    [](sqlite3_file* f, void* data, int size, sqlite3_int64 at) {
+      return Real(f)->pMethods->xRead(Real(f), data, size, at);
+    },
+    Write,
+    Truncate,
+    Sync,
+    [](sqlite3_file* f, sqlite3_int64* size) {
+      return Real(f)->pMethods->xFileSize(Real(f), size);
+    },
+    [](sqlite3_file* f, int level) { return Real(f)->pMethods->xLock(Real(f), level); },
+    [](sqlite3_file* f, int level) { return Real(f)->pMethods->xUnlock(Real(f), level); },
+    [](sqlite3_file* f, int* out) { return Real(f)->pMethods->xCheckReservedLock(Real(f), out); },
+    [](sqlite3_file* f, int op, void* arg) {
+      return Real(f)->pMethods->xFileControl(Real(f), op, arg);
+    },
+    [](sqlite3_file* f) { return Real(f)->pMethods->xSectorSize(Real(f)); },
+    [](sqlite3_file* f) { return Real(f)->pMethods->xDeviceCharacteristics(Real(f)); },
+    ShmMap,
+    [](sqlite3_file* f, int offset, int n, int flags) {
+      return Real(f)->pMethods->xShmLock(Real(f), offset, n, flags);
+    },
+    [](sqlite3_file* f) { Real(f)->pMethods->xShmBarrier(Real(f)); },
+    [](sqlite3_file* f, int remove) { return Real(f)->pMethods->xShmUnmap(Real(f), remove); },
+    nullptr,
+    nullptr,
+};
+
+sqlite3_vfs* Below(sqlite3_vfs* vfs) { return static_cast<sqlite3_vfs*>(vfs->pAppData); }
+
+int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
+  auto* shim = reinterpret_cast<File*>(file);
+  shim->base.pMethods = nullptr;
+  shim->real = reinterpret_cast<sqlite3_file*>(shim + 1);
+  if (faults.Next()) return SQLITE_CANTOPEN;
+  const int code = Below(vfs)->xOpen(Below(vfs), name, shim->real, flags, out_flags);
+  if (shim->real->pMethods != nullptr) shim->base.pMethods = &kMethods;
+  return code;
+}
+
+// Stands before the real file system for all of this program.
+void InstallFaults() {
+  static const bool installed = [] {
+    sqlite3_vfs* below = sqlite3_vfs_find(nullptr);
+    auto* vfs = new sqlite3_vfs(*below);
+    vfs->zName = "faults";
+    vfs->pAppData = below;
+    vfs->szOsFile = static_cast<int>(sizeof(File)) + below->szOsFile;
+    vfs->xOpen = Open;
+    vfs->xDelete = [](sqlite3_vfs* v, const char* name, int sync) {
+      return Below(v)->xDelete(Below(v), name, sync);
+    };
+    vfs->xAccess = [](sqlite3_vfs* v, const char* name, int flags, int* out) {
+      return Below(v)->xAccess(Below(v), name, flags, out);
+    };
+    vfs->xFullPathname = [](sqlite3_vfs* v, const char* name, int size, char* out) {
+      return Below(v)->xFullPathname(Below(v), name, size, out);
+    };
+    return sqlite3_vfs_register(vfs, 1) == SQLITE_OK;
+  }();
+  ASSERT_TRUE(installed);
+}
+
+std::set<std::string> Resources(const std::string& path) {
+  const std::vector<std::string> rows = Select(path, "SELECT resource FROM decisions");
+  return {rows.begin(), rows.end()};
+}
+
+struct FaultCase {
+  const char* name;
+  bool once;
+  int code;
+  bool torn;
+};
+
+std::ostream& operator<<(std::ostream& out, const FaultCase& c) { return out << c.name; }
+
+class FaultTest : public ::testing::TestWithParam<FaultCase> {
+ protected:
+  void SetUp() override {
+    InstallFaults();
+    faults.once = GetParam().once;
+    faults.code = GetParam().code;
+    faults.torn = GetParam().torn;
+  }
+  void TearDown() override { faults.armed = false; }
+
+  static std::unique_ptr<AuditStore> OpenStore(const std::string& path) {
+    AuditStore::Options options;
+    options.max_wait = absl::Seconds(60);
+    absl::StatusOr<std::unique_ptr<AuditStore>> store = AuditStore::Open(path, options);
+    EXPECT_EQ(store.status(), absl::OkStatus());
+    return store.ok() ? *std::move(store) : nullptr;
+  }
+};
+
+TEST_P(FaultTest, WhatWasAcknowledgedIsThereAndTheStoreRecovers) {
+  bool met_fault = true;
+  int n = 1;
+  for (; met_fault; ++n) {
+    ASSERT_LT(n, 1000);
+    const std::string path = MakeTempDir() + "audit.db";
+    std::unique_ptr<AuditStore> store = OpenStore(path);
+    ASSERT_NE(store, nullptr);
+    Decider decider;
+    std::set<std::string> acknowledged, refused;
+    const auto append = [&](int i) {
+      const std::string resource = absl::StrCat("doc:", i);
+      const absl::Status status = decider.Append(*store, "doc.read", resource);
+      (status.ok() ? acknowledged : refused).insert(resource);
+      return status;
+    };
+    ASSERT_EQ(append(0), absl::OkStatus());
+    faults.hit = 0;
+    faults.calls_left = n;
+    faults.armed = true;
+    for (int i = 1; i < 6; ++i) {
+      const int before = faults.hit;
+      const absl::Status status = append(i);
+      // An error has a cause, and while all calls fail nothing is acknowledged.
+      if (faults.hit == before && faults.hit == 0) {
+        EXPECT_EQ(status, absl::OkStatus()) << n;
+      }
+      if (!GetParam().once && before > 0) {
+        EXPECT_NE(status, absl::OkStatus()) << n;
+      }
+    }
+    met_fault = faults.hit > 0;
+    faults.armed = false;
+    if (met_fault) {
+      EXPECT_FALSE(refused.empty()) << n;
+    }
+    ASSERT_EQ(append(6), absl::OkStatus()) << n;
+    ASSERT_EQ(append(7), absl::OkStatus()) << n;
+    store.reset();
+
+    EXPECT_EQ(Verify(path), "") << n;
+    const std::set<std::string> kept = Resources(path);
+    for (const std::string& resource : acknowledged) {
+      EXPECT_EQ(kept.count(resource), 1u) << resource << " at fault " << n;
+    }
+  }
+  RecordProperty("faults", n);
+  EXPECT_GT(n, 20) << "the layer below is not in use";
+}
+
+TEST_P(FaultTest, OpeningFailsCleanlyAndSucceedsLater) {
+  bool met_fault = true;
+  for (int n = 1; met_fault; ++n) {
+    ASSERT_LT(n, 1000);
+    const std::string path = MakeTempDir() + "audit.db";
+    faults.hit = 0;
+    faults.calls_left = n;
+    faults.armed = true;
+    {
+      AuditStore::Options options;
+      options.max_wait = absl::Seconds(60);
+      absl::StatusOr<std::unique_ptr<AuditStore>> store = AuditStore::Open(path, options);
+      met_fault = faults.hit > 0;
+      faults.armed = false;
+      if (!met_fault) {
+        EXPECT_EQ(store.status(), absl::OkStatus());
+      }
+    }
+    std::unique_ptr<AuditStore> store = OpenStore(path);
+    ASSERT_NE(store, nullptr) << n;
+    EXPECT_EQ(Decider().Append(*store, "doc.read", "doc:1"), absl::OkStatus()) << n;
+    store.reset();
+    EXPECT_EQ(Verify(path), "") << n;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, FaultTest,
+                         ::testing::Values(FaultCase{"OneError", true, SQLITE_IOERR, false},
+                                           FaultCase{"OneTornWrite", true, SQLITE_IOERR, true},
+                                           FaultCase{"ErrorsFromThenOn", false, SQLITE_IOERR,
+                                                     false},
+                                           FaultCase{"TornFromThenOn", false, SQLITE_IOERR, true},
+                                           FaultCase{"OnceFull", true, SQLITE_FULL, false},
+                                           FaultCase{"FullFromThenOn", false, SQLITE_FULL, true}),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+// A disk that does not finish makes callers wait no longer than max_wait.
+TEST(SlowDiskTest, AnAnswerDoesNotWaitForever) {
+  InstallFaults();
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.max_wait = absl::Milliseconds(100);
+  auto store = *AuditStore::Open(path, options);
+  {
+    MutexLock lock(faults.mutex);
+    faults.hold = true;
+    faults.held = false;
+  }
+  const absl::Status status = Decider().Append(*store, "doc.read", "doc:slow");
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  {
+    MutexLock lock(faults.mutex);
+    while (!faults.held) faults.changed.Wait(faults.mutex);
+  }
+  // While it hangs others are withdrawn.
+  EXPECT_EQ(Decider().Append(*store, "doc.read", "doc:withdrawn").code(),
+            absl::StatusCode::kUnavailable);
+  {
+    MutexLock lock(faults.mutex);
+    faults.hold = false;
+    faults.changed.NotifyAll();
+  }
+  while (!Decider().Append(*store, "doc.read", "doc:after").ok()) {
+  }
+  store.reset();
+  EXPECT_EQ(Verify(path), "");
+  // The first one may be there though it was answered with an error: it is documented.
+  EXPECT_EQ(Resources(path).count("doc:withdrawn"), 0u);
+  EXPECT_EQ(Resources(path).count("doc:after"), 1u);
+}
+
+// In a child: the limit holds for a whole process.
+int RunOnFullDisk(const std::string& path) {
+  std::signal(SIGXFSZ, SIG_IGN);
+  AuditStore::Options options;
+  options.max_wait = absl::Seconds(60);
+  auto store = *AuditStore::Open(path, options);
+  rlimit before;
+  getrlimit(RLIMIT_FSIZE, &before);
+  rlimit limit = {1 << 20, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &limit);
+  Decider decider;
+  const std::string filler(3000, 'x');
+  int acknowledged = 0;
+  absl::Status status;
+  for (int i = 0; status.ok(); ++i) {
+    if (i == 10000) return 1;  // the disk is never full
+    status = decider.Append(*store, "doc.read", absl::StrCat("doc:", i, "-", filler));
+    acknowledged += status.ok();
+  }
+  if (acknowledged < 10) return 2;
+  if (decider.Append(*store, "doc.read", "doc:" + filler).ok()) ++acknowledged;
+  setrlimit(RLIMIT_FSIZE, &before);
+  if (!decider.Append(*store, "doc.read", "doc:after").ok()) return 3;
+  store.reset();
+  return Resources(path).size() >= static_cast<size_t>(acknowledged) && Verify(path).empty() ? 0
+                                                                                             : 4;
+}
+
+TEST(FullDiskTest, NothingAcknowledgedIsLostAndTheStoreRecovers) {
+  const std::string path = MakeTempDir() + "audit.db";
+  const pid_t child = fork();
+  if (child == 0) _exit(RunOnFullDisk(path));
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+}  // namespace
+}  // namespace reeve

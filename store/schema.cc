@@ -1,0 +1,208 @@
+#include "reeve/store/schema.h"
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+
+namespace reeve {
+namespace {
+
+// doc/audit-format.md explains the tables. What is unfolded from segments can be dropped and
+// rebuilt: all but `writers` and `segments`.
+constexpr char kVersion1[] = R"sql(
+CREATE TABLE writers(
+  id INTEGER PRIMARY KEY,
+  uuid BLOB NOT NULL UNIQUE,
+  host TEXT NOT NULL,
+  boot TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  started INTEGER NOT NULL,
+  process TEXT NOT NULL,
+  opened INTEGER NOT NULL,
+  closed INTEGER,
+  last_seq INTEGER
+);
+
+CREATE TABLE segments(
+  writer INTEGER NOT NULL REFERENCES writers(id),
+  first_seq INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  min_time INTEGER NOT NULL,
+  max_time INTEGER NOT NULL,
+  format INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY(writer, first_seq)
+);
+
+CREATE TABLE names(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+
+CREATE TABLE texts(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE INDEX texts_by_hash ON texts(hash);
+
+CREATE TABLE records(
+  number INTEGER PRIMARY KEY,
+  writer INTEGER NOT NULL REFERENCES writers(id),
+  seq INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  id BLOB NOT NULL,
+  latency INTEGER NOT NULL,
+  level INTEGER NOT NULL,
+  reason INTEGER NOT NULL,
+  assurance INTEGER NOT NULL,
+  flags INTEGER NOT NULL,
+  principal INTEGER NOT NULL REFERENCES names(id),
+  action INTEGER NOT NULL REFERENCES names(id),
+  resource INTEGER NOT NULL REFERENCES names(id),
+  via INTEGER REFERENCES names(id),
+  host INTEGER REFERENCES names(id),
+  actor INTEGER REFERENCES names(id),
+  policy INTEGER REFERENCES names(id),
+  evidence INTEGER REFERENCES texts(id),
+  groups INTEGER REFERENCES texts(id),
+  principal_parents INTEGER REFERENCES texts(id),
+  principal_attributes INTEGER REFERENCES texts(id),
+  resource_parents INTEGER REFERENCES texts(id),
+  resource_attributes INTEGER REFERENCES texts(id),
+  context INTEGER REFERENCES texts(id),
+  rules INTEGER REFERENCES texts(id),
+  near_misses INTEGER REFERENCES texts(id),
+  shadow_rules INTEGER REFERENCES texts(id),
+  message INTEGER REFERENCES texts(id),
+  obligations INTEGER REFERENCES texts(id),
+  error INTEGER REFERENCES texts(id)
+);
+CREATE INDEX records_by_time ON records(time);
+CREATE INDEX records_by_principal ON records(principal, time);
+CREATE INDEX records_by_resource ON records(resource, time);
+CREATE INDEX records_by_id ON records(id);
+CREATE INDEX denials_by_time ON records(time) WHERE reason <> 1;
+
+CREATE TABLE rule_records(
+  rule INTEGER NOT NULL REFERENCES names(id),
+  time INTEGER NOT NULL,
+  record INTEGER NOT NULL REFERENCES records(number),
+  PRIMARY KEY(rule, time, record)
+) WITHOUT ROWID;
+
+CREATE VIEW decisions AS SELECT
+  lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) || '-' ||
+        substr(hex(r.id), 13, 4) || '-' || substr(hex(r.id), 17, 4) || '-' ||
+        substr(hex(r.id), 21)) AS id,
+  strftime('%Y-%m-%dT%H:%M:%S', (r.time - (r.time % 1000000 + 1000000) % 1000000) / 1000000,
+           'unixepoch') ||
+    printf('.%06dZ', (r.time % 1000000 + 1000000) % 1000000) AS time,
+  CASE r.reason WHEN 1 THEN 'allow' ELSE 'deny' END AS decision,
+  CASE r.reason
+    WHEN 0 THEN 'no_policy' WHEN 1 THEN 'allow_rule' WHEN 2 THEN 'deny_rule'
+    WHEN 3 THEN 'deny_unknown' WHEN 4 THEN 'no_rule' WHEN 5 THEN 'bad_request'
+    WHEN 6 THEN 'limit' WHEN 7 THEN 'audit_failed'
+  END AS reason,
+  p.name AS principal,
+  a.name AS action,
+  s.name AS resource,
+  coalesce((SELECT text FROM texts WHERE id = r.rules), '[]') AS rules,
+  (SELECT text FROM texts WHERE id = r.message) AS message,
+  (SELECT text FROM texts WHERE id = r.error) AS error,
+  CASE r.assurance
+    WHEN 0 THEN 'none' WHEN 1 THEN 'asserted' WHEN 2 THEN 'kernel_weak'
+    WHEN 3 THEN 'kernel' WHEN 4 THEN 'crypto'
+  END AS principal_assurance,
+  (SELECT name FROM names WHERE id = r.via) AS via,
+  (SELECT name FROM names WHERE id = r.host) AS host,
+  (SELECT name FROM names WHERE id = r.actor) AS actor,
+  (SELECT text FROM texts WHERE id = r.evidence) AS evidence,
+  CASE WHEN r.flags & 8 THEN NULL
+    ELSE coalesce((SELECT text FROM texts WHERE id = r.groups), '[]') END AS groups,
+  r.flags & 2 = 0 AS groups_complete,
+  CASE WHEN r.flags & 16 THEN NULL
+    ELSE coalesce((SELECT text FROM texts WHERE id = r.principal_parents), '[]')
+  END AS principal_parents,
+  CASE WHEN r.flags & 32 THEN NULL
+    ELSE coalesce((SELECT text FROM texts WHERE id = r.principal_attributes), '{}')
+  END AS principal_attributes,
+  CASE WHEN r.flags & 64 THEN NULL
+    ELSE coalesce((SELECT text FROM texts WHERE id = r.resource_parents), '[]')
+  END AS resource_parents,
+  CASE WHEN r.flags & 128 THEN NULL
+    ELSE coalesce((SELECT text FROM texts WHERE id = r.resource_attributes), '{}')
+  END AS resource_attributes,
+  CASE WHEN r.flags & 256 THEN NULL
+    ELSE coalesce((SELECT text FROM texts WHERE id = r.context), '{}') END AS context,
+  coalesce((SELECT text FROM texts WHERE id = r.near_misses), '[]') AS near_misses,
+  coalesce((SELECT text FROM texts WHERE id = r.shadow_rules), '[]') AS shadow_rules,
+  coalesce((SELECT text FROM texts WHERE id = r.obligations), '[]') AS obligations,
+  (SELECT name FROM names WHERE id = r.policy) AS policy,
+  r.latency AS latency_ns,
+  CASE r.level WHEN 1 THEN 'recorded' WHEN 2 THEN 'durable' END AS audit_level,
+  r.flags & 1 <> 0 AS escaped,
+  r.flags & 4 <> 0 AS time_fixed,
+  r.writer AS writer,
+  r.seq AS seq,
+  w.process || '[' || w.pid || ']' AS process,
+  w.host AS machine,
+  r.number AS number,
+  r.time AS unix_us
+FROM records r
+JOIN names p ON p.id = r.principal
+JOIN names a ON a.id = r.action
+JOIN names s ON s.id = r.resource
+JOIN writers w ON w.id = r.writer;
+)sql";
+
+constexpr Migration kMigrations[] = {{kVersion1}};
+
+absl::Status MigrateInTransaction(Database& database, absl::Span<const Migration> migrations) {
+  const int64_t to = static_cast<int64_t>(migrations.size());
+  absl::StatusOr<FileKind> kind = Identify(database, to);
+  if (!kind.ok()) return kind.status();
+  int64_t from = 0;
+  if (*kind == FileKind::kReeve) {
+    absl::StatusOr<int64_t> version = database.Number("PRAGMA user_version");
+    if (!version.ok()) return version.status();
+    from = *version;
+  }
+  if (from == to) return absl::OkStatus();
+  for (int64_t version = from; version < to; ++version) {
+    if (absl::Status status = database.Run(migrations[version].sql); !status.ok()) return status;
+  }
+  return database.Run(
+      absl::StrCat("PRAGMA application_id = ", kApplicationId, "; PRAGMA user_version = ", to)
+          .c_str());
+}
+
+}  // namespace
+
+absl::Span<const Migration> Migrations() { return kMigrations; }
+
+absl::StatusOr<FileKind> Identify(Database& database, int64_t version) {
+  absl::StatusOr<int64_t> application = database.Number("PRAGMA application_id");
+  if (!application.ok()) return application.status();
+  if (*application != kApplicationId) {
+    absl::StatusOr<int64_t> tables = database.Number("SELECT count(*) FROM sqlite_schema");
+    if (!tables.ok()) return tables.status();
+    if (*application == 0 && *tables == 0) return FileKind::kEmpty;
+    return absl::FailedPreconditionError(absl::StrCat(
+        database.name(), ": not an audit store but another database; name another file"));
+  }
+  absl::StatusOr<int64_t> found = database.Number("PRAGMA user_version");
+  if (!found.ok()) return found.status();
+  if (*found > version) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(database.name(), ": version ", *found,
+                     " of the audit store is newer than this program, which knows ", version,
+                     "; use a newer program"));
+  }
+  return FileKind::kReeve;
+}
+
+absl::Status Migrate(Database& database, absl::Span<const Migration> migrations) {
+  if (absl::Status status = database.Run("BEGIN IMMEDIATE"); !status.ok()) return status;
+  absl::Status status = MigrateInTransaction(database, migrations);
+  if (status.ok()) status = database.Run("COMMIT");
+  // After some errors SQLite has rolled back already.
+  if (!status.ok() && sqlite3_get_autocommit(database.get()) == 0) {
+    database.Run("ROLLBACK").IgnoreError();
+  }
+  return status;
+}
+
+}  // namespace reeve

@@ -1,0 +1,96 @@
+#include "reeve/store/schema.h"
+
+#include "absl/strings/match.h"
+#include "gtest/gtest.h"
+#include "reeve/store/testing.h"
+
+namespace reeve {
+namespace {
+
+using testing::MakeTempDir;
+using testing::Select;
+using testing::SelectOne;
+
+// A history of three versions, of which a program may know the first ones only.
+constexpr Migration kHistory[] = {
+    {"CREATE TABLE t(a); INSERT INTO t VALUES(1)"},
+    {"ALTER TABLE t ADD COLUMN b; UPDATE t SET b = a + 1"},
+    {"CREATE VIEW v AS SELECT a + b AS c FROM t"},
+};
+
+absl::Span<const Migration> Known(size_t versions) {
+  return absl::MakeConstSpan(kHistory, versions);
+}
+
+class SchemaTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Database> Open() {
+    return *Database::Open(path_, "audit.db", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  }
+  std::string Version() { return SelectOne(path_, "PRAGMA user_version"); }
+
+  const std::string path_ = MakeTempDir() + "audit.db";
+};
+
+TEST_F(SchemaTest, AnyVersionIsBroughtToTheNewest) {
+  for (size_t from = 0; from <= 3; ++from) {
+    const std::string path = MakeTempDir() + "audit.db";
+    auto database = *Database::Open(path, "audit.db", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    if (from > 0) {
+      ASSERT_EQ(Migrate(*database, Known(from)), absl::OkStatus());
+    }
+    EXPECT_EQ(SelectOne(path, "PRAGMA user_version"), std::to_string(from));
+    ASSERT_EQ(Migrate(*database, Known(3)), absl::OkStatus()) << from;
+    EXPECT_EQ(SelectOne(path, "PRAGMA user_version"), "3");
+    EXPECT_EQ(SelectOne(path, "SELECT c FROM v"), "3");
+    EXPECT_EQ(*Identify(*database, 3), FileKind::kReeve);
+    // Once more changes nothing.
+    ASSERT_EQ(Migrate(*database, Known(3)), absl::OkStatus());
+    EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM t"), "1");
+  }
+}
+
+TEST_F(SchemaTest, ANewerVersionIsRefusedAndLeftAlone) {
+  ASSERT_EQ(Migrate(*Open(), Known(3)), absl::OkStatus());
+  const absl::Status status = Migrate(*Open(), Known(2));
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status.message(),
+            "audit.db: version 3 of the audit store is newer than this program, which knows 2; "
+            "use a newer program");
+  EXPECT_EQ(Version(), "3");
+  EXPECT_EQ(Identify(*Open(), 2).status(), status);
+}
+
+TEST_F(SchemaTest, AStepThatFailsChangesNothing) {
+  ASSERT_EQ(Migrate(*Open(), Known(1)), absl::OkStatus());
+  const Migration broken[] = {kHistory[0], kHistory[1], {"CREATE TABLE u(x); SELECT nonsense"}};
+  auto database = Open();
+  EXPECT_FALSE(Migrate(*database, broken).ok());
+  EXPECT_EQ(Version(), "1");
+  EXPECT_EQ(Select(path_, "SELECT name FROM sqlite_schema"), std::vector<std::string>{"t"});
+  EXPECT_EQ(Select(path_, "SELECT * FROM t"), std::vector<std::string>{"1"});
+  // And the connection is fit to try again.
+  EXPECT_EQ(Migrate(*database, Known(3)), absl::OkStatus());
+}
+
+TEST_F(SchemaTest, AnotherDatabaseIsLeftAlone) {
+  ASSERT_EQ(Open()->Run("CREATE TABLE other(x)"), absl::OkStatus());
+  EXPECT_EQ(Migrate(*Open(), Known(3)).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Version(), "0");
+  EXPECT_EQ(SelectOne(path_, "PRAGMA application_id"), "0");
+  EXPECT_EQ(Select(path_, "SELECT name FROM sqlite_schema"), std::vector<std::string>{"other"});
+}
+
+// The columns that scripts rely on: append, never remove or rename.
+TEST_F(SchemaTest, TheViewHasItsColumns) {
+  ASSERT_EQ(Migrate(*Open()), absl::OkStatus());
+  EXPECT_EQ(
+      SelectOne(path_, "SELECT group_concat(name, ' ') FROM pragma_table_info('decisions')"),
+      "id time decision reason principal action resource rules message error principal_assurance "
+      "via host actor evidence groups groups_complete principal_parents principal_attributes "
+      "resource_parents resource_attributes context near_misses shadow_rules obligations policy "
+      "latency_ns audit_level escaped time_fixed writer seq process machine number unix_us");
+}
+
+}  // namespace
+}  // namespace reeve

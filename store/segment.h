@@ -1,0 +1,165 @@
+#ifndef REEVE_STORE_SEGMENT_H_
+#define REEVE_STORE_SEGMENT_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "reeve/engine/audit.h"
+#include "reeve/engine/decision.h"
+#include "reeve/engine/principal.h"
+#include "reeve/engine/value.h"
+
+namespace reeve {
+
+// A segment: some records of one writer as one run of bytes. doc/audit-format.md says which byte is
+// what. The encoding is canonical: one content has one encoding, and no other bytes decode.
+
+inline constexpr uint8_t kSegmentFormat = 1;
+
+// The variable parts of a record, in the order in which they are encoded. Each is empty or
+//   a text   valid UTF-8 without control or hidden characters, at most kMaxTextBytes
+//   a list   of texts, as AppendList() writes it
+//   a map    as AppendAttributes() writes it
+enum class Field : uint8_t {
+  kPrincipal,            // text, `type:id`
+  kVia,                  // text
+  kHost,                 // text
+  kActor,                // text
+  kEvidence,             // text
+  kGroups,               // list
+  kPrincipalParents,     // list of `type:id`
+  kPrincipalAttributes,  // map
+  kAction,               // text
+  kResource,             // text, `type:id`
+  kResourceParents,      // list of `type:id`
+  kResourceAttributes,   // map
+  kContext,              // map
+  kRules,                // list
+  kNearMisses,           // list
+  kShadowRules,          // list
+  kMessage,              // text
+  kObligations,          // list
+  kError,                // text
+  kPolicyDigest,         // text
+};
+inline constexpr size_t kFieldCount = 20;
+
+enum class FieldKind : uint8_t { kText, kList, kMap };
+FieldKind KindOf(Field field);
+
+// What else a record says, as bits.
+enum RecordFlag : uint32_t {
+  kEscaped = 1 << 0,        // a text was malformed or too long, and is escaped or cut
+  kGroupsPartial = 1 << 1,  // the adapter could not list all groups
+  kTimeFixed = 1 << 2,      // the request fixed the clock
+  // Left out, because it is malformed or too large:
+  kNoGroups = 1 << 3,
+  kNoPrincipalParents = 1 << 4,
+  kNoPrincipalAttributes = 1 << 5,
+  kNoResourceParents = 1 << 6,
+  kNoResourceAttributes = 1 << 7,
+  kNoContext = 1 << 8,
+  kAllFlags = (1 << 9) - 1,
+};
+
+inline constexpr size_t kMaxTextBytes = 8192;
+inline constexpr size_t kMaxListItems = 65536;
+inline constexpr size_t kMaxFieldBytes = 4 << 20;  // of a list or a map
+
+// The parts of a record that have a fixed form. The time lies within the years 1 to 9999.
+struct RecordHead {
+  DecisionId id;
+  int64_t seconds = 0;   // since 1970, UTC
+  uint32_t nanos = 0;    // < 1,000,000,000
+  uint64_t latency = 0;  // nanoseconds
+  AuditLevel level = AuditLevel::kRecorded;
+  Reason reason = Reason::kNoPolicy;
+  Assurance assurance = Assurance::kNone;
+  uint32_t flags = 0;  // of RecordFlag
+
+  absl::Time time() const { return absl::FromUnixSeconds(seconds) + absl::Nanoseconds(nanos); }
+  void set_time(absl::Time time);  // Rounds down to a nanosecond; clamps to the years 1 to 9999.
+  // Microseconds since 1970, rounded down: what rows are sorted by.
+  int64_t micros() const { return seconds * 1000000 + nanos / 1000; }
+};
+
+using Fields = std::array<std::string_view, kFieldCount>;
+
+// Packs records. Reuses its memory. One thread at a time.
+class SegmentEncoder {
+ public:
+  // What `fields` point to must stay until Finish() or Clear(). Requires what RecordHead and Field
+  // say.
+  void Add(const RecordHead& head, const Fields& fields);
+  size_t count() const { return count_; }
+  // Replaces `out` by the segment, and clears. Requires that count() is not 0.
+  void Finish(std::string* out);
+  void Clear();
+
+ private:
+  size_t count_ = 0;
+  int64_t seconds_ = 0;
+  std::string records_;
+  std::vector<std::string_view> table_;
+  absl::flat_hash_map<std::string_view, uint32_t> refs_;
+};
+
+// A segment unpacked. Points into the bytes that it was decoded from.
+struct Segment {
+  struct Record {
+    RecordHead head;
+    std::array<uint32_t, kFieldCount> refs;  // into `table`
+
+    uint32_t ref(Field field) const { return refs[static_cast<size_t>(field)]; }
+  };
+
+  std::string_view text(const Record& record, Field field) const {
+    return table[record.ref(field)];
+  }
+  Fields fields(const Record& record) const;
+
+  std::vector<std::string_view> table;  // Each string once; the first is the empty one.
+  std::vector<Record> records;
+};
+
+// DataLoss if `bytes` are not exactly what SegmentEncoder writes: lists and maps are checked as
+// well. Takes time and memory in proportion to `bytes`.
+absl::StatusOr<Segment> DecodeSegment(std::string_view bytes);
+
+// Appends the encoding of `attributes`, nothing if they are empty. Returns false, and leaves `out`
+// as it was, if DefectOf(attributes) is not empty or they take more than kMaxFieldBytes.
+bool AppendAttributes(const Attributes& attributes, std::string* out);
+
+// DataLoss if `bytes` are not exactly what AppendAttributes() writes.
+absl::StatusOr<Attributes> DecodeAttributes(std::string_view bytes);
+
+// DataLoss if `bytes` are not exactly what AppendList() writes. Points into `bytes`.
+absl::StatusOr<std::vector<std::string_view>> DecodeList(std::string_view bytes);
+
+// Base-128, the low bits first; negative numbers alternate with positive ones (0, -1, 1, -2, ...).
+void AppendVarint(uint64_t value, std::string* out);
+void AppendSigned(int64_t value, std::string* out);
+
+// Appends a list of `size` texts, which `append` writes: it is called with 0 to size - 1 and
+// returns the text to append. An empty list is written as nothing.
+template <typename Get>
+void AppendList(size_t size, const Get& get, std::string* out) {
+  if (size == 0) return;
+  AppendVarint(size, out);
+  for (size_t i = 0; i < size; ++i) {
+    const std::string_view item = get(i);
+    AppendVarint(item.size(), out);
+    out->append(item);
+  }
+}
+
+}  // namespace reeve
+
+#endif  // REEVE_STORE_SEGMENT_H_

@@ -1,0 +1,61 @@
+// Whatever the bytes are, decoding them neither crashes nor takes more than they warrant; and what
+// decodes is written again as it was read.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "reeve/store/json.h"
+#include "reeve/store/segment.h"
+
+namespace {
+
+void Check(bool condition) {
+  if (!condition) std::abort();
+}
+
+void CheckMap(std::string_view bytes) {
+  const absl::StatusOr<reeve::Attributes> map = reeve::DecodeAttributes(bytes);
+  if (!map.ok()) return;
+  Check(reeve::DefectOf(*map).empty());
+  std::string again;
+  Check(reeve::AppendAttributes(*map, &again));
+  Check(again == bytes);
+  reeve::ToJson(*map);
+}
+
+void CheckList(std::string_view bytes) {
+  const absl::StatusOr<std::vector<std::string_view>> list = reeve::DecodeList(bytes);
+  if (!list.ok()) return;
+  std::string again;
+  reeve::AppendList(
+      list->size(), [&](size_t i) { return (*list)[i]; }, &again);
+  Check(again == bytes);
+  reeve::ToJson(*list);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  CheckMap(bytes);
+  CheckList(bytes);
+  const absl::StatusOr<reeve::Segment> segment = reeve::DecodeSegment(bytes);
+  if (!segment.ok()) return 0;
+  reeve::SegmentEncoder encoder;
+  for (const reeve::Segment::Record& record : segment->records) {
+    const reeve::Fields fields = segment->fields(record);
+    encoder.Add(record.head, fields);
+    for (size_t i = 0; i < reeve::kFieldCount; ++i) {
+      const reeve::FieldKind kind = reeve::KindOf(static_cast<reeve::Field>(i));
+      if (kind == reeve::FieldKind::kMap) CheckMap(fields[i]);
+      if (kind == reeve::FieldKind::kList) CheckList(fields[i]);
+    }
+    Check(reeve::RecordHead(record.head).micros() >= -62135596800000000);
+  }
+  std::string again;
+  encoder.Finish(&again);
+  Check(again == bytes);
+  return 0;
+}

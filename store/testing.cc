@@ -1,0 +1,127 @@
+#include "reeve/store/testing.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "reeve/store/sqlite.h"
+
+namespace reeve::testing {
+
+std::string MakeTempDir() {
+  const char* parent = std::getenv("TEST_TMPDIR");
+  std::string path = absl::StrCat(parent == nullptr ? "/tmp" : parent, "/store.XXXXXX");
+  if (mkdtemp(path.data()) == nullptr) {
+    std::perror("mkdtemp");
+    std::abort();
+  }
+  return path + "/";
+}
+
+std::vector<std::string> Select(const std::string& path, const std::string& sql) {
+  std::vector<std::string> rows;
+  sqlite3* db = nullptr;
+  sqlite3_stmt* statement = nullptr;
+  int code = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr);
+  if (code == SQLITE_OK) code = sqlite3_busy_timeout(db, 5000);
+  if (code == SQLITE_OK) code = sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr);
+  while (code == SQLITE_OK || code == SQLITE_ROW) {
+    code = sqlite3_step(statement);
+    if (code != SQLITE_ROW) break;
+    std::vector<std::string> columns;
+    for (int i = 0; i < sqlite3_column_count(statement); ++i) {
+      const void* text = sqlite3_column_blob(statement, i);
+      columns.push_back(sqlite3_column_type(statement, i) == SQLITE_NULL
+                            ? std::string("NULL")
+                            : std::string(text == nullptr ? "" : static_cast<const char*>(text),
+                                          sqlite3_column_bytes(statement, i)));
+    }
+    rows.push_back(absl::StrJoin(columns, "|"));
+  }
+  if (code != SQLITE_DONE) rows.push_back(absl::StrCat("error: ", sqlite3_errmsg(db)));
+  sqlite3_finalize(statement);
+  sqlite3_close(db);
+  return rows;
+}
+
+std::string SelectOne(const std::string& path, const std::string& sql) {
+  const std::vector<std::string> rows = Select(path, sql);
+  return rows.size() == 1 ? rows[0] : absl::StrCat(rows.size(), " rows");
+}
+
+std::vector<std::string> AllDecisions(const std::string& path) {
+  return Select(path, "SELECT * FROM decisions ORDER BY number");
+}
+
+std::string Verify(const std::string& path) {
+  if (std::string got = SelectOne(path, "PRAGMA integrity_check"); got != "ok") return got;
+  absl::StatusOr<std::unique_ptr<Database>> database =
+      Database::Open(path, path, SQLITE_OPEN_READWRITE);
+  if (!database.ok()) return database.status().ToString();
+  absl::StatusOr<Statement> rows = Statement::Prepare(
+      **database, "SELECT writer, first_seq, count, bytes FROM segments ORDER BY 1, 2");
+  if (!rows.ok()) return rows.status().ToString();
+  absl::StatusOr<Statement> record = Statement::Prepare(
+      **database, "SELECT count(*) FROM records WHERE writer = ? AND seq = ? AND id = ?");
+  if (!record.ok()) return record.status().ToString();
+  std::map<int64_t, int64_t> next;  // by writer
+  int64_t total = 0;
+  while (true) {
+    absl::StatusOr<bool> row = rows->Step();
+    if (!row.ok()) return row.status().ToString();
+    if (!*row) break;
+    const int64_t writer = rows->Number(0), first = rows->Number(1), count = rows->Number(2);
+    int64_t& expected = next.try_emplace(writer, 1).first->second;
+    if (first != expected) return absl::StrCat("writer ", writer, ": no record ", expected);
+    absl::StatusOr<Segment> segment = DecodeSegment(rows->Blob(3));
+    if (!segment.ok()) return segment.status().ToString();
+    if (static_cast<int64_t>(segment->records.size()) != count) return "wrong count";
+    for (const Segment::Record& r : segment->records) {
+      record->Bind(1, writer);
+      record->Bind(2, expected++);
+      record->BindBlob(3, {reinterpret_cast<const char*>(r.head.id.bytes.data()), 16});
+      if (absl::StatusOr<bool> found = record->Step(); !found.ok() || record->Number(0) != 1) {
+        return absl::StrCat("writer ", writer, ": no row for record ", expected - 1);
+      }
+      record->Reset();
+      ++total;
+    }
+  }
+  const std::string all = SelectOne(path, "SELECT count(*) FROM decisions");
+  return all == absl::StrCat(total) ? "" : absl::StrCat(total, " records, ", all, " decisions");
+}
+
+Decider::Decider() {
+  Engine::Options options;
+  options.audit_level = AuditLevel::kOff;
+  options.clock = &clock;
+  engine_ = *Engine::Create(options);
+  SnapshotBuilder builder;
+  builder.SetDigest("sha256:c0ffee");
+  builder.AddRule(MakeRule("+docs/read", {"user:ada"}, {"doc.read"}, {"any"}));
+  Rule never = MakeRule("-docs/never", {"anyone"}, {"doc.delete"}, {"any"});
+  never.message = "Documents are never deleted.";
+  never.obligations = {{"page-security"}, {"tell-owner"}};
+  builder.AddRule(std::move(never));
+  Rule shadow = MakeRule("-docs/later", {"anyone"}, {"doc.read"}, {"doc:/secret/**"});
+  shadow.shadow = true;
+  builder.AddRule(std::move(shadow));
+  if (!engine_->Replace(*builder.Build()).ok()) std::abort();
+}
+
+absl::Status Decider::Append(AuditSink& sink, const Request& request, AuditLevel level) {
+  const Decision decision = engine_->Decide(request);
+  return sink.Append({request, decision, absl::Nanoseconds(1234)}, level);
+}
+
+absl::Status Decider::Append(AuditSink& sink, std::string_view action, std::string_view resource) {
+  const Principal ada = MakePrincipal("user:ada");
+  const EntityId id = MakeId(resource);
+  return Append(sink, Request(ada, action, id));
+}
+
+}  // namespace reeve::testing

@@ -1,0 +1,286 @@
+#include "reeve/store/unfold.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "reeve/store/json.h"
+
+namespace reeve {
+namespace {
+
+constexpr size_t kMaxCachedNames = 100000;
+
+// Which table keeps a field, and as what.
+enum class Keep : uint8_t { kName, kText, kList, kMap };
+constexpr size_t kKeepCount = 4;
+
+Keep KeepOf(Field field) {
+  switch (field) {
+    case Field::kPrincipal:
+    case Field::kAction:
+    case Field::kResource:
+    case Field::kVia:
+    case Field::kHost:
+    case Field::kActor:
+    case Field::kPolicyDigest:
+      return Keep::kName;
+    default:
+      break;
+  }
+  switch (KindOf(field)) {
+    case FieldKind::kText:
+      return Keep::kText;
+    case FieldKind::kList:
+      return Keep::kList;
+    case FieldKind::kMap:
+      return Keep::kMap;
+  }
+  return Keep::kText;
+}
+
+// FNV-1a, 64 bits. Files keep it: never change it.
+int64_t HashOf(std::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (unsigned char c : text) hash = (hash ^ c) * 0x100000001b3;
+  return static_cast<int64_t>(hash);
+}
+
+// The fields that a row has a reference for, in the order of the statement's parameters.
+constexpr Field kReferences[] = {
+    Field::kPrincipal,
+    Field::kAction,
+    Field::kResource,
+    Field::kVia,
+    Field::kHost,
+    Field::kActor,
+    Field::kPolicyDigest,
+    Field::kEvidence,
+    Field::kGroups,
+    Field::kPrincipalParents,
+    Field::kPrincipalAttributes,
+    Field::kResourceParents,
+    Field::kResourceAttributes,
+    Field::kContext,
+    Field::kRules,
+    Field::kNearMisses,
+    Field::kShadowRules,
+    Field::kMessage,
+    Field::kObligations,
+    Field::kError,
+};
+static_assert(sizeof(kReferences) / sizeof(kReferences[0]) == kFieldCount,
+              "a field lacks a column");
+
+constexpr char kInsertRecord[] =
+    "INSERT INTO records(writer, seq, time, id, latency, level, reason, assurance, flags, "
+    "principal, action, resource, via, host, actor, policy, evidence, groups, principal_parents, "
+    "principal_attributes, resource_parents, resource_attributes, context, rules, near_misses, "
+    "shadow_rules, message, obligations, error) "
+    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+
+std::string JsonOf(std::string_view bytes, Keep keep) {
+  if (keep == Keep::kList) {
+    absl::StatusOr<std::vector<std::string_view>> list = DecodeList(bytes);
+    return list.ok() ? ToJson(*list) : std::string();
+  }
+  absl::StatusOr<Attributes> map = DecodeAttributes(bytes);
+  return map.ok() ? ToJson(*map) : std::string();
+}
+
+}  // namespace
+
+struct Unfolder::Statements {
+  Database& database;
+  Statement find_name, add_name, find_text, add_text, add_record, add_rule;
+};
+
+// What is known of the strings of one segment's table.
+struct Unfolder::Lookup {
+  explicit Lookup(const Segment& segment)
+      : segment(segment), ids(segment.table.size() * kKeepCount), rules(segment.table.size()) {}
+
+  const Segment& segment;
+  std::vector<int64_t> ids;                 // by reference and Keep; 0 if not known yet
+  std::vector<std::vector<int64_t>> rules;  // by the reference of a list of rules
+};
+
+Unfolder::Unfolder(std::unique_ptr<Statements> statements) : statements_(std::move(statements)) {}
+
+Unfolder::~Unfolder() = default;
+
+absl::StatusOr<std::unique_ptr<Unfolder>> Unfolder::Create(Database& database) {
+  auto statements = std::unique_ptr<Statements>(new Statements{database, {}, {}, {}, {}, {}, {}});
+  const struct {
+    Statement& statement;
+    const char* sql;
+  } table[] = {
+      {statements->find_name, "SELECT id FROM names WHERE name = ?"},
+      {statements->add_name, "INSERT INTO names(name) VALUES(?)"},
+      // The first of equal hashes only: texts that somebody chose to collide are stored again.
+      {statements->find_text, "SELECT id, text = ?2 FROM texts WHERE hash = ?1 LIMIT 1"},
+      {statements->add_text, "INSERT INTO texts(hash, text) VALUES(?, ?)"},
+      {statements->add_record, kInsertRecord},
+      {statements->add_rule,
+       "INSERT OR IGNORE INTO rule_records(rule, time, record) VALUES(?,?,?)"},
+  };
+  for (const auto& row : table) {
+    absl::StatusOr<Statement> statement = Statement::Prepare(database, row.sql);
+    if (!statement.ok()) return statement.status();
+    row.statement = *std::move(statement);
+  }
+  return std::unique_ptr<Unfolder>(new Unfolder(std::move(statements)));
+}
+
+absl::StatusOr<int64_t> Unfolder::NameId(std::string_view name) {
+  const auto known = names_.find(absl::string_view(name.data(), name.size()));
+  if (known != names_.end()) return known->second;
+  Statement& find = statements_->find_name;
+  find.BindText(1, name);
+  absl::StatusOr<bool> found = find.Step();
+  int64_t id = found.ok() && *found ? find.Number(0) : 0;
+  find.Reset();
+  if (!found.ok()) return found.status();
+  if (id == 0) {
+    statements_->add_name.BindText(1, name);
+    if (absl::Status status = statements_->add_name.Finish(); !status.ok()) return status;
+    id = sqlite3_last_insert_rowid(statements_->database.get());
+  }
+  if (names_.size() >= kMaxCachedNames) names_.clear();
+  names_.emplace(std::string(name), id);
+  return id;
+}
+
+absl::StatusOr<int64_t> Unfolder::TextId(std::string_view text) {
+  const int64_t hash = HashOf(text);
+  Statement& find = statements_->find_text;
+  find.Bind(1, hash);
+  find.BindText(2, text);
+  absl::StatusOr<bool> found = find.Step();
+  const int64_t id = found.ok() && *found && find.Number(1) != 0 ? find.Number(0) : 0;
+  find.Reset();
+  if (!found.ok()) return found.status();
+  if (id != 0) return id;
+  statements_->add_text.Bind(1, hash);
+  statements_->add_text.BindText(2, text);
+  if (absl::Status status = statements_->add_text.Finish(); !status.ok()) return status;
+  return sqlite3_last_insert_rowid(statements_->database.get());
+}
+
+absl::Status Unfolder::BindField(int at, const Segment::Record& record, Field field,
+                                 Lookup& lookup) {
+  const uint32_t ref = record.ref(field);
+  const Keep keep = KeepOf(field);
+  if (ref == 0 && keep != Keep::kName) return absl::OkStatus();  // NULL
+  const bool required =
+      field == Field::kPrincipal || field == Field::kAction || field == Field::kResource;
+  if (ref == 0 && !required) return absl::OkStatus();
+  int64_t& id = lookup.ids[ref * kKeepCount + static_cast<size_t>(keep)];
+  if (id == 0) {
+    const std::string_view bytes = lookup.segment.table[ref];
+    absl::StatusOr<int64_t> found = keep == Keep::kName   ? NameId(bytes)
+                                    : keep == Keep::kText ? TextId(bytes)
+                                                          : TextId(JsonOf(bytes, keep));
+    if (!found.ok()) return found.status();
+    id = *found;
+  }
+  statements_->add_record.Bind(at, id);
+  return absl::OkStatus();
+}
+
+absl::Status Unfolder::AddRules(int64_t number, const Segment::Record& record, Lookup& lookup) {
+  const uint32_t ref = record.ref(Field::kRules);
+  if (ref == 0) return absl::OkStatus();
+  std::vector<int64_t>& rules = lookup.rules[ref];
+  if (rules.empty()) {
+    absl::StatusOr<std::vector<std::string_view>> list = DecodeList(lookup.segment.table[ref]);
+    if (!list.ok()) return list.status();
+    for (std::string_view rule : *list) {
+      absl::StatusOr<int64_t> id = NameId(rule);
+      if (!id.ok()) return id.status();
+      rules.push_back(*id);
+    }
+  }
+  for (int64_t rule : rules) {
+    statements_->add_rule.Bind(1, rule);
+    statements_->add_rule.Bind(2, record.head.micros());
+    statements_->add_rule.Bind(3, number);
+    if (absl::Status status = statements_->add_rule.Finish(); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Unfolder::Unfold(int64_t writer, int64_t first_seq, const Segment& segment) {
+  Lookup lookup(segment);
+  Statement& add = statements_->add_record;
+  int64_t seq = first_seq;
+  for (const Segment::Record& record : segment.records) {
+    const RecordHead& head = record.head;
+    add.Bind(1, writer);
+    add.Bind(2, seq++);
+    add.Bind(3, head.micros());
+    add.BindBlob(4, {reinterpret_cast<const char*>(head.id.bytes.data()), head.id.bytes.size()});
+    add.Bind(5, static_cast<int64_t>(head.latency));
+    add.Bind(6, static_cast<int64_t>(head.level));
+    add.Bind(7, static_cast<int64_t>(head.reason));
+    add.Bind(8, static_cast<int64_t>(head.assurance));
+    add.Bind(9, static_cast<int64_t>(head.flags));
+    int at = 10;
+    for (Field field : kReferences) {
+      if (absl::Status status = BindField(at++, record, field, lookup); !status.ok()) {
+        return status;
+      }
+    }
+    if (absl::Status status = add.Finish(); !status.ok()) return status;
+    const int64_t number = sqlite3_last_insert_rowid(statements_->database.get());
+    if (absl::Status status = AddRules(number, record, lookup); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+namespace {
+
+absl::Status RebuildInTransaction(Database& database) {
+  absl::Status status = database.Run(
+      "DELETE FROM rule_records; DELETE FROM records; DELETE FROM names; DELETE FROM texts");
+  if (!status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<Unfolder>> unfolder = Unfolder::Create(database);
+  if (!unfolder.ok()) return unfolder.status();
+  // In the order in which they were written.
+  absl::StatusOr<Statement> segments = Statement::Prepare(
+      database, "SELECT writer, first_seq, count, bytes FROM segments ORDER BY rowid");
+  if (!segments.ok()) return segments.status();
+  while (true) {
+    absl::StatusOr<bool> row = segments->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return absl::OkStatus();
+    const int64_t writer = segments->Number(0), first = segments->Number(1);
+    absl::StatusOr<Segment> segment = DecodeSegment(segments->Blob(3));
+    if (!segment.ok()) {
+      return absl::DataLossError(absl::StrCat(database.name(), ": writer ", writer, ", record ",
+                                              first, ": the segment is damaged (",
+                                              segment.status().message(), ")"));
+    }
+    if (static_cast<int64_t>(segment->records.size()) != segments->Number(2)) {
+      return absl::DataLossError(absl::StrCat(database.name(), ": writer ", writer, ", record ",
+                                              first, ": the segment has ", segment->records.size(),
+                                              " records where its row says ", segments->Number(2)));
+    }
+    status = (*unfolder)->Unfold(writer, first, *segment);
+    if (!status.ok()) return status;
+  }
+}
+
+}  // namespace
+
+absl::Status Rebuild(Database& database) {
+  if (absl::Status status = database.Run("BEGIN IMMEDIATE"); !status.ok()) return status;
+  absl::Status status = RebuildInTransaction(database);
+  if (status.ok()) status = database.Run("COMMIT");
+  if (!status.ok() && sqlite3_get_autocommit(database.get()) == 0) {
+    database.Run("ROLLBACK").IgnoreError();
+  }
+  return status;
+}
+
+}  // namespace reeve

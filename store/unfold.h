@@ -1,0 +1,52 @@
+#ifndef REEVE_STORE_UNFOLD_H_
+#define REEVE_STORE_UNFOLD_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "reeve/store/segment.h"
+#include "reeve/store/sqlite.h"
+
+namespace reeve {
+
+// Writes the rows behind the view `decisions` from segments. One thread at a time.
+class Unfolder {
+ public:
+  // `database` must outlive this.
+  static absl::StatusOr<std::unique_ptr<Unfolder>> Create(Database& database);
+  ~Unfolder();
+
+  // Adds the rows of `segment`, whose records `writer` numbered from `first_seq`. Runs within the
+  // caller's transaction.
+  absl::Status Unfold(int64_t writer, int64_t first_seq, const Segment& segment);
+
+  // Must follow a rollback, and a change of names by another connection: forgets the ids of names.
+  void Forget() { names_.clear(); }
+
+ private:
+  struct Statements;
+  struct Lookup;
+
+  explicit Unfolder(std::unique_ptr<Statements> statements);
+
+  absl::StatusOr<int64_t> NameId(std::string_view name);
+  absl::StatusOr<int64_t> TextId(std::string_view text);
+  absl::Status BindField(int at, const Segment::Record& record, Field field, Lookup& lookup);
+  absl::Status AddRules(int64_t number, const Segment::Record& record, Lookup& lookup);
+
+  const std::unique_ptr<Statements> statements_;
+  absl::flat_hash_map<std::string, int64_t> names_;
+};
+
+// Drops all rows behind `decisions` and writes them anew from the segments, in one transaction.
+// DataLoss if a segment does not decode; then nothing has changed.
+absl::Status Rebuild(Database& database);
+
+}  // namespace reeve
+
+#endif  // REEVE_STORE_UNFOLD_H_

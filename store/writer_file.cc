@@ -1,0 +1,402 @@
+#include "reeve/store/writer_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <utility>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+#include "reeve/engine/text.h"
+#include "reeve/store/schema.h"
+#include "reeve/store/sqlite.h"
+#include "reeve/store/unfold.h"
+
+namespace reeve {
+namespace {
+
+// Pages in the write-ahead log from which on it is copied into the main file.
+constexpr int kCheckpointPages = 1000;
+
+// The status of a system call that failed with `error`.
+absl::Status SystemError(int error, const std::string& name, const char* what) {
+  const absl::StatusCode code = error == ENOSPC || error == EDQUOT
+                                    ? absl::StatusCode::kResourceExhausted
+                                    : absl::StatusCode::kUnavailable;
+  return absl::Status(code, absl::StrCat(name, ": ", what, ": ", std::strerror(error)));
+}
+
+// What this process is, for its row in `writers`.
+struct Process {
+  std::string host, boot, name;
+  int64_t pid;
+  int64_t started;  // clock ticks from boot
+};
+
+std::string FirstLine(const char* path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+Process ThisProcess() {
+  Process process;
+  char host[256] = "";
+  gethostname(host, sizeof(host) - 1);
+  process.host = Printable(host);
+  process.boot = Printable(FirstLine("/proc/sys/kernel/random/boot_id"));
+  process.name = Printable(FirstLine("/proc/self/comm"));
+  process.pid = getpid();
+  // Field 22; the second field is in parentheses and may hold anything.
+  const std::string stat = FirstLine("/proc/self/stat");
+  const std::vector<std::string> fields =
+      absl::StrSplit(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)), ' ');
+  process.started = fields.size() > 20 ? std::strtoll(fields[20].c_str(), nullptr, 10) : 0;
+  return process;
+}
+
+// Sees to it that `path` is a regular file, and creates it if there is none.
+absl::Status EnsureFile(const std::string& path, const std::string& name) {
+  const std::string directory = path.substr(0, path.rfind('/') + 1);
+  const int dir = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (dir < 0) return SystemError(errno, name, "cannot open the directory");
+  // While this is held no other store looks at the file: the descriptor below is closed before
+  // anybody can have locks on the file, which POSIX would drop with it. Where directories cannot be
+  // locked only two first openings at once are less safe.
+  flock(dir, LOCK_EX);
+  const absl::Cleanup close_dir = [dir] { close(dir); };
+
+  struct stat info;
+  if (lstat(path.c_str(), &info) == 0) {
+    if (S_ISREG(info.st_mode)) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat(name, ": ",
+                     S_ISLNK(info.st_mode)   ? "is a symbolic link; name the file itself"
+                     : S_ISDIR(info.st_mode) ? "is a directory; name a file in it"
+                                             : "is not a regular file; name another file"));
+  }
+  if (errno != ENOENT) return SystemError(errno, name, "cannot look at the file");
+
+  // What SQLite left beside a file that is not there belongs to another one.
+  if (lstat(absl::StrCat(path, "-wal").c_str(), &info) == 0 && info.st_size > 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        name, ": `", name, "-wal` holds records of a file that was moved away; move it along"));
+  }
+  for (const char* suffix : {"-wal", "-shm"}) unlink(absl::StrCat(path, suffix).c_str());
+
+  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (file < 0) return SystemError(errno, name, "cannot create the file");
+  int error = 0;
+  if (fchmod(file, 0600) != 0 || fsync(file) != 0) error = errno;
+  close(file);
+  if (error == 0 && fsync(dir) != 0) error = errno;
+  return error == 0 ? absl::OkStatus() : SystemError(error, name, "cannot create the file");
+}
+
+// Which file the write-ahead log beside `path` is; 0 if there is none.
+ino_t LogInode(const std::string& path) {
+  struct stat info;
+  return lstat(absl::StrCat(path, "-wal").c_str(), &info) == 0 ? info.st_ino : 0;
+}
+
+}  // namespace
+
+// The statements must go before the connection does.
+struct WriterFile::Connection {
+  std::unique_ptr<Database> database;
+  std::unique_ptr<Unfolder> unfolder;
+  Statement begin, data_version, add_segment, commit;
+  int64_t known_data_version = 0;
+  ino_t wal = 0;      // of the write-ahead log
+  int wal_pages = 0;  // in it, after the last commit
+};
+
+WriterFile::WriterFile(std::string path, std::string name, std::chrono::nanoseconds max_wait,
+                       const Clock& clock)
+    : path_(std::move(path)), name_(std::move(name)), max_wait_(max_wait), clock_(clock) {}
+
+absl::StatusOr<std::unique_ptr<WriterFile>> WriterFile::Open(const std::string& path,
+                                                             std::chrono::nanoseconds max_wait,
+                                                             const Clock& clock) {
+  const std::string name = Printable(path, 1000);
+  const size_t slash = path.rfind('/');
+  const std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
+  if (path.empty() || path.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError("the path of the audit store is empty or has a NUL");
+  }
+  if (base.empty() || base == "." || base == "..") {
+    return absl::FailedPreconditionError(absl::StrCat(name, ": is a directory; name a file in it"));
+  }
+  const std::string directory = slash == std::string::npos ? "."
+                                : slash == 0               ? "/"
+                                                           : path.substr(0, slash);
+  char* real = realpath(directory.c_str(), nullptr);
+  if (real == nullptr) return SystemError(errno, name, "cannot open the directory");
+  const std::string full = absl::StrCat(real, std::strcmp(real, "/") == 0 ? "" : "/", base);
+  std::free(real);
+
+  std::unique_ptr<WriterFile> file(new WriterFile(full, name, max_wait, clock));
+  if (absl::Status status = file->Connect(); !status.ok()) return status;
+  return file;
+}
+
+WriterFile::~WriterFile() { Leave(connection_ != nullptr && IsMoved()); }
+
+// SQLite calls it while somebody else holds a lock.
+int WriterFile::WaitForLock(void* self, int count) {
+  const auto* file = static_cast<const WriterFile*>(self);
+  if (std::chrono::steady_clock::now() >= file->lock_deadline_) return 0;
+  // Others hold the lock for about one sync of the disk.
+  usleep(std::min(5000, 200 << std::min(count, 5)));
+  return 1;
+}
+
+absl::Status WriterFile::Connect() {
+  AllowWait();
+  if (absl::Status status = EnsureFile(path_, name_); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<Database>> opened = Database::Open(
+      path_, name_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW);
+  if (!opened.ok()) return opened.status();
+  auto connection = std::make_unique<Connection>();
+  connection->database = *std::move(opened);
+  Database& database = *connection->database;
+  sqlite3_busy_handler(database.get(), &WaitForLock, this);
+
+  // Nothing is changed before it is known whose file it is.
+  absl::StatusOr<FileKind> kind = Identify(database);
+  if (!kind.ok()) return kind.status();
+  if (sqlite3_db_readonly(database.get(), "main") != 0) {
+    return database.Error(SQLITE_READONLY, "cannot open the file for writing");
+  }
+  while (true) {
+    absl::StatusOr<std::string> mode = database.Text("PRAGMA journal_mode = WAL");
+    if (mode.ok() && *mode == "wal") break;
+    // SQLite does not always ask the busy handler here.
+    const bool busy =
+        !mode.ok() && (sqlite3_extended_errcode(database.get()) & 0xFF) == SQLITE_BUSY;
+    if (!busy || WaitForLock(this, 5) == 0) {
+      return mode.ok() ? absl::UnavailableError(absl::StrCat(
+                             name_,
+                             ": the file system does not support a write-ahead log; put "
+                             "the audit store on a local disk"))
+                       : mode.status();
+    }
+  }
+  absl::Status status = database.Run(
+      "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; "
+      "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384");
+  if (!status.ok()) return status;
+  absl::StatusOr<int64_t> synchronous = database.Number("PRAGMA synchronous");
+  if (!synchronous.ok()) return synchronous.status();
+  if (*synchronous != 2) {
+    return absl::InternalError(absl::StrCat(name_, ": SQLite does not sync to the disk"));
+  }
+  AllowWait();
+  if (status = Migrate(database); !status.ok()) return status;
+
+  const struct {
+    Statement& statement;
+    const char* sql;
+  } statements[] = {
+      {connection->begin, "BEGIN IMMEDIATE"},
+      {connection->data_version, "PRAGMA data_version"},
+      {connection->add_segment,
+       "INSERT INTO segments(writer, first_seq, count, min_time, max_time, format, bytes) "
+       "VALUES(?, ?, ?, ?, ?, ?, ?)"},
+      {connection->commit, "COMMIT"},
+  };
+  for (const auto& row : statements) {
+    absl::StatusOr<Statement> statement = Statement::Prepare(database, row.sql);
+    if (!statement.ok()) return statement.status();
+    row.statement = *std::move(statement);
+  }
+  absl::StatusOr<std::unique_ptr<Unfolder>> unfolder = Unfolder::Create(database);
+  if (!unfolder.ok()) return unfolder.status();
+  connection->unfolder = *std::move(unfolder);
+  sqlite3_wal_hook(
+      database.get(),
+      [](void* pages, sqlite3*, const char*, int count) {
+        *static_cast<int*>(pages) = count;
+        return SQLITE_OK;
+      },
+      &connection->wal_pages);
+
+  connection_ = std::move(connection);
+  status = Register();
+  if (status.ok()) {
+    connection_->wal = LogInode(path_);
+  } else {
+    connection_ = nullptr;
+  }
+  return status;
+}
+
+// Finds the writer's row in the file, or adds one.
+absl::Status WriterFile::Register() {
+  Database& database = *connection_->database;
+  if (writer_ != 0) {
+    absl::StatusOr<Statement> find = Statement::Prepare(
+        database,
+        "SELECT coalesce((SELECT max(first_seq + count) FROM segments WHERE writer = ?1), 1) "
+        "FROM writers WHERE id = ?1 AND uuid = ?2");
+    if (!find.ok()) return find.status();
+    find->Bind(1, writer_);
+    find->BindBlob(2, {uuid_.data(), uuid_.size()});
+    absl::StatusOr<bool> row = find->Step();
+    if (!row.ok()) return row.status();
+    if (*row) {
+      // Not what is remembered: a commit that was reported as failed may have succeeded.
+      next_seq_ = find->Number(0);
+      return absl::OkStatus();
+    }
+    writer_ = 0;
+  }
+
+  if (getrandom(uuid_.data(), uuid_.size(), 0) != static_cast<ssize_t>(uuid_.size())) {
+    return SystemError(errno, name_, "cannot draw a random number");
+  }
+  uuid_[6] = static_cast<char>((uuid_[6] & 0x0F) | 0x40);  // RFC 9562, version 4
+  uuid_[8] = static_cast<char>((uuid_[8] & 0x3F) | 0x80);
+  const Process process = ThisProcess();
+  absl::StatusOr<Statement> add = Statement::Prepare(
+      database,
+      "INSERT INTO writers(uuid, host, boot, pid, started, process, opened) VALUES(?,?,?,?,?,?,?)");
+  if (!add.ok()) return add.status();
+  add->BindBlob(1, {uuid_.data(), uuid_.size()});
+  add->BindText(2, process.host);
+  add->BindText(3, process.boot);
+  add->Bind(4, process.pid);
+  add->Bind(5, process.started);
+  add->BindText(6, process.name);
+  add->Bind(7, absl::ToUnixMicros(clock_.Now()));
+  AllowWait();
+  if (absl::Status status = add->Finish(); !status.ok()) return status;
+  writer_ = sqlite3_last_insert_rowid(database.get());
+  next_seq_ = 1;
+  return absl::OkStatus();
+}
+
+// Whether another file, or none, stands where the open one or its write-ahead log stood.
+bool WriterFile::IsMoved() {
+  int moved = 0;
+  sqlite3_file_control(connection_->database->get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  if (moved != 0) return true;
+  return LogInode(path_) != connection_->wal;
+}
+
+// Ends the connection in order, as far as that is possible.
+void WriterFile::Leave(bool moved) {
+  if (connection_ == nullptr) return;
+  Database& database = *connection_->database;
+  AllowWait();
+  absl::StatusOr<Statement> close = Statement::Prepare(
+      database, "UPDATE writers SET closed = ?, last_seq = ? WHERE id = ? AND uuid = ?");
+  if (close.ok()) {
+    close->Bind(1, absl::ToUnixMicros(clock_.Now()));
+    close->Bind(2, next_seq_ - 1);
+    close->Bind(3, writer_);
+    close->BindBlob(4, {uuid_.data(), uuid_.size()});
+    close->Finish().IgnoreError();
+    close = Statement();
+  }
+  if (moved) {
+    // So that the file is whole without its log, which has stayed behind.
+    sqlite3_wal_checkpoint_v2(database.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr,
+                              nullptr);
+    writer_ = 0;
+  }
+  connection_ = nullptr;
+}
+
+absl::Status WriterFile::Begin() {
+  if (connection_ != nullptr && IsMoved()) Leave(/*moved=*/true);
+  if (connection_ == nullptr) {
+    if (absl::Status status = Connect(); !status.ok()) return status;
+  }
+  AllowWait();
+  if (absl::Status status = connection_->begin.Finish(); !status.ok()) {
+    if ((connection_->begin.code() & 0xFF) != SQLITE_BUSY) connection_ = nullptr;
+    return status;
+  }
+  Statement& version = connection_->data_version;
+  if (absl::StatusOr<bool> row = version.Step(); row.ok() && *row) {
+    if (version.Number(0) != connection_->known_data_version) connection_->unfolder->Forget();
+    connection_->known_data_version = version.Number(0);
+  } else {
+    connection_->unfolder->Forget();
+  }
+  version.Reset();
+  return absl::OkStatus();
+}
+
+void WriterFile::RollBack() {
+  if (connection_ == nullptr) return;
+  connection_->unfolder->Forget();
+  sqlite3* const db = connection_->database->get();
+  // After some errors SQLite has rolled back already.
+  if (sqlite3_get_autocommit(db) != 0) return;
+  if (!connection_->database->Run("ROLLBACK").ok()) connection_ = nullptr;
+}
+
+absl::Status WriterFile::Write(SegmentEncoder& records, int64_t* count) {
+  records.Finish(&bytes_);
+  // Rows are made from what was written, here as in Rebuild().
+  absl::StatusOr<Segment> segment = DecodeSegment(bytes_);
+  if (!segment.ok()) {
+    return absl::InternalError(
+        absl::StrCat(name_, ": a segment does not read back (", segment.status().message(), ")"));
+  }
+  *count = static_cast<int64_t>(segment->records.size());
+  int64_t min_time = segment->records.front().head.micros(), max_time = min_time;
+  for (const Segment::Record& record : segment->records) {
+    min_time = std::min(min_time, record.head.micros());
+    max_time = std::max(max_time, record.head.micros());
+  }
+  Statement& add = connection_->add_segment;
+  add.Bind(1, writer_);
+  add.Bind(2, next_seq_);
+  add.Bind(3, *count);
+  add.Bind(4, min_time);
+  add.Bind(5, max_time);
+  add.Bind(6, kSegmentFormat);
+  add.BindBlob(7, bytes_);
+  if (absl::Status status = add.Finish(); !status.ok()) return status;
+  return connection_->unfolder->Unfold(writer_, next_seq_, *segment);
+}
+
+absl::Status WriterFile::Commit(SegmentEncoder& records) {
+  int64_t count = 0;
+  absl::Status status = Write(records, &count);
+  records.Clear();
+  if (status.ok()) status = connection_->commit.Finish();
+  if (status.ok()) {
+    next_seq_ += count;
+    return status;
+  }
+  RollBack();
+  // A full disk leaves the connection fit. After anything else a new one is safer.
+  if (status.code() != absl::StatusCode::kResourceExhausted) connection_ = nullptr;
+  return status;
+}
+
+void WriterFile::Checkpoint() {
+  if (connection_ == nullptr || connection_->wal_pages < kCheckpointPages) return;
+  // If it fails the next one does more.
+  connection_->wal_pages = 0;
+  sqlite3_wal_checkpoint_v2(connection_->database->get(), nullptr, SQLITE_CHECKPOINT_PASSIVE,
+                            nullptr, nullptr);
+}
+
+}  // namespace reeve
