@@ -9,16 +9,56 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "reeve/engine/principal.h"
+#include "reeve/engine/text.h"
 
 namespace reeve {
 namespace {
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
-// What a resource glob cannot match without: its literal prefix up to the last slash or the colon.
+// What a resource glob cannot match without: its literal prefix up to the last slash, or to the
+// colon after the type. (Later colons are part of the id.)
 std::string_view IndexedPrefix(const Pattern& pattern) {
   const std::string_view literal = pattern.glob().literal_prefix();
-  return literal.substr(0, literal.find_last_of("/:") + 1);
+  const size_t slash = literal.rfind('/');
+  return literal.substr(0, (slash == std::string_view::npos ? literal.find(':') : slash) + 1);
+}
+
+// Whether `pattern` names entities. One made for actions may not say their type; the index relies
+// on it.
+bool NamesEntities(const Pattern& pattern) {
+  switch (pattern.kind()) {
+    case Pattern::Kind::kLiteral:
+      return pattern.text().find(':') != std::string::npos;
+    case Pattern::Kind::kGlob:
+      return pattern.glob().literal_prefix().find(':') != std::string_view::npos;
+    default:
+      return true;
+  }
+}
+
+bool CanStandInPrincipals(const Pattern& pattern) { return NamesEntities(pattern); }
+
+bool CanStandInResources(const Pattern& pattern) {
+  return pattern.kind() != Pattern::Kind::kAuthenticated &&
+         pattern.kind() != Pattern::Kind::kRole && NamesEntities(pattern);
+}
+
+bool CanStandInActions(const Pattern& pattern) {
+  return pattern.kind() == Pattern::Kind::kAny || pattern.kind() == Pattern::Kind::kLiteral ||
+         pattern.kind() == Pattern::Kind::kGlob;
+}
+
+// Null if each pattern can stand where it does.
+const Pattern* FindMisplaced(const Rule& rule) {
+  for (const auto& [patterns, can_stand] : {std::pair(&rule.principals, &CanStandInPrincipals),
+                                            std::pair(&rule.actions, &CanStandInActions),
+                                            std::pair(&rule.resources, &CanStandInResources)}) {
+    for (const Pattern& pattern : *patterns) {
+      if (!can_stand(pattern)) return &pattern;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -70,6 +110,11 @@ class CompiledSet::Compiler {
       }
       Alternatives dynamic;
       for (size_t i = 0; i < role.members.size(); ++i) {
+        if (!CanStandInPrincipals(members[i])) {
+          return absl::InvalidArgumentError(absl::StrCat("role `", role.name, "` has the member `",
+                                                         Printable(members[i].text()),
+                                                         "`, which is no pattern of principals"));
+        }
         if (members[i].kind() == Pattern::Kind::kLiteral) {
           set_.graph_.AddParent(set_.graph_.Add(members[i].entity()), node);
         } else if (members[i].kind() == Pattern::Kind::kRole) {
@@ -96,6 +141,11 @@ class CompiledSet::Compiler {
       if (rule.principals.empty() || rule.actions.empty() || rule.resources.empty()) {
         return absl::InvalidArgumentError(absl::StrCat(
             "rule `", rule.id, "` has no principals, actions or resources; empty never means any"));
+      }
+      if (const Pattern* pattern = FindMisplaced(rule); pattern != nullptr) {
+        return absl::InvalidArgumentError(absl::StrCat("rule `", rule.id, "` has the pattern `",
+                                                       Printable(pattern->text()),
+                                                       "` where it cannot stand"));
       }
       CompiledRule& compiled = set_.compiled_rules_[i];
       if (absl::Status status = AddEntityAlternatives(rule, rule.principals, &compiled.principals);

@@ -97,12 +97,12 @@ Decision Engine::Decide(const Request& request) const {
   }
   if (decision.audit_level_ == AuditLevel::kOff) return decision;
 
-  absl::Status kept =
-      absl::FailedPreconditionError("a rule asks for a record and the engine has no audit sink");
-  if (options_.audit != nullptr) {
-    kept = options_.audit->Append({request, decision, absl::FromChrono(Stopwatch::now() - begin)},
-                                  decision.audit_level_);
-  }
+  const absl::Status kept =
+      options_.audit == nullptr
+          ? absl::FailedPreconditionError(
+                "a rule asks for a record and the engine has no audit sink")
+          : options_.audit->Append({request, decision, absl::FromChrono(Stopwatch::now() - begin)},
+                                   decision.audit_level_);
   if (kept.ok()) return decision;
   decision.error_ = std::string(kept.message());
   if (decision.allowed()) {

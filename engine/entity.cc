@@ -34,7 +34,7 @@ std::string_view DefectOf(EntityView entity) {
   if (entity.id.empty()) return "the entity id is empty";
   if (entity.id.size() > kMaxIdBytes) return "the entity id is too long";
   if (!IsValidUtf8(entity.id)) return "the entity id is not valid UTF-8";
-  if (HasHiddenCharacter(entity.id)) return "the entity id has a control or hidden character";
+  if (HasControlCharacter(entity.id)) return "the entity id has a control character";
   return {};
 }
 

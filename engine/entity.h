@@ -54,7 +54,7 @@ inline constexpr std::string_view kRoleType = "role";
 // Empty if `entity` is a well-formed name, else what is wrong with it, a text that lives as long as
 // the program. Allocates nothing.
 //   type  [A-Za-z_][A-Za-z0-9_.-]*, at most kMaxTypeBytes, and not `role`
-//   id    not empty, at most kMaxIdBytes, valid UTF-8 without control or hidden characters
+//   id    not empty, at most kMaxIdBytes, valid UTF-8 without control characters
 std::string_view DefectOf(EntityView entity);
 
 // The same for the name of a resource, which must also be canonical, so that one thing has one

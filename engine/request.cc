@@ -26,7 +26,7 @@ std::string_view DefectOfAction(std::string_view action) {
   if (action.empty()) return "the action is empty";
   if (action.size() > kMaxActionBytes) return "the action is too long";
   if (!IsValidUtf8(action)) return "the action is not valid UTF-8";
-  if (HasHiddenCharacter(action)) return "the action has a control or hidden character";
+  if (HasControlCharacter(action)) return "the action has a control character";
   return {};
 }
 

@@ -70,7 +70,7 @@ const Case kCases[] = {
      "the action is too long"},
     {"ActionNotUtf8", [](OwnedRequest& r) { r.action = "\xff"; }, "the action is not valid UTF-8"},
     {"ActionWithNewline", [](OwnedRequest& r) { r.action = "doc.read\n"; },
-     "the action has a control or hidden character"},
+     "the action has a control character"},
     {"EmptyResource", [](OwnedRequest& r) { r.resource.id = ""; }, "the entity id is empty"},
     {"PathTraversal", [](OwnedRequest& r) { r.resource.id = "/a/../b"; },
      "the resource id has a `.` or `..` segment"},

@@ -11,6 +11,15 @@ using testing::MakeEntity;
 using testing::MakeRule;
 using testing::PrincipalPattern;
 
+// Each pattern a rule's only principal, action or resource.
+Rule RuleOf(Pattern principal, Pattern action, Pattern resource) {
+  Rule rule = MakeRule("-p/r", {}, {}, {});
+  rule.principals = {std::move(principal)};
+  rule.actions = {std::move(action)};
+  rule.resources = {std::move(resource)};
+  return rule;
+}
+
 struct Case {
   const char* name;
   void (*fill)(SnapshotBuilder& b);
@@ -43,6 +52,37 @@ const Case kCases[] = {
     {"UnknownRole",
      [](SnapshotBuilder& b) { b.AddRule(MakeRule("+p/r", {"role:x"}, {"any"}, {"any"})); },
      "rule `p/r` names role `x`, which does not exist"},
+    // Such a rule was once filed where no request looks, and a regular expression of actions was
+    // called without a glob.
+    {"RoleAmongResources",
+     [](SnapshotBuilder& b) {
+       b.AddRole("x", {});
+       b.AddRule(RuleOf(Pattern::Any(), Pattern::Any(), Pattern::Role("x")));
+     },
+     "rule `p/r` has the pattern `x` where it cannot stand"},
+    {"AuthenticatedAmongResources",
+     [](SnapshotBuilder& b) {
+       b.AddRule(RuleOf(Pattern::Any(), Pattern::Any(), Pattern::Authenticated()));
+     },
+     "rule `p/r` has the pattern `authenticated` where it cannot stand"},
+    {"RegexAmongActions",
+     [](SnapshotBuilder& b) {
+       b.AddRule(RuleOf(Pattern::Any(), *Pattern::Regex("read"), Pattern::Any()));
+     },
+     "rule `p/r` has the pattern `read` where it cannot stand"},
+    {"ActionAmongPrincipals",
+     [](SnapshotBuilder& b) {
+       b.AddRule(RuleOf(*Pattern::Action("read"), Pattern::Any(), Pattern::Any()));
+     },
+     "rule `p/r` has the pattern `read` where it cannot stand"},
+    {"ActionGlobAmongResources",
+     [](SnapshotBuilder& b) {
+       b.AddRule(RuleOf(Pattern::Any(), Pattern::Any(), *Pattern::Action("d*:x")));
+     },
+     "rule `p/r` has the pattern `d*:x` where it cannot stand"},
+    {"ActionAmongMembersOfARole",
+     [](SnapshotBuilder& b) { b.AddRole("x", {*Pattern::Action("read")}); },
+     "role `x` has the member `read`, which is no pattern of principals"},
     {"RoleTwice",
      [](SnapshotBuilder& b) {
        b.AddRole("x", {PrincipalPattern("anyone")});

@@ -6,17 +6,33 @@
 
 namespace reeve {
 
+// Reads the code point at the start of `text` into *code_point and returns its length in bytes.
+// Returns 0 if `text` does not begin with well-formed UTF-8: overlong, truncated, a surrogate, or
+// above U+10FFFF (RFC 3629, section 4).
+size_t DecodeUtf8(std::string_view text, char32_t* code_point);
+
+// Appends `code_point`, which is no surrogate and not above U+10FFFF, to *out.
+void AppendUtf8(char32_t code_point, std::string* out);
+
+// Whether terminals and programs may obey the character rather than show it: U+0000-001F, among
+// them tab and line feed, and U+007F-009F.
+bool IsControl(char32_t code_point);
+
+// Whether the character leaves no mark on the page, or changes how the text around it is shown or
+// where programs see a line end: bidirectional controls, zero-width characters, line separators,
+// fillers, tags. Letters of some scripts are written with them, so they are no fault in an id.
+bool IsHidden(char32_t code_point);
+
 // Whether `text` is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most
 // U+10FFFF).
 bool IsValidUtf8(std::string_view text);
 
-// Whether `text` holds a control character of ASCII or Latin-1 (U+0000-001F, U+007F-009F), or one
-// that changes how the text around it is shown: a line or paragraph separator, a bidirectional
-// control, a zero-width character, a byte order mark. True of text that is not valid UTF-8.
-bool HasHiddenCharacter(std::string_view text);
+// Whether `text` holds a character that IsControl(), or is not valid UTF-8.
+bool HasControlCharacter(std::string_view text);
 
-// `text` in a form that is safe in a log line and on a terminal: what HasHiddenCharacter() names
-// and bytes that are not UTF-8 stand as \xNN or \u{NNNN}. Shortened with "..." beyond `max_bytes`.
+// `text` in a form that is safe in a log line and on a terminal: control and
+// hidden characters and bytes that are not UTF-8 stand as \xNN or \u{NNNN}. Shortened with "..."
+// beyond `max_bytes`.
 std::string Printable(std::string_view text, size_t max_bytes = 200);
 
 }  // namespace reeve

@@ -9,7 +9,7 @@ struct Case {
   const char* name;
   std::string text;
   bool valid;
-  bool hidden;  // of valid text
+  bool control;  // Of valid text.
   const char* printable;
 };
 
@@ -20,7 +20,7 @@ class TextTest : public testing::TestWithParam<Case> {};
 TEST_P(TextTest, IsJudgedAndPrinted) {
   const Case& c = GetParam();
   EXPECT_EQ(IsValidUtf8(c.text), c.valid);
-  EXPECT_EQ(HasHiddenCharacter(c.text), c.hidden || !c.valid);
+  EXPECT_EQ(HasControlCharacter(c.text), c.control || !c.valid);
   EXPECT_EQ(Printable(c.text), c.printable);
 }
 
@@ -33,11 +33,11 @@ const Case kCases[] = {
     {"Escape", "\x1b[31m", true, true, "\\x1b[31m"},
     {"Delete", "\x7f", true, true, "\\x7f"},
     {"Latin1Control", "\xc2\x85", true, true, "\\u{0085}"},
-    {"ZeroWidthSpace", "adm\xe2\x80\x8bin", true, true, "adm\\u{200b}in"},
-    {"RightToLeftOverride", "\xe2\x80\xae", true, true, "\\u{202e}"},
-    {"LineSeparator", "\xe2\x80\xa8", true, true, "\\u{2028}"},
-    {"Isolate", "\xe2\x81\xa6", true, true, "\\u{2066}"},
-    {"ByteOrderMark", "\xef\xbb\xbf", true, true, "\\u{feff}"},
+    {"ZeroWidthSpace", "adm\xe2\x80\x8bin", true, false, "adm\\u{200b}in"},
+    {"RightToLeftOverride", "\xe2\x80\xae", true, false, "\\u{202e}"},
+    {"LineSeparator", "\xe2\x80\xa8", true, false, "\\u{2028}"},
+    {"Isolate", "\xe2\x81\xa6", true, false, "\\u{2066}"},
+    {"ByteOrderMark", "\xef\xbb\xbf", true, false, "\\u{feff}"},
     {"Overlong2", "\xc0\xaf", false, false, "\\xc0\\xaf"},
     {"Overlong3", "\xe0\x80\xaf", false, false, "\\xe0\\x80\\xaf"},
     {"Overlong4", "\xf0\x80\x80\xaf", false, false, "\\xf0\\x80\\x80\\xaf"},
@@ -49,6 +49,39 @@ const Case kCases[] = {
 
 INSTANTIATE_TEST_SUITE_P(All, TextTest, testing::ValuesIn(kCases),
                          [](const auto& info) { return info.param.name; });
+
+TEST(Utf8, DecodesWhatItAppendsOverAllCodePoints) {
+  for (char32_t c = 0; c <= 0x10FFFF; ++c) {
+    if (c >= 0xD800 && c < 0xE000) continue;
+    std::string text;
+    AppendUtf8(c, &text);
+    char32_t got = 0;
+    ASSERT_EQ(DecodeUtf8(text, &got), text.size()) << static_cast<uint32_t>(c);
+    ASSERT_EQ(got, c);
+    text.pop_back();
+    ASSERT_EQ(DecodeUtf8(text, &got), 0u) << "truncated " << static_cast<uint32_t>(c);
+  }
+}
+
+TEST(Utf8, TwoBytesAreWellFormedExactlyFromC280ToDfbf) {
+  for (int lead = 0x80; lead < 0x100; ++lead) {
+    for (int second = 0; second < 0x100; ++second) {
+      const std::string text = {static_cast<char>(lead), static_cast<char>(second)};
+      char32_t c;
+      const bool want = lead >= 0xC2 && lead <= 0xDF && second >= 0x80 && second <= 0xBF;
+      ASSERT_EQ(DecodeUtf8(text, &c), want ? 2u : 0u) << lead << " " << second;
+    }
+  }
+}
+
+TEST(Utf8, RefusesOverlongSurrogatesAndWhatIsAboveUnicode) {
+  char32_t c;
+  for (const std::string_view text :
+       {"\xE0\x9F\xBF", "\xF0\x8F\xBF\xBF", "\xED\xA0\x80", "\xED\xBF\xBF", "\xF4\x90\x80\x80",
+        "\xF5\x80\x80\x80", "\xFF", "\x80"}) {
+    EXPECT_EQ(DecodeUtf8(text, &c), 0u);
+  }
+}
 
 TEST(PrintableTest, IsShortened) { EXPECT_EQ(Printable(std::string(20, 'x'), 5), "xxxxx..."); }
 

@@ -8,14 +8,6 @@
 
 namespace reeve {
 
-// Reads the code point at the start of `text` into *code_point and returns its length in bytes.
-// Returns 0 if `text` does not begin with well-formed UTF-8: overlong, truncated, a surrogate, or
-// above U+10FFFF (RFC 3629, section 4).
-size_t DecodeUtf8(std::string_view text, char32_t* code_point);
-
-// Appends `code_point`, which is no surrogate and not above U+10FFFF, to *out.
-void AppendUtf8(char32_t code_point, std::string* out);
-
 // Why a character may not stand in a policy file.
 enum class CharacterFault {
   kNone,

@@ -8,39 +8,6 @@
 namespace reeve {
 namespace {
 
-TEST(Utf8, DecodesWhatItAppendsOverAllCodePoints) {
-  for (char32_t c = 0; c <= 0x10FFFF; ++c) {
-    if (c >= 0xD800 && c < 0xE000) continue;
-    std::string text;
-    AppendUtf8(c, &text);
-    char32_t got = 0;
-    ASSERT_EQ(DecodeUtf8(text, &got), text.size()) << CodePointName(c);
-    ASSERT_EQ(got, c);
-    text.pop_back();
-    ASSERT_EQ(DecodeUtf8(text, &got), 0u) << "truncated " << CodePointName(c);
-  }
-}
-
-TEST(Utf8, TwoBytesAreWellFormedExactlyFromC280ToDfbf) {
-  for (int lead = 0x80; lead < 0x100; ++lead) {
-    for (int second = 0; second < 0x100; ++second) {
-      const std::string text = {static_cast<char>(lead), static_cast<char>(second)};
-      char32_t c;
-      const bool want = lead >= 0xC2 && lead <= 0xDF && second >= 0x80 && second <= 0xBF;
-      ASSERT_EQ(DecodeUtf8(text, &c), want ? 2u : 0u) << lead << " " << second;
-    }
-  }
-}
-
-TEST(Utf8, RefusesOverlongSurrogatesAndWhatIsAboveUnicode) {
-  char32_t c;
-  for (const std::string_view text :
-       {"\xE0\x9F\xBF", "\xF0\x8F\xBF\xBF", "\xED\xA0\x80", "\xED\xBF\xBF", "\xF4\x90\x80\x80",
-        "\xF5\x80\x80\x80", "\xFF", "\x80"}) {
-    EXPECT_EQ(DecodeUtf8(text, &c), 0u);
-  }
-}
-
 TEST(FaultOf, KnowsControlAndHiddenCharacters) {
   for (const char32_t c : {0x00, 0x08, 0x0B, 0x0D, 0x1B, 0x7F, 0x85, 0x9F}) {
     EXPECT_EQ(FaultOf(c), CharacterFault::kControl) << CodePointName(c);

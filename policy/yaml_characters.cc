@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "reeve/engine/text.h"
 #include "reeve/policy/unicode.h"
 #include "reeve/policy/yaml_scanner.h"
 

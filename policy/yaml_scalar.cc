@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "reeve/policy/unicode.h"
+#include "reeve/engine/text.h"
 
 namespace reeve {
 namespace {

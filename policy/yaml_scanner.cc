@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "reeve/engine/text.h"
 #include "reeve/policy/unicode.h"
 #include "reeve/policy/yaml_scalar.h"
 

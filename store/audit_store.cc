@@ -92,7 +92,9 @@ class AuditStore::Impl {
     std::string bytes;  // of all entries
     size_t waiters = 0;
     bool done = false;
-    absl::Status status;
+    // The result, in parts: what a status shares stays on one thread.
+    absl::StatusCode code = absl::StatusCode::kOk;
+    std::string message;
     CondVar committed;
   };
 
@@ -122,7 +124,7 @@ class AuditStore::Impl {
       Release(batch);
       return status;
     }
-    absl::Status status = batch.status;
+    absl::Status status(batch.code, batch.message);
     Release(batch);
     return status;
   }
@@ -157,17 +159,17 @@ class AuditStore::Impl {
     batch.entries.clear();
     batch.bytes.clear();
     batch.done = false;
-    batch.status = absl::OkStatus();
+    batch.code = absl::StatusCode::kOk;
+    batch.message.clear();
     free_.push_back(&batch);
   }
 
   // The writer's thread.
   void Run() {
     while (WaitForWork()) {
-      const absl::Status begun = file_->Begin();
+      absl::Status status = file_->Begin();
       Batch& batch = TakeBatch();
-      absl::Status status = begun;
-      if (begun.ok()) {
+      if (status.ok()) {
         // Nobody changes a batch that was taken.
         for (const Entry& entry : batch.entries) {
           if (entry.withdrawn) continue;
@@ -179,7 +181,7 @@ class AuditStore::Impl {
           file_->RollBack();
         }
       }
-      Publish(batch, std::move(status));
+      Publish(batch, status);
       file_->Checkpoint();
     }
     file_ = nullptr;
@@ -203,9 +205,10 @@ class AuditStore::Impl {
     return batch;
   }
 
-  void Publish(Batch& batch, absl::Status status) {
+  void Publish(Batch& batch, const absl::Status& status) {
     MutexLock lock(mutex_);
-    batch.status = std::move(status);
+    batch.code = status.code();
+    batch.message = std::string(status.message());
     batch.done = true;
     if (batch.waiters == 0) {
       Recycle(batch);

@@ -1,7 +1,9 @@
 #include "reeve/store/segment.h"
 
 #include <cmath>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <random>
 
@@ -9,6 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
 #include "reeve/store/json.h"
 
@@ -90,22 +93,23 @@ Record MakeRecord() {
   return record;
 }
 
-// The example of doc/audit-format.md, byte by byte.
+// The bytes of the last code block of a document: on each line, pairs of hexadecimal digits up to
+// two spaces.
+std::string ExampleIn(const char* path) {
+  std::ifstream file(path);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const size_t end = text.rfind("```"), begin = text.rfind("```", end - 1) + 4;
+  std::string hex;
+  for (absl::string_view line : absl::StrSplit(text.substr(begin, end - begin), '\n')) {
+    absl::StrAppend(&hex, line.substr(0, line.find("  ")));
+  }
+  return FromHex(hex);
+}
+
+// doc/audit-format.md, byte by byte.
 TEST(SegmentTest, TheDocumentedExample) {
-  const std::string bytes = FromHex(R"(
-      01  02  06
-      08 75 73 65 72 3a 61 64 61
-      07 01 05 73 74 61 66 66
-      09 01 05 6c 65 76 65 6c 02 0e
-      08 64 6f 63 2e 72 65 61 64
-      05 64 6f 63 3a 31
-      0b 01 09 64 6f 63 73 2f 72 65 61 64
-      00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f
-      80 c8 ce b4 0d   95 9a ef 3a   d2 09   02  01  03  00
-      01  00 00 00 00  02  00  03  04  05  00 00 00  06  00 00  00 00 00 00
-      00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f
-      02  00  d2 09   02  04  03  00
-      01  00 00 00 00  02  00  03  04  05  00 00 00  00  00 00  00 00 00 00)");
+  const std::string bytes = ExampleIn("doc/audit-format.md");
+  ASSERT_EQ(bytes.size(), 152u);
   std::vector<Record> records = {MakeRecord(), MakeRecord()};
   records[1].head.reason = Reason::kNoRule;
   records[1].head.seconds += 1;

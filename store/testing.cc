@@ -65,8 +65,10 @@ std::string Verify(const std::string& path) {
   absl::StatusOr<Statement> rows = Statement::Prepare(
       **database, "SELECT writer, first_seq, count, bytes FROM segments ORDER BY 1, 2");
   if (!rows.ok()) return rows.status().ToString();
-  absl::StatusOr<Statement> record = Statement::Prepare(
-      **database, "SELECT count(*) FROM records WHERE writer = ? AND seq = ? AND id = ?");
+  absl::StatusOr<Statement> record =
+      Statement::Prepare(**database,
+                         "SELECT count(*) FROM records r JOIN names n ON n.id = r.resource "
+                         "WHERE r.writer = ? AND r.seq = ? AND r.id = ? AND n.name = ?");
   if (!record.ok()) return record.status().ToString();
   std::map<int64_t, int64_t> next;  // by writer
   int64_t total = 0;
@@ -84,6 +86,7 @@ std::string Verify(const std::string& path) {
       record->Bind(1, writer);
       record->Bind(2, expected++);
       record->BindBlob(3, {reinterpret_cast<const char*>(r.head.id.bytes.data()), 16});
+      record->BindText(4, segment->text(r, Field::kResource));
       if (absl::StatusOr<bool> found = record->Step(); !found.ok() || record->Number(0) != 1) {
         return absl::StrCat("writer ", writer, ": no row for record ", expected - 1);
       }

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -67,29 +68,44 @@ Process ThisProcess() {
   return process;
 }
 
+// Whether `path` is a regular file, and its size; NotFound if nothing is there.
+absl::StatusOr<int64_t> RegularFileSize(const std::string& path, const std::string& name) {
+  struct stat info;
+  if (lstat(path.c_str(), &info) != 0) {
+    return errno == ENOENT ? absl::NotFoundError(name)
+                           : SystemError(errno, name, "cannot look at the file");
+  }
+  if (S_ISREG(info.st_mode)) return info.st_size;
+  return absl::FailedPreconditionError(
+      absl::StrCat(name, ": ",
+                   S_ISLNK(info.st_mode)   ? "is a symbolic link; name the file itself"
+                   : S_ISDIR(info.st_mode) ? "is a directory; name a file in it"
+                                           : "is not a regular file; name another file"));
+}
+
 // Sees to it that `path` is a regular file, and creates it if there is none.
 absl::Status EnsureFile(const std::string& path, const std::string& name) {
+  absl::StatusOr<int64_t> size = RegularFileSize(path, name);
+  if (size.ok() && *size > 0) return absl::OkStatus();
+  if (!size.ok() && !absl::IsNotFound(size.status())) return size.status();
+
+  // The descriptor below must be closed before anybody in this process has locks on the file: POSIX
+  // drops them with it. So whoever finds the file empty waits here for the one that creates it. But
+  // not forever: others can hold this lock too, and then only two first openings at once are less
+  // safe.
   const std::string directory = path.substr(0, path.rfind('/') + 1);
   const int dir = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (dir < 0) return SystemError(errno, name, "cannot open the directory");
-  // While this is held no other store looks at the file: the descriptor below is closed before
-  // anybody can have locks on the file, which POSIX would drop with it. Where directories cannot be
-  // locked only two first openings at once are less safe.
-  flock(dir, LOCK_EX);
   const absl::Cleanup close_dir = [dir] { close(dir); };
-
-  struct stat info;
-  if (lstat(path.c_str(), &info) == 0) {
-    if (S_ISREG(info.st_mode)) return absl::OkStatus();
-    return absl::FailedPreconditionError(
-        absl::StrCat(name, ": ",
-                     S_ISLNK(info.st_mode)   ? "is a symbolic link; name the file itself"
-                     : S_ISDIR(info.st_mode) ? "is a directory; name a file in it"
-                                             : "is not a regular file; name another file"));
+  for (int i = 0; i < 1000 && flock(dir, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  if (errno != ENOENT) return SystemError(errno, name, "cannot look at the file");
+  size = RegularFileSize(path, name);
+  if (size.ok()) return absl::OkStatus();
+  if (!absl::IsNotFound(size.status())) return size.status();
 
   // What SQLite left beside a file that is not there belongs to another one.
+  struct stat info;
   if (lstat(absl::StrCat(path, "-wal").c_str(), &info) == 0 && info.st_size > 0) {
     return absl::FailedPreconditionError(absl::StrCat(
         name, ": `", name, "-wal` holds records of a file that was moved away; move it along"));
@@ -152,14 +168,20 @@ absl::StatusOr<std::unique_ptr<WriterFile>> WriterFile::Open(const std::string& 
   return file;
 }
 
-WriterFile::~WriterFile() { Leave(connection_ != nullptr && IsMoved()); }
+WriterFile::~WriterFile() {
+  // After a failure, if it is over, to note the end.
+  if (connection_ == nullptr && writer_ != 0 && RegularFileSize(path_, name_).ok()) {
+    Connect().IgnoreError();
+  }
+  Leave(connection_ != nullptr && IsMoved());
+}
 
 // SQLite calls it while somebody else holds a lock.
 int WriterFile::WaitForLock(void* self, int count) {
   const auto* file = static_cast<const WriterFile*>(self);
   if (std::chrono::steady_clock::now() >= file->lock_deadline_) return 0;
   // Others hold the lock for about one sync of the disk.
-  usleep(std::min(5000, 200 << std::min(count, 5)));
+  std::this_thread::sleep_for(std::chrono::microseconds(std::min(5000, 200 << std::min(count, 5))));
   return 1;
 }
 

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstring>
 #include <list>
-#include <mutex>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -15,6 +14,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "reeve/engine/mutex.h"
 
 namespace reeve {
 namespace {
@@ -63,29 +63,6 @@ class NumberNames final : public NameService {
   Answer GroupName(gid_t) const override { return std::nullopt; }
 };
 
-// std::mutex with the annotations that clang checks.
-class ABSL_LOCKABLE Mutex {
- public:
-  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
-  void Unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
-
- private:
-  std::mutex mutex_;
-};
-
-class ABSL_SCOPED_LOCKABLE Locked {
- public:
-  explicit Locked(Mutex& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) {
-    mutex_.Lock();
-  }
-  ~Locked() ABSL_UNLOCK_FUNCTION() { mutex_.Unlock(); }
-  Locked(const Locked&) = delete;
-  Locked& operator=(const Locked&) = delete;
-
- private:
-  Mutex& mutex_;
-};
-
 // Users and groups share one cache: the kind stands above the 32 bits of the number.
 uint64_t UserKey(uid_t uid) { return uid; }
 uint64_t GroupKey(gid_t gid) { return uint64_t{1} << 32 | gid; }
@@ -125,7 +102,7 @@ class CachedNames::Cache {
     const absl::Time now = clock.Now();
     uint64_t cleared;
     {
-      Locked lock(mutex_);
+      MutexLock lock(mutex_);
       const auto it = entries_.find(key);
       if (it != entries_.end()) {
         const Entry& entry = it->second;
@@ -139,12 +116,12 @@ class CachedNames::Cache {
   }
 
   size_t size() {
-    Locked lock(mutex_);
+    MutexLock lock(mutex_);
     return entries_.size();
   }
 
   void Clear() {
-    Locked lock(mutex_);
+    MutexLock lock(mutex_);
     entries_.clear();
     by_age_.clear();
     ++cleared_;
@@ -159,7 +136,7 @@ class CachedNames::Cache {
 
   void Put(uint64_t key, absl::Time now, uint64_t cleared, const std::optional<std::string>& name) {
     if (options_.max_entries == 0) return;
-    Locked lock(mutex_);
+    MutexLock lock(mutex_);
     if (cleared != cleared_) return;  // Asked before the change that Clear() is to show.
     Erase(key);
     if (entries_.size() >= options_.max_entries) Erase(by_age_.front());

@@ -103,7 +103,7 @@ class PeerToken {
   //                             namespace; the socket is not what `options.origin` asks for; the
   //                             process has exited, or could have, and `options` require it to
   //                             live; the user's name cannot be that of a principal (it has a
-  //                             colon, control or hidden characters, is not UTF-8, or is empty or
+  //                             colon, control characters, is not UTF-8, or is empty or
   //                             too long)
   //         Unavailable         the user's name could not be looked up, no descriptor is left for
   //                             the pidfd, or the kernel refused a question. Never answered by a

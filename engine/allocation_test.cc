@@ -1,0 +1,274 @@
+// What a decision allocates: nothing, but for the exceptions at the end.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "reeve/engine/testing.h"
+
+namespace {
+
+thread_local int64_t allocations = 0;
+
+void* Allocate(size_t bytes, size_t alignment) {
+  ++allocations;
+  // aligned_alloc(3) wants a multiple of the alignment.
+  void* memory =
+      alignment <= alignof(std::max_align_t)
+          ? std::malloc(bytes == 0 ? 1 : bytes)
+          : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  if (memory == nullptr) std::abort();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(size_t bytes) { return Allocate(bytes, 1); }
+void* operator new[](size_t bytes) { return Allocate(bytes, 1); }
+void* operator new(size_t bytes, std::align_val_t alignment) {
+  return Allocate(bytes, static_cast<size_t>(alignment));
+}
+void* operator new[](size_t bytes, std::align_val_t alignment) {
+  return Allocate(bytes, static_cast<size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace reeve {
+namespace {
+
+using testing::Ids;
+using testing::MakeEntity;
+using testing::MakeId;
+using testing::MakePrincipal;
+using testing::MakeRule;
+using testing::PrincipalPattern;
+
+// Keeps nothing.
+class CountingSink final : public AuditSink {
+ public:
+  absl::Status Append(const AuditRecord&, AuditLevel) override {
+    ++rows;
+    return status;
+  }
+  int rows = 0;
+  absl::Status status;
+};
+
+std::shared_ptr<const Snapshot> MakeSnapshot(const std::vector<Rule>& rules) {
+  SnapshotBuilder builder;
+  builder.SetDigest("sha256:test");
+  for (const Rule& rule : rules) builder.AddRule(rule);
+  builder.AddEntity(MakeEntity("group:leads", {"group:staff"}));
+  builder.AddEntity(MakeEntity("user:cy", {"group:leads"}));
+  builder.AddEntity(MakeEntity("doc:/f/q3", {"folder:finance"}));
+  builder.AddEntity(MakeEntity("folder:finance", {"folder:all"}));
+  builder.AddRole("listed", {PrincipalPattern("group:staff"), PrincipalPattern("user:eve")});
+  builder.AddRole("asked", {PrincipalPattern("user:ed-*"), PrincipalPattern("re:user:.*a")});
+  return *builder.Build();
+}
+
+// Of the second and third call, once the thread has what it keeps.
+int64_t AllocationsOf(const Engine& engine, const Request& request) {
+  (void)engine.Decide(request);
+  const int64_t before = allocations;
+  for (int i = 0; i < 2; ++i) (void)engine.Decide(request);
+  return allocations - before;
+}
+
+struct Case {
+  const char* name;
+  std::vector<Rule> rules;
+  Principal principal;
+  const char* action;
+  const char* resource;
+  Reason reason;
+};
+
+std::ostream& operator<<(std::ostream& os, const Case& c) { return os << c.name; }
+
+class AllocationTest : public ::testing::TestWithParam<Case> {};
+
+TEST_P(AllocationTest, ADecisionAllocatesNothing) {
+  const Case& c = GetParam();
+  const EntityId resource = MakeId(c.resource);
+  const Request request(c.principal, c.action, resource);
+  CountingSink sink;
+  for (const AuditLevel level : {AuditLevel::kOff, AuditLevel::kRecorded}) {
+    Engine::Options options;
+    options.audit = &sink;
+    options.audit_level = level;
+    const std::unique_ptr<Engine> engine = *Engine::Create(options);
+    ASSERT_TRUE(engine->Replace(MakeSnapshot(c.rules)).ok());
+    EXPECT_EQ(AllocationsOf(*engine, request), 0) << ToString(level);
+    EXPECT_EQ(engine->Decide(request).reason(), c.reason);
+  }
+  EXPECT_EQ(sink.rows, 4);  // of the second engine
+}
+
+std::vector<Rule> Allow(const char* principal, const char* action, const char* resource) {
+  return {MakeRule("+a", {principal}, {action}, {resource})};
+}
+
+std::vector<Rule> AllowAndDeny(const char* principal, const char* action, const char* resource) {
+  return {MakeRule("+a", {"anyone"}, {"any"}, {"any"}),
+          MakeRule("-d", {principal}, {action}, {resource})};
+}
+
+// As many rules as a decision has room for.
+std::vector<Rule> AsManyAsFitIn(const char* principal) {
+  std::vector<Rule> rules;
+  for (const char* id : {"+a", "+b", "+c", "+d"}) {
+    rules.push_back(MakeRule(id, {principal}, {"any"}, {"any"}));
+  }
+  return rules;
+}
+
+Principal WithUnknownGroups(Principal principal) {
+  principal.groups_complete = false;
+  return principal;
+}
+
+Principal WithParent(Principal principal, EntityId parent) {
+  principal.parents = {std::move(parent)};
+  return principal;
+}
+
+constexpr char kLongPath[] = "doc:/home/ada/a/path/that/no/small/string/has/room/for/in/itself.txt";
+constexpr Reason kAllowed = Reason::kAllowRule;
+constexpr Reason kDenied = Reason::kDenyRule;
+constexpr Reason kNone = Reason::kNoRule;
+const Principal kAda = MakePrincipal("user:ada", {"staff"});
+const Principal kCy = MakePrincipal("user:cy-with-a-name-of-some-length@EXAMPLE.COM", {"leads"});
+
+const Case kCases[] = {
+    {"Anyone", Allow("anyone", "any", "any"), Principal(), "read", "doc:1", kAllowed},
+    {"Authenticated", Allow("authenticated", "any", "any"), kAda, "read", "doc:1", kAllowed},
+    {"Literal", Allow("user:ada", "read", "doc:1"), kAda, "read", "doc:1", kAllowed},
+    {"LongNames", Allow("authenticated", "read", kLongPath), kCy, "read", kLongPath, kAllowed},
+    {"Group", Allow("group:staff", "read", "any"), kAda, "read", "doc:1", kAllowed},
+    {"GroupOfAGroup", Allow("group:staff", "any", "any"), kCy, "read", "doc:1", kAllowed},
+    {"RoleByAList", Allow("role:listed", "read", "any"), kAda, "read", "doc:1", kAllowed},
+    {"RoleByGlobOrRegex", Allow("role:asked", "read", "any"), kAda, "read", "doc:1", kAllowed},
+    {"GlobMissed", Allow("user:a*b", "read", "any"), kAda, "read", "doc:1", kNone},
+    {"PathGlob", Allow("anyone", "any", "doc:/home/**"), kAda, "x", kLongPath, kAllowed},
+    {"BindingGlob", Allow("anyone", "any", "doc:/home/{n}/**"), kAda, "x", kLongPath, kAllowed},
+    {"PrincipalGlob", Allow("user:a*", "any", "any"), kAda, "x", "doc:1", kAllowed},
+    {"ActionGlob", Allow("anyone", "doc.*", "any"), kAda, "doc.read", "doc:1", kAllowed},
+    {"Regex", Allow("anyone", "any", "re:doc:/home/[a-z/]+\\.txt"), kAda, "x", kLongPath, kAllowed},
+    {"RegexMissed", Allow("anyone", "any", "re:doc:[0-9]+"), kAda, "x", kLongPath, kNone},
+    {"Parents", Allow("anyone", "any", "folder:all"), kAda, "x", "doc:/f/q3", kAllowed},
+    {"ParentsOfTheRequest", Allow("team:t", "any", "any"), WithParent(kAda, EntityId("team", "t")),
+     "x", "doc:1", kAllowed},
+    {"NoRules", {}, kAda, "x", "doc:1", kNone},
+    {"NoRule", Allow("user:bob", "any", "any"), kAda, "x", "doc:1", kNone},
+    {"Deny", AllowAndDeny("user:ada", "any", "any"), kAda, "x", "doc:1", kDenied},
+    {"DenyByGlob", AllowAndDeny("anyone", "any", "doc:/home/**"), kAda, "x", kLongPath, kDenied},
+    {"DenyOfAnother", AllowAndDeny("user:bob", "any", "any"), kAda, "x", "doc:1", kAllowed},
+    {"UnknownGroupAllows", AsManyAsFitIn("group:g"), WithUnknownGroups(kAda), "x", "doc:1", kNone},
+    {"UnknownGroupDenies", AllowAndDeny("group:g", "any", "any"), WithUnknownGroups(kAda), "x",
+     "doc:1", Reason::kDenyUnknown},
+    {"BadRequest", Allow("anyone", "any", "any"), kAda, "", "doc:1", Reason::kBadRequest},
+    {"FourRules", AsManyAsFitIn("group:staff"), kAda, "x", "doc:1", kAllowed},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, AllocationTest, ::testing::ValuesIn(kCases),
+                         [](const auto& info) { return info.param.name; });
+
+// ---- Where it is not nothing ----
+
+class AllocationExceptionTest : public ::testing::Test {
+ protected:
+  AllocationExceptionTest() : engine_(NewEngine()) {}
+
+  std::unique_ptr<Engine> NewEngine() {
+    Engine::Options options;
+    options.audit = &sink_;
+    return *Engine::Create(options);
+  }
+
+  CountingSink sink_;
+  const std::unique_ptr<Engine> engine_;
+  const Request request_{kAda, "x", {"doc", "1"}};
+};
+
+TEST_F(AllocationExceptionTest, NothingWithoutAPolicy) {
+  EXPECT_EQ(AllocationsOf(*engine_, request_), 0);
+}
+
+TEST_F(AllocationExceptionTest, TheFirstCallAfterReplace) {
+  // Without a regular expression, which allocates when it first sees a text; and kept here, since
+  // who lets go of a snapshot last pays for its end, be it a decision.
+  std::vector<std::shared_ptr<const Snapshot>> snapshots;
+  const auto replace = [&] {
+    SnapshotBuilder builder;
+    builder.AddRule(MakeRule("+a", {"anyone"}, {"any"}, {"any"}));
+    snapshots.push_back(*builder.Build());
+    return engine_->Replace(snapshots.back());
+  };
+  ASSERT_TRUE(replace().ok());
+  (void)engine_->Decide(request_);  // the thread's own memory
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(replace().ok());
+    const int64_t before = allocations;
+    (void)engine_->Decide(request_);
+    EXPECT_EQ(allocations - before, 1) << "the thread's handle";
+    EXPECT_EQ(AllocationsOf(*engine_, request_), 0);
+  }
+}
+
+TEST_F(AllocationExceptionTest, MoreRulesThanFit) {
+  std::vector<Rule> rules = AsManyAsFitIn("group:staff");
+  rules.push_back(MakeRule("+e", {"anyone"}, {"any"}, {"any"}));
+  ASSERT_TRUE(engine_->Replace(MakeSnapshot(rules)).ok());
+  (void)engine_->Decide(request_);
+  const int64_t before = allocations;
+  const Decision decision = engine_->Decide(request_);
+  EXPECT_EQ(allocations - before, 1);
+  EXPECT_EQ(Ids(decision.rules()), "a b c d e");
+}
+
+TEST_F(AllocationExceptionTest, ARecordThatCouldNotBeKept) {
+  ASSERT_TRUE(engine_->Replace(MakeSnapshot(Allow("anyone", "any", "any"))).ok());
+  sink_.status = absl::ResourceExhaustedError("the disk is full, and this is a long text");
+  EXPECT_GT(AllocationsOf(*engine_, request_), 0) << "the text of the error";
+}
+
+TEST_F(AllocationExceptionTest, MoreEnginesThanAThreadKeepsHandlesFor) {
+  std::vector<std::unique_ptr<Engine>> engines;
+  for (int i = 0; i < 5; ++i) {
+    engines.push_back(NewEngine());
+    ASSERT_TRUE(engines.back()->Replace(MakeSnapshot({})).ok());
+  }
+  const auto ask = [&](size_t count) {
+    const int64_t before = allocations;
+    for (size_t i = 0; i < count; ++i) (void)engines[i]->Decide(request_);
+    return allocations - before;
+  };
+  (void)ask(4);
+  EXPECT_EQ(ask(4), 0);
+  (void)ask(5);
+  EXPECT_EQ(ask(5), 5);
+}
+
+TEST_F(AllocationExceptionTest, ATextThatARegexHasNotSeen) {
+  // RE2 adds to its automaton what a text needs. Afterwards the same text costs nothing.
+  ASSERT_TRUE(engine_->Replace(MakeSnapshot(Allow("anyone", "any", "re:doc:.*a.{3}c*"))).ok());
+  (void)engine_->Decide(request_);
+  const Request other(kAda, "x", {"doc", "abababcccc"});
+  const int64_t before = allocations;
+  (void)engine_->Decide(other);
+  EXPECT_GT(allocations - before, 0);
+  EXPECT_EQ(AllocationsOf(*engine_, other), 0);
+}
+
+}  // namespace
+}  // namespace reeve

@@ -1,0 +1,230 @@
+#include "reeve/tests/differential/compare.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "reeve/engine/explain.h"
+#include "reeve/engine/text.h"
+
+namespace reeve::differential {
+namespace {
+
+using reference::Answer;
+using reference::RuleMatch;
+using reference::Truth;
+using reference::World;
+
+std::vector<std::string> IdsOf(Decision::Rules rules) {
+  std::vector<std::string> ids;
+  for (const Rule* rule : rules) ids.push_back(rule->id);
+  return ids;
+}
+
+std::string Join(const std::vector<std::string>& ids) {
+  std::string text;
+  for (const std::string& id : ids) text += " " + id;
+  return text;
+}
+
+std::string Summary(Reason reason, const std::vector<std::string>& rules,
+                    const std::vector<std::string>& near_misses,
+                    const std::vector<std::string>& shadow_rules) {
+  return std::string(ToString(reason)) + ", rules:" + Join(rules) +
+         "; near misses:" + Join(near_misses) + "; shadow:" + Join(shadow_rules);
+}
+
+std::string Summary(const Decision& decision) {
+  return Summary(decision.reason(), IdsOf(decision.rules()), IdsOf(decision.near_misses()),
+                 IdsOf(decision.shadow_rules()));
+}
+
+std::string Summary(const Answer& answer) {
+  return Summary(answer.reason, answer.rules, answer.near_misses, answer.shadow_rules);
+}
+
+bool Same(Decision::Rules got, const std::vector<std::string>& want) {
+  return std::equal(got.begin(), got.end(), want.begin(), want.end(),
+                    [](const Rule* rule, const std::string& id) { return rule->id == id; });
+}
+
+const char* Word(Truth truth) {
+  return truth == Truth::kTrue ? "yes" : truth == Truth::kUnknown ? "unknown" : "no";
+}
+
+std::string Line(std::string_view id, std::string_view principals, std::string_view actions,
+                 std::string_view resources) {
+  std::string line(id);
+  return line.append(" ")
+             .append(principals)
+             .append(" ")
+             .append(actions)
+             .append(" ")
+             .append(resources) +
+         "\n";
+}
+
+std::string ExplanationOf(const Decision& decision, const Request& request) {
+  std::string text;
+  for (const RuleExplanation& e : Explain(decision, request)) {
+    text += Line(e.rule->id, ToString(e.principals), ToString(e.actions), ToString(e.resources));
+  }
+  return text;
+}
+
+// The rules that matched, then those that missed by one part only.
+std::string ExplanationOf(const Answer& answer) {
+  std::string matched, missed_by_one;
+  for (const RuleMatch& m : answer.matches) {
+    int missed = 0, certain = 0;
+    for (const Truth truth : {m.principals, m.actions, m.resources}) {
+      if (truth == Truth::kFalse) ++missed;
+      if (truth == Truth::kTrue) ++certain;
+    }
+    if (missed > 1) continue;
+    (certain == 3 ? matched : missed_by_one) +=
+        Line(m.rule->id, Word(m.principals), Word(m.actions), Word(m.resources));
+  }
+  return matched + missed_by_one;
+}
+
+std::unique_ptr<Engine> MakeEngine(const World& world) {
+  SnapshotBuilder builder;
+  for (const Rule& rule : world.rules) builder.AddRule(rule);
+  for (const World::Role& role : world.roles) builder.AddRole(role.name, role.members);
+  for (const Entity& entity : world.entities) builder.AddEntity(entity);
+  for (const std::string& type : world.types) builder.DeclareEntityType(type);
+  const auto snapshot = builder.Build();
+  Engine::Options options;
+  options.audit_level = AuditLevel::kOff;
+  auto engine = Engine::Create(options);
+  if (!snapshot.ok() || !engine.ok() || !(*engine)->Replace(*snapshot).ok()) {
+    std::fprintf(stderr, "the engine refuses a world: %s\n%s\n",
+                 snapshot.status().ToString().c_str(), Describe(world).c_str());
+    std::abort();
+  }
+  return *std::move(engine);
+}
+
+// Empty if they agree, else how they differ.
+std::string Difference(const Decision& got, const Answer& want, const Request& request,
+                       bool explain) {
+  const bool same = got.reason() == want.reason && Same(got.rules(), want.rules) &&
+                    Same(got.near_misses(), want.near_misses) &&
+                    Same(got.shadow_rules(), want.shadow_rules);
+  if (!same) return "engine:    " + Summary(got) + "\nreference: " + Summary(want) + "\n";
+  if (got.error().empty() != (got.reason() != Reason::kBadRequest)) {
+    return "the engine's error is: " + std::string(got.error()) + "\n";
+  }
+  if (!explain) return {};
+  const std::string got_explanation = ExplanationOf(got, request);
+  const std::string want_explanation = ExplanationOf(want);
+  if (got_explanation == want_explanation) return {};
+  return "engine explains:\n" + got_explanation + "reference explains:\n" + want_explanation;
+}
+
+std::string DifferenceUnder(const World& world, const Request& request, bool explain) {
+  const std::unique_ptr<Engine> engine = MakeEngine(world);
+  return Difference(engine->Decide(request), reference::Evaluator(world).Decide(request), request,
+                    explain);
+}
+
+// Leaves out runs of rules, roles and entities for as long as the answers differ.
+template <typename T>
+void Shrink(World* world, std::vector<T> World::*part, const Request& request, bool explain) {
+  std::vector<T>& all = world->*part;
+  for (size_t run = std::max<size_t>(all.size() / 2, 1); run > 0; run /= 2) {
+    for (size_t at = 0; at < all.size();) {
+      const std::vector<T> before = all;
+      const size_t end = std::min(at + run, all.size());
+      all.erase(all.begin() + at, all.begin() + end);
+      if (!DifferenceUnder(*world, request, explain).empty()) continue;
+      all = before;
+      at += run;
+    }
+  }
+}
+
+std::string Describe(const std::vector<Pattern>& patterns) {
+  std::string text = "[";
+  for (const Pattern& pattern : patterns) {
+    if (text.size() > 1) text += ", ";
+    if (pattern.kind() == Pattern::Kind::kRole) text += "role:";
+    if (pattern.kind() == Pattern::Kind::kRegex) text += "re:";
+    text += Printable(pattern.text(), 4096);
+  }
+  return text + "]";
+}
+
+template <typename Ids>
+std::string DescribeIds(const Ids& ids) {
+  std::string text = "[";
+  for (const EntityId& id : ids) {
+    text += (text.size() > 1 ? ", " : "") + Printable(ToString(id));
+  }
+  return text + "]";
+}
+
+}  // namespace
+
+Comparison::Comparison(const World& world)
+    : world_(world), reference_(world), engine_(MakeEngine(world)) {}
+
+bool Comparison::Agree(const Request& request, bool explain) {
+  decision_ = engine_->Decide(request);
+  failure_ = Difference(decision_, reference_.Decide(request), request, explain);
+  if (failure_.empty()) return true;
+
+  World smaller = world_;
+  Shrink(&smaller, &World::rules, request, explain);
+  Shrink(&smaller, &World::entities, request, explain);
+  // A rule needs the roles that it names.
+  const auto unused = [&smaller](const World::Role& role) {
+    for (const Rule& rule : smaller.rules) {
+      for (const Pattern& p : rule.principals) {
+        if (p.kind() == Pattern::Kind::kRole && p.text() == role.name) return false;
+      }
+    }
+    return true;
+  };
+  smaller.roles.erase(std::remove_if(smaller.roles.begin(), smaller.roles.end(), unused),
+                      smaller.roles.end());
+  const std::string difference = DifferenceUnder(smaller, request, explain);
+  failure_ += Describe(request);
+  failure_ += difference.empty() ? "in this world:\n" + Describe(world_)
+                                 : "in the smaller world:\n" + Describe(smaller) + difference;
+  return false;
+}
+
+std::string Comparison::failure() const { return failure_; }
+
+std::string Describe(const World& world) {
+  std::string text;
+  for (const std::string& type : world.types) text += "type " + type + "\n";
+  for (const Entity& entity : world.entities) {
+    text += "entity " + ToString(entity.id) + " in " + DescribeIds(entity.parents) + "\n";
+  }
+  for (const World::Role& role : world.roles) {
+    text += "role " + role.name + " " + Describe(role.members) + "\n";
+  }
+  for (const Rule& rule : world.rules) {
+    text += "rule " + rule.id + (rule.shadow ? " shadow " : " ") +
+            std::string(ToString(rule.effect)) + " " + Describe(rule.principals) + " " +
+            Describe(rule.actions) + " " + Describe(rule.resources) + "\n";
+  }
+  return text;
+}
+
+std::string Describe(const Request& request) {
+  const Principal& principal = *request.principal;
+  std::string text = "principal " + Printable(ToString(principal.id)) + " groups [";
+  for (const std::string& group : principal.groups) text += Printable(group) + " ";
+  text += principal.groups_complete ? "]" : "and unknown ones]";
+  text += " in " + DescribeIds(principal.parents) + "\naction " + Printable(request.action) +
+          "\nresource " + Printable(ToString(request.resource)) + " in " +
+          DescribeIds(request.resource_parents) + "\n";
+  if (!request.defect.empty()) text += "defect " + Printable(request.defect) + "\n";
+  return text;
+}
+
+}  // namespace reeve::differential

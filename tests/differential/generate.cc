@@ -1,0 +1,420 @@
+#include "reeve/tests/differential/generate.h"
+
+#include <algorithm>
+
+namespace reeve::differential {
+namespace {
+
+using reference::World;
+
+constexpr std::string_view kPrincipalTypes[] = {"user", "user", "user", "host", "group"};
+constexpr std::string_view kHolderTypes[] = {"group", "group", "team"};
+constexpr std::string_view kResourceTypes[] = {"doc", "doc", "doc", "file", "folder"};
+// With what means something in a glob, a regular expression, a path, or between type and id.
+constexpr std::string_view kSegments[] = {
+    "a", "b", "ab", "aa", "aab", "x", "a:b", "b:", ":a", "a.", "...", "{", "a*", "a}", "-", "é"};
+constexpr std::string_view kActions[] = {"read",      "write",    "doc.read",
+                                         "doc.write", "doc.read", "a/b"};
+constexpr std::string_view kActionPatterns[] = {
+    "read", "write", "doc.read", "doc.write", "doc.*", "*", "**", "*.read", "r*d", "{a}.{b}", "a/*",
+};
+constexpr std::string_view kRegexes[] = {
+    "user:.*a", "user:[a-c]+[0-9]*", "doc:.*", "(doc|file):/a.*", "doc:/?(a|b)(/.*)?", "", ".*:.*b",
+};
+
+template <typename T, size_t n>
+const T& Pick(Choices& choices, const T (&from)[n]) {
+  return from[choices.Below(n)];
+}
+
+template <typename T>
+const T& Pick(Choices& choices, const std::vector<T>& from) {
+  return from[choices.Below(static_cast<uint32_t>(std::min<size_t>(from.size(), 65536)))];
+}
+
+// A segment of a path or a name: one of a few, or one of `names` numbered ones.
+std::string MakeSegment(Choices& choices, const Size& size) {
+  if (choices.Below(4) != 0) return std::string(Pick(choices, kSegments));
+  return "n" + std::to_string(choices.Below(size.names));
+}
+
+EntityId MakeName(Choices& choices, const Size& size, std::string_view type) {
+  if (choices.OneIn(2)) {
+    // Few enough that they meet.
+    return EntityId(std::string(type), "n" + std::to_string(choices.Below(size.names)));
+  }
+  return EntityId(std::string(type), MakeSegment(choices, size));
+}
+
+EntityId MakeResourceName(Choices& choices, const Size& size) {
+  const std::string_view type = Pick(choices, kResourceTypes);
+  if (choices.OneIn(3)) return MakeName(choices, size, type);
+  std::string path;
+  if (!choices.OneIn(4)) path = "/";
+  for (uint32_t depth = choices.Below(4) + 1; depth > 0; --depth) {
+    path += MakeSegment(choices, size);
+    if (depth > 1) path += '/';
+  }
+  return EntityId(std::string(type), path);
+}
+
+EntityId MakePrincipalName(Choices& choices, const Size& size) {
+  if (choices.OneIn(12)) return EntityId("anonymous", "anonymous");
+  return MakeName(choices, size, Pick(choices, kPrincipalTypes));
+}
+
+std::string TextOf(const EntityId& id) { return id.type + ":" + id.id; }
+
+// `text` with some of its runs turned to wildcards, and with the characters gone that a glob cannot
+// have.
+std::string MakeGlobText(Choices& choices, const std::string& text) {
+  const size_t colon = text.find(':');
+  std::string glob = text.substr(0, colon + 1);
+  uint32_t wildcards = 0;
+  bool touches = false;
+  for (size_t i = colon + 1; i < text.size();) {
+    if (!touches && wildcards < 4 && choices.OneIn(3)) {
+      const uint32_t kind = choices.Below(3);
+      glob += kind == 0 ? "*" : kind == 1 ? "**" : std::string("{v") + char('0' + wildcards) + "}";
+      ++wildcards;
+      touches = true;
+      i += choices.Below(3);
+      continue;
+    }
+    const char c = text[i++];
+    if (c == '*' || c == '{' || c == '}') continue;
+    glob += c;
+    touches = false;
+  }
+  if (!touches && choices.OneIn(4)) glob += "**";
+  return glob;
+}
+
+const EntityId* PickEntity(Choices& choices, const World& world) {
+  return world.entities.empty() ? nullptr : &Pick(choices, world.entities).id;
+}
+
+Pattern MakeLiteralOrGlob(Choices& choices, const EntityId& name, bool resource) {
+  const std::string text = TextOf(name);
+  const auto parse = resource ? &Pattern::Resource : &Pattern::Principal;
+  if (choices.OneIn(3)) {
+    const auto glob = parse(MakeGlobText(choices, text));
+    if (glob.ok()) return *glob;
+  }
+  const auto literal = parse(text);
+  return literal.ok() ? *literal : *parse(name.type + ":n0");  // it has a `*` or a brace
+}
+
+Pattern MakeRegex(Choices& choices) { return *Pattern::Regex(Pick(choices, kRegexes)); }
+
+Pattern MakePrincipalPattern(Choices& choices, const World& world, const Size& size, bool role) {
+  switch (choices.Below(12)) {
+    case 0:
+      return choices.OneIn(3) ? Pattern::Any() : Pattern::Authenticated();
+    case 1:
+      return MakeRegex(choices);
+    case 2:
+    case 3:
+      if (role && !world.roles.empty()) return Pattern::Role(Pick(choices, world.roles).name);
+      break;
+    case 4:
+    case 5:
+    case 6:
+      if (const EntityId* known = PickEntity(choices, world)) {
+        return MakeLiteralOrGlob(choices, *known, false);
+      }
+      break;
+    case 7:
+    case 8:
+      return MakeLiteralOrGlob(choices, MakeName(choices, size, Pick(choices, kHolderTypes)),
+                               false);
+    default:
+      break;
+  }
+  return MakeLiteralOrGlob(choices, MakePrincipalName(choices, size), false);
+}
+
+Pattern MakeActionPattern(Choices& choices) {
+  return choices.OneIn(5) ? Pattern::Any() : *Pattern::Action(Pick(choices, kActionPatterns));
+}
+
+Pattern MakeResourcePattern(Choices& choices, const World& world, const Size& size) {
+  switch (choices.Below(10)) {
+    case 0:
+      return Pattern::Any();
+    case 1:
+      return MakeRegex(choices);
+    case 2:
+    case 3:
+      if (const EntityId* known = PickEntity(choices, world)) {
+        return MakeLiteralOrGlob(choices, *known, true);
+      }
+      break;
+    default:
+      break;
+  }
+  return MakeLiteralOrGlob(choices, MakeResourceName(choices, size), true);
+}
+
+// A few entities in a long chain, the rest in earlier ones.
+void AddEntities(Choices& choices, const Size& size, World* world) {
+  const bool chain = choices.OneIn(4);
+  for (uint32_t i = 0; i < size.entities; ++i) {
+    Entity entity;
+    switch (choices.Below(3)) {
+      case 0:
+        entity.id = MakePrincipalName(choices, size);
+        break;
+      case 1:
+        entity.id = MakeName(choices, size, Pick(choices, kHolderTypes));
+        break;
+      default:
+        entity.id = MakeResourceName(choices, size);
+        break;
+    }
+    bool known = false;
+    for (const Entity& other : world->entities) {
+      known |= EntityView(other.id) == EntityView(entity.id);
+    }
+    if (known) continue;
+    if (!world->entities.empty()) {
+      if (chain) entity.parents.push_back(world->entities.back().id);
+      for (uint32_t n = choices.Below(3); n > 0; --n) {
+        // Only those before it, so that there is no cycle.
+        entity.parents.push_back(Pick(choices, world->entities).id);
+      }
+    }
+    world->entities.push_back(std::move(entity));
+  }
+}
+
+// What it does not find in `names` is one more name.
+void AddId(Choices& choices, const World& world, const Size& size, std::vector<EntityId>* ids) {
+  const EntityId* known = choices.OneIn(2) ? PickEntity(choices, world) : nullptr;
+  ids->push_back(known != nullptr ? *known : MakeName(choices, size, Pick(choices, kHolderTypes)));
+}
+
+// What a pattern could match: its wildcards filled in.
+std::string FillIn(Choices& choices, const Size& size, const std::string& glob) {
+  std::string text;
+  for (size_t i = 0; i < glob.size(); ++i) {
+    if (glob[i] == '{') {
+      i = glob.find('}', i);
+      text += MakeSegment(choices, size);
+    } else if (glob.compare(i, 2, "**") == 0) {
+      ++i;
+      text += choices.OneIn(2) ? MakeSegment(choices, size)
+                               : MakeSegment(choices, size) + "/" + MakeSegment(choices, size);
+    } else if (glob[i] == '*') {
+      text += choices.OneIn(3) ? "" : MakeSegment(choices, size);
+    } else {
+      text += glob[i];
+    }
+  }
+  return text;
+}
+
+// Takes a name from a pattern of entities.
+bool FillIn(Choices& choices, const Size& size, const std::vector<Pattern>& patterns,
+            EntityId* id) {
+  const Pattern& pattern = Pick(choices, patterns);
+  if (pattern.kind() != Pattern::Kind::kLiteral && pattern.kind() != Pattern::Kind::kGlob) {
+    return false;
+  }
+  const std::string text = FillIn(choices, size, pattern.text());
+  const size_t colon = text.find(':');
+  *id = EntityId(text.substr(0, colon), text.substr(colon + 1));
+  return true;
+}
+
+Value Nested(int depth) {
+  Value value;
+  for (int i = 0; i < depth; ++i) value = Value::Of(Value::List{value});
+  return value;
+}
+
+void Spoil(Choices& choices, OwnedRequest* request) {
+  constexpr std::string_view kBadIds[] = {
+      "",
+      ".",
+      "..",
+      "/a/../b",
+      "/a/./b",
+      "a/..",
+      "/a//b",
+      "/a/",
+      "//",
+      "a\x01",
+      "a\nb",
+      "\x7f",
+      "a\xc2\x85",
+      "\xff",
+      "\xc0\xaf",
+      "\xed\xa0\x80",
+      "\xe2\x80\xae",
+      "\xef\xbb\xbf",
+      "/..",
+      "../a",
+      "\xe2\x80",
+      "\xf4\x90\x80\x80",
+      "a//b",
+      "...",
+      "/",
+      "/a/..b",
+      "\xe2\x81\xa6",
+      "\xd8\x9c",
+  };
+  constexpr std::string_view kBadTypes[] = {"",     "role",  "1a", "us er", "user:", "ünder",
+                                            "disk", "u\x01", "-a", "Role",  "_",     "a.b-c"};
+  const std::string bad_id(Pick(choices, kBadIds));
+  const std::string bad_type(Pick(choices, kBadTypes));
+  switch (choices.Below(18)) {
+    case 0:
+      request->principal.id.id = bad_id;
+      break;
+    case 1:
+      request->principal.id.type = bad_type;
+      break;
+    case 2:
+      request->principal.groups.push_back(bad_id);
+      break;
+    case 3:
+      request->principal.parents.emplace_back("team", bad_id);
+      break;
+    case 4:
+      request->principal.parents.emplace_back(bad_type, "a");
+      break;
+    case 5:
+      request->action = bad_id;
+      break;
+    case 6:
+    case 7:
+    case 8:
+      request->resource.id = bad_id;
+      break;
+    case 9:
+      request->resource.type = bad_type;
+      break;
+    case 10:
+      request->resource_parents.emplace_back("folder", bad_id);
+      break;
+    case 11:
+      request->resource_parents.emplace_back(bad_type, "a");
+      break;
+    case 12:
+      request->action = std::string(255 + choices.Below(3), 'a');
+      break;
+    case 13:
+      request->resource.id = std::string(4095 + choices.Below(3), 'a');
+      break;
+    case 14:
+      request->principal.id.type = std::string(63 + choices.Below(3), 'a');
+      break;
+    case 15:
+      request->context.Set(bad_id, Value::String(bad_id));
+      break;
+    case 16:
+      request->resource_attributes.Set("deep", Nested(static_cast<int>(choices.Below(20))));
+      break;
+    default:
+      request->defect = "told so";
+      break;
+  }
+}
+
+}  // namespace
+
+uint32_t BytesChoices::TakeByte() {
+  if (bytes_.empty()) return 0;
+  const auto byte = static_cast<uint8_t>(bytes_[0]);
+  bytes_.remove_prefix(1);
+  return byte;
+}
+
+uint32_t BytesChoices::Below(uint32_t n) {
+  if (n == 1) return 0;
+  const uint32_t low = TakeByte();
+  return (n <= 256 ? low : low | TakeByte() << 8) % n;
+}
+
+World MakeWorld(Choices& choices, const Size& size) {
+  World world;
+  AddEntities(choices, size, &world);
+  for (uint32_t i = 0; i < size.roles; ++i) {
+    World::Role role;
+    role.name = "r" + std::to_string(i);
+    for (uint32_t n = choices.Below(4); n > 0; --n) {
+      role.members.push_back(MakePrincipalPattern(choices, world, size, false));
+    }
+    world.roles.push_back(std::move(role));
+  }
+  // Numbers in another order than that of ids.
+  const uint32_t offset = choices.Below(65536);
+  for (uint32_t i = 0; i < size.rules; ++i) {
+    Rule rule;
+    rule.id = "p" + std::to_string((offset + i * 40503u) % 65536);
+    rule.effect = choices.OneIn(3) ? Effect::kDeny : Effect::kAllow;
+    rule.shadow = choices.OneIn(8);
+    const auto how_many = [&choices] { return choices.OneIn(3) ? choices.Below(3) + 1 : 1; };
+    for (uint32_t n = how_many(); n > 0; --n) {
+      rule.principals.push_back(MakePrincipalPattern(choices, world, size, true));
+    }
+    for (uint32_t n = how_many(); n > 0; --n) rule.actions.push_back(MakeActionPattern(choices));
+    for (uint32_t n = how_many(); n > 0; --n) {
+      rule.resources.push_back(MakeResourcePattern(choices, world, size));
+    }
+    world.rules.push_back(std::move(rule));
+  }
+  if (choices.OneIn(4)) {
+    world.types = {"user", "group", "team", "doc", "folder", "host", "file"};
+    // What no entity has may be left out.
+    const auto unused = [&world](const std::string& type) {
+      return std::none_of(world.entities.begin(), world.entities.end(), [&](const Entity& e) {
+        if (e.id.type == type) return true;
+        return std::any_of(e.parents.begin(), e.parents.end(),
+                           [&](const EntityId& parent) { return parent.type == type; });
+      });
+    };
+    const std::string left_out = Pick(choices, world.types);
+    if (unused(left_out)) {
+      world.types.erase(std::find(world.types.begin(), world.types.end(), left_out));
+    }
+  }
+  return world;
+}
+
+Request OwnedRequest::View() const {
+  Request request(principal, action, resource);
+  request.resource_parents = resource_parents;
+  request.resource_attributes = &resource_attributes;
+  request.context = &context;
+  request.defect = defect;
+  return request;
+}
+
+void MakeRequest(Choices& choices, const World& world, const Size& size, uint32_t malformed,
+                 OwnedRequest* request) {
+  const Rule* like = nullptr;  // one that the request may match
+  if (!world.rules.empty() && !choices.OneIn(3)) like = &Pick(choices, world.rules);
+
+  Principal& principal = request->principal;
+  if (like == nullptr || !FillIn(choices, size, like->principals, &principal.id)) {
+    const EntityId* known = choices.OneIn(2) ? PickEntity(choices, world) : nullptr;
+    principal.id = known != nullptr ? *known : MakePrincipalName(choices, size);
+  }
+  for (uint32_t n = choices.Below(3); n > 0; --n) {
+    principal.groups.push_back(MakeName(choices, size, "group").id);
+  }
+  principal.groups_complete = !choices.OneIn(4);
+  if (choices.OneIn(4)) AddId(choices, world, size, &principal.parents);
+
+  request->action = Pick(choices, kActions);
+  if (like == nullptr || !FillIn(choices, size, like->resources, &request->resource)) {
+    const EntityId* known = choices.OneIn(3) ? PickEntity(choices, world) : nullptr;
+    request->resource = known != nullptr ? *known : MakeResourceName(choices, size);
+  }
+  if (choices.OneIn(4)) AddId(choices, world, size, &request->resource_parents);
+  if (choices.OneIn(malformed)) Spoil(choices, request);
+}
+
+}  // namespace reeve::differential
