@@ -85,6 +85,10 @@ class CompiledSet::Compiler {
   absl::Status AddEntities(std::vector<Entity> entities) {
     for (Entity& entity : entities) {
       if (absl::Status status = CheckName(entity.id); !status.ok()) return status;
+      if (std::string_view defect = DefectOf(entity.attributes); !defect.empty()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("entity `", ToString(entity.id), "`: ", View(defect)));
+      }
       const EntityGraph::Node node = set_.graph_.Add(entity.id);
       for (const EntityId& parent : entity.parents) {
         if (absl::Status status = CheckName(parent); !status.ok()) return status;
@@ -330,11 +334,15 @@ absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
   if (absl::Status status = compiler.AddEntities(std::move(entities)); !status.ok()) return status;
   if (absl::Status status = compiler.AddRoles(roles); !status.ok()) return status;
   if (absl::Status status = compiler.AddRules(std::move(rules)); !status.ok()) return status;
-  if (std::vector<EntityId> found = set->graph_.Close(); !found.empty()) {
-    const std::string path = absl::StrJoin(found, " -> ", [](std::string* out, const EntityId& id) {
-      absl::StrAppend(out, "`", ToString(id), "`");
-    });
-    if (cycle != nullptr) *cycle = std::move(found);
+  if (std::optional<EntityGraph::Fault> fault = set->graph_.Close()) {
+    if (fault->too_large) {
+      return absl::InvalidArgumentError(
+          "entities lie in too many others in all; make chains of parents shorter");
+    }
+    const std::string path = absl::StrJoin(
+        fault->cycle, " -> ",
+        [](std::string* out, const EntityId& id) { absl::StrAppend(out, "`", ToString(id), "`"); });
+    if (cycle != nullptr) *cycle = std::move(fault->cycle);
     return absl::InvalidArgumentError(absl::StrCat("parents form a cycle: ", path));
   }
   compiler.BuildIndex();

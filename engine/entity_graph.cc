@@ -63,31 +63,38 @@ EntityGraph::Node EntityGraph::Add(EntityView entity) {
 
 void EntityGraph::AddParent(Node child, Node parent) { parents_[child].push_back(parent); }
 
-std::vector<EntityId> EntityGraph::Close() {
-  Order order = Sort(parents_);
+std::optional<EntityGraph::Fault> EntityGraph::Close() {
+  const Order order = Sort(parents_);
   if (!order.cycle.empty()) {
-    std::vector<EntityId> cycle;
+    std::vector<const std::string*> names(size());
+    for (const auto& [name, node] : nodes_) names[node] = &name;
+    Fault fault;
     for (const Node node : order.cycle) {
-      for (const auto& [text, other] : nodes_) {
-        if (other != node) continue;
-        const size_t colon = text.find(':');
-        cycle.emplace_back(text.substr(0, colon), text.substr(colon + 1));
-      }
+      const std::string& name = *names[node];
+      const size_t colon = name.find(':');
+      fault.cycle.emplace_back(name.substr(0, colon), name.substr(colon + 1));
     }
-    return cycle;
+    return fault;
   }
   std::vector<std::vector<Node>> ancestors(size());
   size_t total = 0;
   for (const Node node : order.parents_first) {
     std::vector<Node>& mine = ancestors[node];
-    for (const Node parent : parents_[node]) {
-      mine.push_back(parent);
-      mine.insert(mine.end(), ancestors[parent].begin(), ancestors[parent].end());
+    if (parents_[node].size() == 1) {  // as in trees: what is sorted stays so
+      const Node parent = parents_[node][0];
+      mine = ancestors[parent];
+      mine.insert(std::upper_bound(mine.begin(), mine.end(), parent), parent);
+    } else {
+      for (const Node parent : parents_[node]) {
+        mine.push_back(parent);
+        mine.insert(mine.end(), ancestors[parent].begin(), ancestors[parent].end());
+      }
+      std::sort(mine.begin(), mine.end());
+      mine.erase(std::unique(mine.begin(), mine.end()), mine.end());
     }
-    std::sort(mine.begin(), mine.end());
-    mine.erase(std::unique(mine.begin(), mine.end()), mine.end());
     mine.shrink_to_fit();
     total += mine.size();
+    if (total > kMaxAncestors) return Fault{{}, true};
   }
   // Children before parents, so that a mark reaches all ancestors.
   for (auto node = order.parents_first.rbegin(); node != order.parents_first.rend(); ++node) {
@@ -101,8 +108,7 @@ std::vector<EntityId> EntityGraph::Close() {
     ancestors_.insert(ancestors_.end(), mine.begin(), mine.end());
   }
   first_ancestor_.push_back(ancestors_.size());
-  parents_.shrink_to_fit();
-  return {};
+  return std::nullopt;
 }
 
 EntityGraph::Node EntityGraph::Find(std::string_view text) const {

@@ -2,6 +2,7 @@
 #define REEVE_ENGINE_ENTITY_GRAPH_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,9 +26,16 @@ class EntityGraph {
   Node Add(EntityView entity);
   void AddParent(Node child, Node parent);
 
-  // Computes the ancestors. Returns a cycle of parents, each the parent of the one before it, or
-  // nothing when there is none; with a cycle the graph is of no use.
-  std::vector<EntityId> Close();
+  // The most ancestors that all nodes together may have: what Close() stores, 4 bytes each.
+  static constexpr size_t kMaxAncestors = size_t{1} << 26;
+
+  struct Fault {
+    std::vector<EntityId> cycle;  // Each the parent of the one before it.
+    bool too_large = false;       // More than kMaxAncestors.
+  };
+
+  // Computes the ancestors, or says why it cannot; the graph is then of no use.
+  std::optional<Fault> Close();
 
   // kNone if the set does not speak of it. `text` is `type:id`.
   Node Find(std::string_view text) const;

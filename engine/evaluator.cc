@@ -27,13 +27,22 @@ void SetText(EntityView entity, std::string* text) {
 
 }  // namespace
 
-void Facts::AddWithAncestors(EntityView entity, Nodes* nodes) {
+void Facts::AddNode(EntityView entity, Nodes* nodes) {
   SetText(entity, &text_);
   const EntityGraph::Node node = set_->graph().Find(text_);
-  if (node == EntityGraph::kNone) return;  // no rule and no entity speaks of it
-  nodes->push_back(node);
-  const auto ancestors = set_->graph().Ancestors(node);
-  nodes->insert(nodes->end(), ancestors.begin(), ancestors.end());
+  if (node != EntityGraph::kNone)
+    nodes->push_back(node);  // else no rule and no entity speaks of it
+}
+
+void Facts::AddAncestors(Nodes* nodes) const {
+  // First each node once, so that a request that repeats one does not repeat its ancestors.
+  SortAndUnite(nodes);
+  const size_t direct = nodes->size();
+  for (size_t i = 0; i < direct; ++i) {
+    const auto ancestors = set_->graph().Ancestors((*nodes)[i]);
+    nodes->insert(nodes->end(), ancestors.begin(), ancestors.end());
+  }
+  if (nodes->size() > direct) SortAndUnite(nodes);
 }
 
 void Facts::Gather(const CompiledSet& set, const Request& request) {
@@ -45,12 +54,10 @@ void Facts::Gather(const CompiledSet& set, const Request& request) {
   action_ = set.FindAction(request.action);
 
   principal_nodes_.clear();
-  AddWithAncestors(principal.id, &principal_nodes_);
-  for (const std::string& group : principal.groups) {
-    AddWithAncestors({"group", group}, &principal_nodes_);
-  }
-  for (const EntityId& parent : principal.parents) AddWithAncestors(parent, &principal_nodes_);
-  SortAndUnite(&principal_nodes_);
+  AddNode(principal.id, &principal_nodes_);
+  for (const std::string& group : principal.groups) AddNode({"group", group}, &principal_nodes_);
+  for (const EntityId& parent : principal.parents) AddNode(parent, &principal_nodes_);
+  AddAncestors(&principal_nodes_);
   size_t roles = 0;
   for (const DynamicRole& role : set.dynamic_roles()) {
     if (!MatchesAny(role.members, principal_nodes_, principal_text_)) continue;
@@ -60,11 +67,9 @@ void Facts::Gather(const CompiledSet& set, const Request& request) {
   if (roles > 0) SortAndUnite(&principal_nodes_);
 
   resource_nodes_.clear();
-  AddWithAncestors(request.resource, &resource_nodes_);
-  for (const EntityId& parent : request.resource_parents) {
-    AddWithAncestors(parent, &resource_nodes_);
-  }
-  SortAndUnite(&resource_nodes_);
+  AddNode(request.resource, &resource_nodes_);
+  for (const EntityId& parent : request.resource_parents) AddNode(parent, &resource_nodes_);
+  AddAncestors(&resource_nodes_);
 }
 
 bool Facts::MatchesAny(const Alternatives& alternatives, const Nodes& nodes,

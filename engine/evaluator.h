@@ -41,7 +41,8 @@ class Facts {
  private:
   using Nodes = std::vector<EntityGraph::Node>;
 
-  void AddWithAncestors(EntityView entity, Nodes* nodes);
+  void AddNode(EntityView entity, Nodes* nodes);
+  void AddAncestors(Nodes* nodes) const;
   bool MatchesAny(const Alternatives& alternatives, const Nodes& nodes,
                   std::string_view text) const;
 

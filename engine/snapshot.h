@@ -61,7 +61,8 @@ class SnapshotBuilder {
   // InvalidArgument if two rules, roles or entities have one name, a rule lacks principals, actions
   // or resources, names a role that was not added or has a pattern where it cannot stand (such as a
   // role among resources), an entity's name is malformed, or parents form a cycle, which goes to
-  // *cycle then, if that is not null: each the parent of the one before it. Leaves the builder empty.
+  // *cycle then, if that is not null: each the parent of the one before it. Leaves the builder
+  // empty.
   absl::StatusOr<std::shared_ptr<const Snapshot>> Build(std::vector<EntityId>* cycle = nullptr);
 
  private:

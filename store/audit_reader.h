@@ -16,8 +16,9 @@ namespace reeve {
 
 class Database;
 
-// One record, as the view `decisions` shows it (doc/audit-format.md). All texts are safe on a
-// terminal.
+// One record, as the view `decisions` shows it (doc/audit-format.md). No text holds a control
+// character. Names may hold characters that leave no mark or change the direction of what follows,
+// as some scripts need them: Printable() shows them.
 struct AuditRow {
   std::string id;    // UUID
   std::string time;  // ISO 8601, UTC

@@ -1,5 +1,6 @@
 #include "reeve/store/json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -12,28 +13,25 @@
 namespace reeve {
 namespace {
 
-// The length of the UTF-8 character that `head` begins.
-size_t Length(uint8_t head) { return head < 0x80 ? 1 : head < 0xE0 ? 2 : head < 0xF0 ? 3 : 4; }
-
-uint32_t CodePoint(std::string_view character) {
-  const size_t size = character.size();
-  if (size == 1) return static_cast<uint8_t>(character[0]);
-  uint32_t value = static_cast<uint8_t>(character[0]) & (0xFF >> (size + 1));
-  for (char c : character.substr(1)) value = value << 6 | (static_cast<uint8_t>(c) & 0x3F);
-  return value;
+void AppendEscape(char32_t unit, std::string* out) {
+  absl::StrAppendFormat(out, "\\u%04x", static_cast<uint32_t>(unit));
 }
 
 void AppendString(std::string_view text, std::string* out) {
   out->push_back('"');
   while (!text.empty()) {
-    const std::string_view character = text.substr(0, Length(static_cast<uint8_t>(text[0])));
+    char32_t c = 0;
+    const std::string_view character = text.substr(0, std::max<size_t>(1, DecodeUtf8(text, &c)));
     text.remove_prefix(character.size());
-    if (character == "\"" || character == "\\") {
+    if (c == '"' || c == '\\') {
       out->append(1, '\\').append(character);
-    } else if (HasHiddenCharacter(character)) {  // all are below U+10000
-      absl::StrAppendFormat(out, "\\u%04x", CodePoint(character));
-    } else {
+    } else if (!IsControl(c) && !IsHidden(c)) {
       out->append(character);
+    } else if (c < 0x10000) {
+      AppendEscape(c, out);
+    } else {  // a pair of surrogates (RFC 8259, section 7)
+      AppendEscape(0xD800 + ((c - 0x10000) >> 10), out);
+      AppendEscape(0xDC00 + ((c - 0x10000) & 0x3FF), out);
     }
   }
   out->push_back('"');

@@ -64,7 +64,7 @@ class Flattener {
 
  private:
   static bool IsSafe(std::string_view text) {
-    return text.size() <= kMaxTextBytes && !HasHiddenCharacter(text);
+    return text.size() <= kMaxTextBytes && !HasControlCharacter(text);
   }
 
   // The text that stands for one that is not safe. Looks at no more of it than is kept.

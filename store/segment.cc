@@ -383,7 +383,7 @@ class AttributesReader {
 };
 
 bool IsText(std::string_view text) {
-  return text.size() <= kMaxTextBytes && !HasHiddenCharacter(text);
+  return text.size() <= kMaxTextBytes && !HasControlCharacter(text);
 }
 
 // Decodes a segment, and checks each string of its table as what it is used for.

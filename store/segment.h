@@ -24,7 +24,7 @@ namespace reeve {
 inline constexpr uint8_t kSegmentFormat = 1;
 
 // The variable parts of a record, in the order in which they are encoded. Each is empty or
-//   a text   valid UTF-8 without control or hidden characters, at most kMaxTextBytes
+//   a text   valid UTF-8 without control characters, at most kMaxTextBytes
 //   a list   of texts, as AppendList() writes it
 //   a map    as AppendAttributes() writes it
 enum class Field : uint8_t {

@@ -50,11 +50,8 @@ bool IsUtf8(std::string_view text) {
 }
 
 bool IsPlainText(std::string_view text) {
-  // Controls; the Arabic letter mark; zero width and marks; separators and embeddings; joiners,
-  // invisible operators and isolates; the byte order mark.
-  static const RE2* const kHidden = new RE2(
-      R"([\x{00}-\x{1F}\x{7F}-\x{9F}\x{61C}\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}-\x{2069}\x{FEFF}])");
-  return IsUtf8(text) && !RE2::PartialMatch(Piece(text), *kHidden);
+  static const RE2* const kControl = new RE2(R"([\x{00}-\x{1F}\x{7F}-\x{9F}])");
+  return IsUtf8(text) && !RE2::PartialMatch(Piece(text), *kControl);
 }
 
 bool IsEntityName(EntityView name) {

@@ -1,0 +1,226 @@
+// `reeve check`: decides requests that are given as JSON.
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "cli/command.h"
+#include "reeve/adapters/authzen/decision_json.h"
+#include "reeve/adapters/authzen/evaluate_json.h"
+#include "reeve/adapters/authzen/request_json.h"
+#include "reeve/cli/output.h"
+#include "reeve/engine/engine.h"
+#include "reeve/engine/explain.h"
+#include "reeve/engine/text.h"
+#include "reeve/policy/load.h"
+#include "reeve/store/audit_store.h"
+
+namespace reeve {
+namespace {
+
+struct Options {
+  std::string policy;
+  std::vector<std::string> entities;
+  std::string audit;
+  std::string request = "-";
+  bool explain = false;
+  bool json_lines = false;
+  Format format = Format::kText;
+};
+
+// For decisions that nobody acts on.
+class NoRecord final : public AuditSink {
+ public:
+  absl::Status Append(const AuditRecord&, AuditLevel) override { return absl::OkStatus(); }
+};
+
+// More than any request may have, so that one that is too long is answered as such.
+constexpr size_t kMaxInputBytes = size_t{2} << 20;
+
+// Reads to the end of the line, or of the input if `to_end`, and drops what exceeds the limit.
+// Returns false if there was nothing.
+bool Read(std::istream& in, bool to_end, std::string* text) {
+  text->clear();
+  std::streambuf* const buffer = in.rdbuf();
+  bool any = false;
+  for (int c; (c = buffer->sbumpc()) != EOF;) {
+    any = true;
+    if (c == '\n' && !to_end) break;
+    if (text->size() < kMaxInputBytes) text->push_back(static_cast<char>(c));
+  }
+  return any;
+}
+
+std::string RuleIds(Decision::Rules rules) {
+  std::string ids;
+  for (const Rule* rule : rules) absl::StrAppend(&ids, ids.empty() ? "" : ", ", rule->id);
+  return ids;
+}
+
+std::string Shown(std::string_view text) { return Printable(text); }
+
+void PrintExplanation(const Decision& decision, const Request& request) {
+  const std::vector<RuleExplanation> rules = Explain(decision, request);
+  std::printf("\n%s %s %s\n", Shown(ToString(EntityView(request.principal->id))).c_str(),
+              Shown(request.action).c_str(), Shown(ToString(request.resource)).c_str());
+  if (rules.empty()) {
+    std::puts("  no rule matches more than one of principal, action and resource");
+    return;
+  }
+  Table table({"rule", "effect", "principals", "actions", "resources", ""});
+  for (const RuleExplanation& rule : rules) {
+    table.AddRow({rule.rule->id, std::string(ToString(rule.rule->effect)),
+                  std::string(ToString(rule.principals)), std::string(ToString(rule.actions)),
+                  std::string(ToString(rule.resources)),
+                  absl::StrCat(rule.matched() ? "matches" : "",
+                               rule.rule->shadow ? " (shadow, does not decide)" : "")});
+  }
+  std::fputs(table.ToString(TerminalWidth()).c_str(), stdout);
+}
+
+void PrintText(const Decision& decision, const Request& request, bool explain) {
+  const bool colour = IsTerminal();
+  const std::string verdict =
+      decision.allowed() ? Colour("allow", kGreen, colour) : Colour("deny", kRed, colour);
+  std::printf("%s  %s", verdict.c_str(), std::string(ToString(decision.reason())).c_str());
+  if (!decision.rules().empty()) std::printf("  %s", RuleIds(decision.rules()).c_str());
+  std::puts("");
+  if (!decision.error().empty()) std::printf("error: %s\n", Shown(decision.error()).c_str());
+  if (!decision.message().empty()) std::printf("message: %s\n", Shown(decision.message()).c_str());
+  for (const Rule* rule : decision.rules()) {
+    for (const Obligation& obligation : rule->obligations) {
+      std::printf("obligation: %s\n", obligation.id.c_str());
+    }
+  }
+  if (!decision.near_misses().empty()) {
+    std::printf("nearest misses: %s\n", RuleIds(decision.near_misses()).c_str());
+  }
+  if (explain) PrintExplanation(decision, request);
+}
+
+int StatusOf(bool allowed, bool malformed) { return malformed ? kBadCall : allowed ? kYes : kNo; }
+
+// The answer, and beside its reason how far each relevant rule matched.
+std::string ToJson(const Decision& decision, const Request& request) {
+  nlohmann::ordered_json answer = nlohmann::ordered_json::parse(ToJson(decision));
+  nlohmann::ordered_json& explanation = answer["context"]["explanation"];
+  explanation = nlohmann::ordered_json::array();
+  for (const RuleExplanation& rule : Explain(decision, request)) {
+    explanation.push_back({{"rule", rule.rule->id},
+                           {"effect", std::string(ToString(rule.rule->effect))},
+                           {"principals", std::string(ToString(rule.principals))},
+                           {"actions", std::string(ToString(rule.actions))},
+                           {"resources", std::string(ToString(rule.resources))},
+                           {"matched", rule.matched()},
+                           {"shadow", rule.rule->shadow}});
+  }
+  return answer.dump();
+}
+
+// One request, or one batch, which is always answered in JSON.
+int CheckOne(const Engine& engine, const Options& options, const std::string& text) {
+  const JsonBatch batch = JsonBatch::Parse(text);
+  if (!batch.single) {
+    const JsonAnswer answer = EvaluateJson(engine, text);
+    std::puts(answer.json.c_str());
+    return StatusOf(answer.allowed, answer.malformed);
+  }
+  const Request request = batch.requests[0].request();
+  const Decision decision = engine.Decide(request);
+  if (options.format == Format::kJson) {
+    std::puts((options.explain ? ToJson(decision, request) : ToJson(decision)).c_str());
+  } else {
+    PrintText(decision, request, options.explain);
+  }
+  if (decision.reason() == Reason::kAuditFailed) return kFailure;
+  return StatusOf(decision.allowed(), decision.reason() == Reason::kBadRequest);
+}
+
+// The worst of the lines is the status of all.
+int CheckLines(const Engine& engine, std::istream& in) {
+  int status = kYes;
+  for (std::string line; Read(in, false, &line);) {
+    const JsonAnswer answer = EvaluateJson(engine, line);
+    std::puts(answer.json.c_str());
+    // Whoever asks line by line waits for the answer.
+    if (std::fflush(stdout) != 0) return kFailure;
+    status = std::max(status, StatusOf(answer.allowed, answer.malformed));
+  }
+  return status;
+}
+
+int Check(const Options& options) {
+  const LoadResult loaded = LoadPolicy(options.policy, options.entities);
+  for (const Issue& issue : loaded.issues) std::fprintf(stderr, "%s\n", ToString(issue).c_str());
+  if (!loaded.ok()) return kBadCall;
+
+  NoRecord no_record;
+  std::unique_ptr<AuditStore> store;
+  if (!options.audit.empty()) {
+    absl::StatusOr<std::unique_ptr<AuditStore>> opened = AuditStore::Open(options.audit);
+    if (!opened.ok()) {
+      std::fprintf(stderr, "%s\n", std::string(opened.status().message()).c_str());
+      return kFailure;
+    }
+    store = *std::move(opened);
+  }
+  Engine::Options engine_options;
+  engine_options.audit = store != nullptr ? static_cast<AuditSink*>(store.get()) : &no_record;
+  const absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Create(engine_options);
+  if (!engine.ok() || !(*engine)->Replace(loaded.snapshot).ok()) return kFailure;
+
+  std::ifstream file;
+  if (options.request != "-") {
+    file.open(options.request, std::ios::binary);
+    if (!file) {
+      std::fprintf(stderr, "%s: cannot be read\n", options.request.c_str());
+      return kBadCall;
+    }
+  }
+  std::istream& in = options.request == "-" ? std::cin : file;
+  if (options.json_lines) return CheckLines(**engine, in);
+  std::string text;
+  Read(in, true, &text);
+  return CheckOne(**engine, options, text);
+}
+
+}  // namespace
+
+void AddCheck(CLI::App* app, int* status) {
+  CLI::App* command = app->add_subcommand(
+      "check",
+      "Decide a request, an AuthZEN evaluation in JSON, by a policy set.\n"
+      "Exit status: 0 allowed, 1 denied, 2 the policy or the request is malformed, 3 no record "
+      "could be kept.");
+  auto options = std::make_shared<Options>();
+  command->add_option("POLICY", options->policy, "a policy file, or a directory of them")
+      ->required();
+  command->add_option("REQUEST", options->request, "a file of JSON; - is standard input")
+      ->option_text("FILE [-]");
+  command->add_option("--entities", options->entities,
+                      "a file of entities to load with the policy");
+  command->add_option("--audit", options->audit, "keep a record of each decision in this file")
+      ->option_text("DB");
+  command->add_flag("--explain", options->explain, "show how far each relevant rule matched");
+  command
+      ->add_flag("--jsonl", options->json_lines,
+                 "one request a line, one answer in JSON a line; the status is that of the worst")
+      ->excludes("--explain");
+  AddFormat(command, &options->format);
+  command->footer(
+      "Examples:\n"
+      "  echo '{\"subject\": {\"type\": \"user\", \"id\": \"ada\"}, \"action\": {\"name\": "
+      "\"doc.read\"},\n"
+      "         \"resource\": {\"type\": \"doc\", \"id\": \"/finance/q3\"}}' | reeve check "
+      "policy/\n"
+      "  reeve check --explain policy/ request.json\n"
+      "  reeve check --jsonl --audit audit.db policy/ < requests.jsonl");
+  command->callback([options, status] { *status = Check(*options); });
+}
+
+}  // namespace reeve
