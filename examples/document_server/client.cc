@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <iostream>
@@ -88,7 +89,10 @@ int main(int argc, char** argv) {
   CLI::Option* const uid = app.add_option("--uid", identity.uid, "become this user; for root");
   CLI::Option* const gid = app.add_option("--gid", identity.gid, "with this group")->needs(uid);
   uid->needs(gid);
-  app.add_option("--groups", identity.groups, "and these others")->delimiter(',')->needs(uid);
+  app.add_option("--groups", identity.groups, "and these others")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->needs(uid);
   app.add_option("command", words, "read PATH | write PATH TEXT | delete PATH");
   try {
     app.parse(argc, argv);
