@@ -3,111 +3,150 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <string_view>
 
 namespace reeve {
+namespace end_to_end {
 namespace {
 
-[[noreturn]] void Die(const char* what) {
-  std::perror(what);
-  std::abort();
-}
-
-struct Pipe {
-  Pipe() {
-    int fds[2];
-    if (pipe2(fds, O_CLOEXEC) != 0) Die("pipe2");
-    read_end = fds[0];
-    write_end = fds[1];
-  }
-  int read_end;
-  int write_end;
-};
-
-// Appends what can be read now. Returns false at the end.
-bool ReadSome(int fd, std::string* text) {
-  char buffer[4096];
-  const ssize_t got = read(fd, buffer, sizeof buffer);
-  if (got > 0) text->append(buffer, got);
-  return got > 0;
-}
+constexpr int kPatienceMs = 60'000;
+constexpr char kEnd[] = "<end>";
 
 }  // namespace
 
-Ended RunProgram(const std::vector<std::string>& arguments, const std::string& input,
-          const std::vector<std::string>& environment) {
-  std::signal(SIGPIPE, SIG_IGN);  // a program may end before it has read all
-  std::vector<std::string> fixed = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"};
-  fixed.insert(fixed.end(), environment.begin(), environment.end());
-  std::vector<char*> argv;
-  std::vector<char*> envp;
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  for (const std::string& variable : fixed) envp.push_back(const_cast<char*>(variable.c_str()));
-  argv.push_back(nullptr);
-  envp.push_back(nullptr);
-
-  Pipe in;
-  Pipe out;
-  Pipe err;
-  const pid_t child = fork();
-  if (child < 0) Die("fork");
-  if (child == 0) {
-    dup2(in.read_end, STDIN_FILENO);
-    dup2(out.write_end, STDOUT_FILENO);
-    dup2(err.write_end, STDERR_FILENO);
-    std::signal(SIGPIPE, SIG_DFL);
-    execve(argv[0], argv.data(), envp.data());
-    Die(argv[0]);
-  }
-  close(in.read_end);
-  close(out.write_end);
-  close(err.write_end);
-
-  Ended ended;
-  std::string_view rest = input;
-  pollfd fds[] = {{in.write_end, POLLOUT, 0}, {out.read_end, POLLIN, 0}, {err.read_end, POLLIN, 0}};
-  const auto finish = [&fds](int i) {
-    close(fds[i].fd);
-    fds[i].fd = -1;
-  };
-  if (rest.empty()) finish(0);
-  while (fds[1].fd >= 0 || fds[2].fd >= 0) {
-    if (poll(fds, 3, -1) < 0 && errno != EINTR) Die("poll");
-    if (fds[0].revents != 0 && fds[0].fd >= 0) {
-      const ssize_t sent = write(fds[0].fd, rest.data(), std::min<size_t>(rest.size(), 4096));
-      if (sent > 0) rest.remove_prefix(sent);
-      if (sent < 0 || rest.empty()) finish(0);
-    }
-    if (fds[1].revents != 0 && !ReadSome(fds[1].fd, &ended.out)) finish(1);
-    if (fds[2].revents != 0 && !ReadSome(fds[2].fd, &ended.err)) finish(2);
-  }
-  if (fds[0].fd >= 0) finish(0);
-  int status;
-  if (waitpid(child, &status, 0) != child) Die("waitpid");
-  ended.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return ended;
+WorkDirectory::WorkDirectory() {
+  char path[] = "/tmp/reeve-e2e.XXXXXX";
+  if (mkdtemp(path) == nullptr || chmod(path, 0711) != 0) std::abort();
+  path_ = path;
 }
 
-TemporaryDirectory::TemporaryDirectory() : path_(testing::TempDir() + "/test_XXXXXX") {
-  if (mkdtemp(path_.data()) == nullptr) Die("mkdtemp");
-}
-
-TemporaryDirectory::~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-
-std::string TemporaryDirectory::Write(const std::string& name, const std::string& text) const {
-  const std::filesystem::path file = path(name);
+std::string WorkDirectory::Write(const std::string& name, const std::string& text) const {
+  const std::filesystem::path file = *this / name;
   std::filesystem::create_directories(file.parent_path());
   std::ofstream(file, std::ios::binary) << text;
   return file;
 }
 
+WorkDirectory::~WorkDirectory() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+Process::Process(const std::vector<std::string>& arguments, const std::optional<std::string>& input,
+                 const std::function<bool()>& prepare) {
+  int in[2];
+  int out[2];
+  if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) std::abort();
+  input_ = in[1];
+  if (input.has_value()) {
+    EXPECT_LE(input->size(), 65536u) << "more than a pipe holds";
+    EXPECT_EQ(write(input_, input->data(), input->size()), static_cast<ssize_t>(input->size()));
+    EndInput();
+  }
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  pid_ = fork();
+  if (pid_ < 0) std::abort();
+  if (pid_ == 0) {
+    dup2(in[0], STDIN_FILENO);
+    dup2(out[1], STDOUT_FILENO);
+    dup2(out[1], STDERR_FILENO);
+    if (prepare != nullptr && !prepare()) _exit(126);
+    execv(argv[0], argv.data());
+    _exit(127);
+  }
+  close(in[0]);
+  close(out[1]);
+  output_ = out[0];
+}
+
+Process::~Process() {
+  if (!waited_) {
+    Signal(SIGKILL);
+    Wait();
+  }
+  EndInput();
+  close(output_);
+}
+
+void Process::Say(const std::string& line) {
+  const std::string bytes = line + "\n";
+  EXPECT_EQ(write(input_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+}
+
+void Process::EndInput() {
+  if (input_ >= 0) close(input_);
+  input_ = -1;
+}
+
+std::string Process::ReadLine() {
+  for (;;) {
+    if (const size_t end = buffer_.find('\n'); end != std::string::npos) {
+      std::string line = buffer_.substr(0, end);
+      buffer_.erase(0, end + 1);
+      return line;
+    }
+    pollfd readable = {output_, POLLIN, 0};
+    const int ready = poll(&readable, 1, kPatienceMs);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) {
+      ADD_FAILURE() << "a program said nothing for a minute";
+      return kEnd;
+    }
+    char bytes[4096];
+    const ssize_t size = read(output_, bytes, sizeof(bytes));
+    if (size <= 0) return kEnd;
+    buffer_.append(bytes, static_cast<size_t>(size));
+  }
+}
+
+std::vector<std::string> Process::ReadThrough(const std::string& prefix) {
+  std::vector<std::string> lines;
+  do {
+    lines.push_back(ReadLine());
+    if (lines.back() == kEnd) {
+      ADD_FAILURE() << "ended without saying: " << prefix;
+      break;
+    }
+  } while (lines.back().rfind(prefix, 0) != 0);
+  return lines;
+}
+
+std::vector<std::string> Process::ReadAll() {
+  std::vector<std::string> lines;
+  for (std::string line = ReadLine(); line != kEnd; line = ReadLine()) lines.push_back(line);
+  return lines;
+}
+
+void Process::Signal(int signal) {
+  if (!waited_) kill(pid_, signal);
+}
+
+int Process::Wait() {
+  if (waited_) return status_;
+  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
+  pollfd ended = {pidfd, POLLIN, 0};
+  if (pidfd >= 0 && poll(&ended, 1, kPatienceMs) == 0) {
+    ADD_FAILURE() << "a program did not end for a minute";
+    kill(pid_, SIGKILL);
+  }
+  if (pidfd >= 0) close(pidfd);
+  int status = 0;
+  waitpid(pid_, &status, 0);
+  waited_ = true;
+  status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return status_;
+}
+
+}  // namespace end_to_end
 }  // namespace reeve

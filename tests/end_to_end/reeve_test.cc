@@ -8,10 +8,13 @@
 #include <vector>
 
 #include "reeve/tests/end_to_end/process.h"
+#include "reeve/tests/end_to_end/run_program.h"
 
 namespace reeve {
 namespace {
 
+using end_to_end::Ended;
+using end_to_end::RunProgram;
 using nlohmann::json;
 
 constexpr char kPolicy[] = R"(reeve: 1
@@ -55,7 +58,7 @@ class ReeveTest : public testing::Test {
 
   // A log of an allow, a deny by a rule and a malformed request, in this order.
   std::string Log() {
-    const std::string db = directory_.path("audit.db");
+    const std::string db = (directory_ / "audit.db");
     const Ended ended =
         Reeve({"check", "--jsonl", "--audit", db, policy_},
               RequestFor("/finance/q3") + "\n" + RequestFor("/finance/ledger/1") + "\nnot JSON\n");
@@ -63,7 +66,7 @@ class ReeveTest : public testing::Test {
     return db;
   }
 
-  const TemporaryDirectory directory_;
+  const end_to_end::WorkDirectory directory_;
   const std::string policy_;
 };
 
@@ -133,7 +136,7 @@ TEST_F(ReeveTest, LintCountsWarningsIfAsked) {
   EXPECT_NE(Reeve({"lint", unused}).err.find(": warning: action set `edit` is not used"),
             std::string::npos);
   EXPECT_EQ(Reeve({"lint", "--strict", unused}).status, 1);
-  EXPECT_EQ(Reeve({"lint", directory_.path("nowhere")}).status, 2);
+  EXPECT_EQ(Reeve({"lint", (directory_ / "nowhere")}).status, 2);
 }
 
 TEST_F(ReeveTest, CheckAnswersOneRequest) {
@@ -157,7 +160,7 @@ TEST_F(ReeveTest, CheckReadsAFileAndWritesJson) {
   const json answer = json::parse(ended.out);
   EXPECT_EQ(answer["decision"], true);
   EXPECT_EQ(answer["context"]["rules"], json::array({"documents/editors"}));
-  EXPECT_EQ(Reeve({"check", policy_, directory_.path("nowhere")}).status, 2);
+  EXPECT_EQ(Reeve({"check", policy_, (directory_ / "nowhere")}).status, 2);
 }
 
 TEST_F(ReeveTest, CheckExplains) {
@@ -201,7 +204,7 @@ TEST_F(ReeveTest, CheckTakesEntities) {
 }
 
 TEST_F(ReeveTest, CheckWithoutAPlaceForRecordsFails) {
-  EXPECT_EQ(Reeve({"check", "--audit", directory_.path("no/such/audit.db"), policy_},
+  EXPECT_EQ(Reeve({"check", "--audit", (directory_ / "no/such/audit.db"), policy_},
                   RequestFor("/finance/q3"))
                 .status,
             3);
@@ -266,7 +269,7 @@ TEST_F(ReeveTest, AuditTailShowsTheLastInOrder) {
 }
 
 TEST_F(ReeveTest, AuditOfWhatIsNoLogEndsWith2) {
-  const Ended missing = Reeve({"audit", "query", directory_.path("nowhere.db")});
+  const Ended missing = Reeve({"audit", "query", (directory_ / "nowhere.db")});
   EXPECT_EQ(missing.status, 2);
   EXPECT_NE(missing.err.find("nowhere.db: "), std::string::npos);
   EXPECT_NE(Reeve({"audit", "query", policy_}).status, 0);
