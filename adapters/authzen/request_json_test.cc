@@ -213,8 +213,7 @@ const Bad kBad[] = {
     {"ActionNameMissing", Action("{}"), "`action.name` is missing"},
     {"ActionNameNumber", Action(R"({"name": 1})"), "`action.name` is not a string"},
     {"ActionNameEmpty", Action(R"({"name": ""})"), "`action.name` is blank"},
-    {"ActionNameControl", Action(R"({"name": "r\u0007"})"),
-     "the action has a control character"},
+    {"ActionNameControl", Action(R"({"name": "r\u0007"})"), "the action has a control character"},
     {"ActionProperties", Action(R"({"name": "r", "properties": []})"),
      "`action.properties` is not an object"},
 
