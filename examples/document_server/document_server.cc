@@ -56,8 +56,11 @@ bool CanDischarge(const reeve::Decision& decision, bool* stamp) {
 // [/embed]
 
 // What a refused peer is told: a sentence that gives nothing away, and what the policy's author
-// wants said.
+// wants said. What went wrong is for the operator.
 std::string Refusal(const reeve::Decision& decision) {
+  if (decision.reason() == reeve::Reason::kAuditFailed) {
+    std::fprintf(stderr, "no record could be kept: %s\n", std::string(decision.error()).c_str());
+  }
   std::string answer = "refused: you may not do this";
   if (!decision.message().empty()) answer.append(": ").append(decision.message());
   return answer;
