@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -448,8 +449,11 @@ TEST_F(DocumentServerTest, EndsInOrder) {
   const std::unique_ptr<Process> client = NewClient(Self(), std::nullopt);
   client->Say("read /public/welcome");
   EXPECT_EQ(client->ReadLine(), "ok Welcome to the archive.");
+  const auto begin = std::chrono::steady_clock::now();
   server_->Signal(SIGTERM);
   EXPECT_EQ(server_->Wait(), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(9))
+      << "it waited until the silent connection was let go, after ten seconds";
   EXPECT_FALSE(std::filesystem::exists(socket()));
   client->EndInput();
   EXPECT_EQ(client->Wait(), kAllowed);
