@@ -43,6 +43,7 @@ WorkDirectory::~WorkDirectory() {
 
 Process::Process(const std::vector<std::string>& arguments, const std::optional<std::string>& input,
                  const std::function<bool()>& prepare) {
+  signal(SIGPIPE, SIG_IGN);  // Say() to a program that has ended is a failure of the test.
   int in[2];
   int out[2];
   if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) std::abort();
@@ -58,6 +59,7 @@ Process::Process(const std::vector<std::string>& arguments, const std::optional<
   pid_ = fork();
   if (pid_ < 0) std::abort();
   if (pid_ == 0) {
+    signal(SIGPIPE, SIG_DFL);
     dup2(in[0], STDIN_FILENO);
     dup2(out[1], STDOUT_FILENO);
     dup2(out[1], STDERR_FILENO);
