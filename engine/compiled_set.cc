@@ -224,8 +224,9 @@ class CompiledSet::Compiler {
 
  private:
   absl::Status CheckName(EntityView entity) {
-    if (std::string_view defect = DefectOf(entity); !defect.empty()) {
-      return absl::InvalidArgumentError(View(defect));
+    if (std::string_view defect = DefectOfResource(entity); !defect.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("`", Printable(ToString(entity)), "`: ", View(defect)));
     }
     if (!set_.IsDeclared(entity.type)) {
       return absl::InvalidArgumentError(
@@ -337,11 +338,17 @@ absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
   if (std::optional<EntityGraph::Fault> fault = set->graph_.Close()) {
     if (fault->too_large) {
       return absl::InvalidArgumentError(
-          "entities lie in too many others in all; make chains of parents shorter");
+          absl::StrCat("entities lie in more than ", EntityGraph::kMaxAncestors,
+                       " others, all counted; make chains of parents shorter"));
     }
-    const std::string path = absl::StrJoin(
-        fault->cycle, " -> ",
+    constexpr size_t kShown = 8;
+    const size_t shown = std::min(fault->cycle.size(), kShown);
+    std::string path = absl::StrJoin(
+        fault->cycle.begin(), fault->cycle.begin() + shown, " -> ",
         [](std::string* out, const EntityId& id) { absl::StrAppend(out, "`", ToString(id), "`"); });
+    if (fault->cycle.size() > shown) {
+      absl::StrAppend(&path, " … (", fault->cycle.size(), " in all)");
+    }
     if (cycle != nullptr) *cycle = std::move(fault->cycle);
     return absl::InvalidArgumentError(absl::StrCat("parents form a cycle: ", path));
   }

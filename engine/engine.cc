@@ -90,10 +90,8 @@ Decision Engine::Decide(const Request& request) const {
       installed_->Get(), request, request.time.has_value() ? *request.time : options_.clock->Now());
   decision.id_ = NewDecisionId(decision.time_);
   decision.audit_level_ = options_.audit_level;
-  for (const Decision::RuleList* rules : {&decision.rules_, &decision.shadow_rules_}) {
-    for (const Rule* rule : *rules) {
-      decision.audit_level_ = std::max(decision.audit_level_, rule->audit);
-    }
+  for (const Rule* rule : decision.rules_) {
+    decision.audit_level_ = std::max(decision.audit_level_, rule->audit);
   }
   if (decision.audit_level_ == AuditLevel::kOff) return decision;
 

@@ -39,8 +39,11 @@ class Engine {
 
   // Decides `request` under the snapshot that is installed when the call begins, keeps the record,
   // then returns. Until Replace() was called every request is denied (Reason::kNoPolicy). Never
-  // throws or logs. Allocates, locks and blocks only in AuditSink::Append() and in the first call
-  // of a thread after Replace().
+  // throws or logs. Blocks only in AuditSink::Append(), and allocates nothing once the thread has
+  // decided on the like of it, but for these: the first call after Replace(), and every call on a
+  // thread that asks more than four engines in turn, take a lock and allocate; so does a regular
+  // expression that meets new texts, inside RE2; a decision that more than four rules determined
+  // allocates their list.
   Decision Decide(const Request& request) const;
 
   // Installs `snapshot` for calls that begin after this returns; calls under way finish under the

@@ -421,7 +421,7 @@ TEST_F(EngineTest, DeniesAMalformedRequestAndKeepsARecord) {
   Install({Allow("anyone", "any", "any")});
   const Decision got = engine_->Decide(Request(kAda, "x", {"doc", "/a/../b"}));
   EXPECT_EQ(got.reason(), Reason::kBadRequest);
-  EXPECT_EQ(got.error(), "the resource id has a `.` or `..` segment");
+  EXPECT_EQ(got.error(), "the id has a `.` or `..` segment");
   EXPECT_TRUE(got.rules().empty());
   ASSERT_EQ(sink_.rows.size(), 1u);
   EXPECT_EQ(sink_.rows[0].reason, Reason::kBadRequest);
@@ -478,6 +478,34 @@ TEST_F(EngineTest, ARuleRaisesTheAuditLevelAndNeverLowersIt) {
   ASSERT_EQ(sink_.rows.size(), 2u);
   EXPECT_EQ(sink_.rows[0].level, AuditLevel::kDurable);
   EXPECT_EQ(sink_.rows[1].level, AuditLevel::kRecorded);
+}
+
+TEST_F(EngineTest, AShadowRuleDoesNotRaiseTheAuditLevel) {
+  Rule shadow = Shadow(MakeRule("-s", {"anyone"}, {"any"}, {"any"}));
+  shadow.audit = AuditLevel::kDurable;
+  Install({Allow("anyone", "any", "any"), shadow});
+  EXPECT_EQ(engine_->Decide(Request(kAda, "x", {"y", "1"})).audit_level(), AuditLevel::kRecorded);
+}
+
+TEST_F(EngineTest, WhoeverNobodyVouchesForIsNotAuthenticated) {
+  Install({Allow("authenticated", "any", "any")});
+  Principal ada = kAda;
+  ada.assurance = Assurance::kNone;
+  EXPECT_EQ(engine_->Decide(Request(ada, "x", {"y", "1"})).reason(), Reason::kNoRule);
+}
+
+TEST_F(EngineTest, TooManyAncestorsAreALimit) {
+  std::vector<Entity> chain;
+  Principal ada = kAda;
+  for (int i = 0; i < 800; ++i) {
+    chain.push_back(MakeEntity("group:" + std::to_string(i), {"group:" + std::to_string(i + 1)}));
+    ada.groups.push_back(std::to_string(i));
+  }
+  Install({Allow("anyone", "any", "any")}, chain);
+  const Decision got = engine_->Decide(Request(ada, "x", {"y", "1"}));
+  EXPECT_EQ(got.reason(), Reason::kLimit);
+  EXPECT_EQ(got.error(), "the principal or the resource lies in too many entities");
+  EXPECT_TRUE(engine_->Decide(Request(kAda, "x", {"y", "1"})).allowed());
 }
 
 TEST_F(EngineTest, WithoutASinkARuleThatAsksForARecordDenies) {

@@ -47,8 +47,8 @@ std::string_view DefectOfResource(EntityView entity) {
   while (true) {
     const size_t slash = rest.find('/');
     const std::string_view segment = rest.substr(0, slash);
-    if (segment == "." || segment == "..") return "the resource id has a `.` or `..` segment";
-    if (is_path && segment.empty()) return "the resource id has an empty path segment";
+    if (segment == "." || segment == "..") return "the id has a `.` or `..` segment";
+    if (is_path && segment.empty()) return "the id has an empty path segment";
     if (slash == std::string_view::npos) return {};
     rest.remove_prefix(slash + 1);
   }

@@ -64,6 +64,10 @@ EntityGraph::Node EntityGraph::Add(EntityView entity) {
 void EntityGraph::AddParent(Node child, Node parent) { parents_[child].push_back(parent); }
 
 std::optional<EntityGraph::Fault> EntityGraph::Close() {
+  for (std::vector<Node>& parents : parents_) {
+    std::sort(parents.begin(), parents.end());
+    parents.erase(std::unique(parents.begin(), parents.end()), parents.end());
+  }
   const Order order = Sort(parents_);
   if (!order.cycle.empty()) {
     std::vector<const std::string*> names(size());
@@ -85,6 +89,9 @@ std::optional<EntityGraph::Fault> EntityGraph::Close() {
       mine = ancestors[parent];
       mine.insert(std::upper_bound(mine.begin(), mine.end(), parent), parent);
     } else {
+      size_t most = total;
+      for (const Node parent : parents_[node]) most += 1 + ancestors[parent].size();
+      if (most > kMaxAncestors) return Fault{{}, true};
       for (const Node parent : parents_[node]) {
         mine.push_back(parent);
         mine.insert(mine.end(), ancestors[parent].begin(), ancestors[parent].end());

@@ -23,8 +23,8 @@ TEST_P(EntityTest, IsJudged) {
 
 const std::string kLongId(kMaxIdBytes + 1, 'x');
 const std::string kLongType(kMaxTypeBytes + 1, 'x');
-constexpr char kEmptySegment[] = "the resource id has an empty path segment";
-constexpr char kDots[] = "the resource id has a `.` or `..` segment";
+constexpr char kEmptySegment[] = "the id has an empty path segment";
+constexpr char kDots[] = "the id has a `.` or `..` segment";
 
 #define BOTH(text) text, text
 const Case kCases[] = {

@@ -30,22 +30,26 @@ void SetText(EntityView entity, std::string* text) {
 void Facts::AddNode(EntityView entity, Nodes* nodes) {
   SetText(entity, &text_);
   const EntityGraph::Node node = set_->graph().Find(text_);
-  if (node != EntityGraph::kNone)
-    nodes->push_back(node);  // else no rule and no entity speaks of it
+  // Without a node no rule and no entity speaks of it.
+  if (node != EntityGraph::kNone) nodes->push_back(node);
 }
 
-void Facts::AddAncestors(Nodes* nodes) const {
+bool Facts::AddAncestors(Nodes* nodes) const {
   // First each node once, so that a request that repeats one does not repeat its ancestors.
   SortAndUnite(nodes);
   const size_t direct = nodes->size();
+  size_t total = direct;
+  for (const EntityGraph::Node node : *nodes) total += set_->graph().Ancestors(node).size();
+  if (total > kMaxAncestors) return false;
   for (size_t i = 0; i < direct; ++i) {
     const auto ancestors = set_->graph().Ancestors((*nodes)[i]);
     nodes->insert(nodes->end(), ancestors.begin(), ancestors.end());
   }
   if (nodes->size() > direct) SortAndUnite(nodes);
+  return true;
 }
 
-void Facts::Gather(const CompiledSet& set, const Request& request) {
+bool Facts::Gather(const CompiledSet& set, const Request& request) {
   set_ = &set;
   request_ = &request;
   const Principal& principal = *request.principal;
@@ -57,7 +61,7 @@ void Facts::Gather(const CompiledSet& set, const Request& request) {
   AddNode(principal.id, &principal_nodes_);
   for (const std::string& group : principal.groups) AddNode({"group", group}, &principal_nodes_);
   for (const EntityId& parent : principal.parents) AddNode(parent, &principal_nodes_);
-  AddAncestors(&principal_nodes_);
+  if (!AddAncestors(&principal_nodes_)) return false;
   size_t roles = 0;
   for (const DynamicRole& role : set.dynamic_roles()) {
     if (!MatchesAny(role.members, principal_nodes_, principal_text_)) continue;
@@ -69,7 +73,7 @@ void Facts::Gather(const CompiledSet& set, const Request& request) {
   resource_nodes_.clear();
   AddNode(request.resource, &resource_nodes_);
   for (const EntityId& parent : request.resource_parents) AddNode(parent, &resource_nodes_);
-  AddAncestors(&resource_nodes_);
+  return AddAncestors(&resource_nodes_);
 }
 
 bool Facts::MatchesAny(const Alternatives& alternatives, const Nodes& nodes,
@@ -160,7 +164,10 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request, Decis
   };
   static thread_local Scratch scratch;
 
-  scratch.facts.Gather(set, request);
+  if (!scratch.facts.Gather(set, request)) {
+    decision->defect_ = "the principal or the resource lies in too many entities";
+    return Reason::kLimit;
+  }
   scratch.candidates.clear();
   scratch.facts.FindCandidates(&scratch.candidates);
   SortAndUnite(&scratch.candidates);

@@ -27,8 +27,12 @@ inline Truth Or(Truth a, Truth b) { return a < b ? b : a; }
 // its memory is allocated once.
 class Facts {
  public:
-  // Requires a well-formed request; both arguments outlive the questions below.
-  void Gather(const CompiledSet& set, const Request& request);
+  // What the principal and what the resource of one request may lie in, counting each way there.
+  static constexpr size_t kMaxAncestors = size_t{1} << 18;
+
+  // Requires a well-formed request; both arguments outlive the questions below. Returns false if
+  // there are more than kMaxAncestors: then nothing can be asked.
+  bool Gather(const CompiledSet& set, const Request& request);
 
   Truth MatchesPrincipal(const CompiledRule& rule) const;
   Truth MatchesAction(const CompiledRule& rule) const;
@@ -42,7 +46,7 @@ class Facts {
   using Nodes = std::vector<EntityGraph::Node>;
 
   void AddNode(EntityView entity, Nodes* nodes);
-  void AddAncestors(Nodes* nodes) const;
+  bool AddAncestors(Nodes* nodes) const;
   bool MatchesAny(const Alternatives& alternatives, const Nodes& nodes,
                   std::string_view text) const;
 

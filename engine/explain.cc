@@ -39,7 +39,7 @@ std::vector<RuleExplanation> Explain(const Decision& decision, const Request& re
   const CompiledSet& set = decision.snapshot()->compiled();
   if (!DefectUnder(set, request).empty()) return explanations;
   Facts facts;
-  facts.Gather(set, request);
+  if (!facts.Gather(set, request)) return explanations;
   for (uint32_t i = 0; i < set.rules().size(); ++i) {
     const CompiledRule& rule = set.compiled(i);
     const RuleExplanation explanation = {&set.rules()[i], ToMatch(facts.MatchesPrincipal(rule)),

@@ -29,7 +29,7 @@ std::string_view ToString(RuleExplanation::Match match);
 
 // Why `decision` came out so for `request`, which it was the answer to: the rules that matched or
 // missed by one of their three parts only, those that matched first, then by id. Empty for a
-// decision without a snapshot or for a malformed request.
+// decision without a snapshot, a malformed request, or one beyond a limit.
 //
 // Asks every rule of the set: for a person, not for each request.
 std::vector<RuleExplanation> Explain(const Decision& decision, const Request& request);

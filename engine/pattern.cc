@@ -76,10 +76,24 @@ absl::StatusOr<Pattern> Pattern::Regex(std::string_view expression) {
   auto regex =
       std::make_shared<const RE2>(re2::StringPiece(expression.data(), expression.size()), options);
   if (!regex->ok()) return Malformed(expression, regex->error());
+  // What can match lies between these two, as bytes: so it can be seen that it is never a
+  // `type:id`.
+  std::string least;
+  std::string most;
+  constexpr int kCompared = 16;
+  if (regex->PossibleMatchRange(&least, &most, kCompared)) {
+    const bool reserved = least.substr(0, 5) == "role:" && most.substr(0, 4) == "role";
+    if (most < "A" || least > "z\xff" || reserved) {
+      return Malformed(
+          expression, "can never match: it is held against the whole `type:id`, as in `doc:/a/.*`");
+    }
+  }
   Pattern pattern(Kind::kRegex, std::string(expression));
   pattern.regex_ = std::move(regex);
   return pattern;
 }
+
+size_t Pattern::regex_size() const { return regex_->ProgramSize(); }
 
 bool Pattern::RegexMatches(std::string_view text) const {
   return RE2::FullMatch(re2::StringPiece(text.data(), text.size()), *regex_);

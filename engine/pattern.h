@@ -59,7 +59,8 @@ class Pattern {
 
   // Of a kGlob: whether it matches the whole of `text`, an action or the `type:id` of an entity.
   const Glob& glob() const { return *glob_; }
-  // Of a kRegex.
+  // Of a kRegex: the steps of its program, with which its memory and the time to make it grow.
+  size_t regex_size() const;
   bool RegexMatches(std::string_view text) const;
 
  private:

@@ -33,9 +33,9 @@ struct Principal {
   Principal() = default;  // anonymous
   Principal(EntityId id, Assurance assurance) : id(std::move(id)), assurance(assurance) {}
 
-  // A peer that could not be identified. It is decided on like any other, matches `anyone` and not
-  // `authenticated`.
-  bool anonymous() const { return id.type == kAnonymousType; }
+  // A peer that could not be identified, or of whom nobody says who it is. It is decided on like
+  // any other, matches `anyone` and not `authenticated`.
+  bool anonymous() const { return id.type == kAnonymousType || assurance == Assurance::kNone; }
 
   // The id without its realm: `ada` of `ada@EXAMPLE.COM`. Points into this.
   std::string_view name() const;

@@ -73,12 +73,22 @@ const Case kCases[] = {
      "the action has a control character"},
     {"EmptyResource", [](OwnedRequest& r) { r.resource.id = ""; }, "the entity id is empty"},
     {"PathTraversal", [](OwnedRequest& r) { r.resource.id = "/a/../b"; },
-     "the resource id has a `.` or `..` segment"},
+     "the id has a `.` or `..` segment"},
     {"BadResourceParent",
      [](OwnedRequest& r) {
        r.resource_parents = {{"folder", ""}};
      },
      "the entity id is empty"},
+    {"ResourceParentIsNotCanonical",
+     [](OwnedRequest& r) {
+       r.resource_parents = {{"folder", "/secret/"}};
+     },
+     "the id has an empty path segment"},
+    {"PrincipalParentIsNotCanonical",
+     [](OwnedRequest& r) {
+       r.principal.parents = {{"team", "/a/../b"}};
+     },
+     "the id has a `.` or `..` segment"},
     {"TooManyResourceParents",
      [](OwnedRequest& r) { r.resource_parents.assign(kMaxParents + 1, EntityId("a", "b")); },
      "the resource has too many parents"},

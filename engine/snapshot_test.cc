@@ -108,7 +108,17 @@ const Case kCases[] = {
          b.AddEntity(MakeEntity("f:" + std::to_string(i), {"f:" + std::to_string(i + 1)}));
        }
      },
-     "entities lie in too many others in all; make chains of parents shorter"},
+     "entities lie in more than 67108864 others, all counted; make chains of parents shorter"},
+    {"NameIsNotCanonical", [](SnapshotBuilder& b) { b.AddEntity(MakeEntity("doc:/a//b", {})); },
+     "`doc:/a//b`: the id has an empty path segment"},
+    {"ParentGivenOften",
+     [](SnapshotBuilder& b) {
+       std::vector<std::string> parents;
+       for (int i = 0; i < 2000; ++i) parents.push_back("f:" + std::to_string(i));
+       b.AddEntity(MakeEntity("f:x", parents));
+       b.AddEntity(MakeEntity("f:y", std::vector<std::string>(20000, "f:x")));
+     },
+     ""},
     {"OwnParent", [](SnapshotBuilder& b) { b.AddEntity(MakeEntity("a:1", {"a:1"})); },
      "parents form a cycle: `a:1`"},
     {"Cycle",

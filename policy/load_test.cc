@@ -160,7 +160,7 @@ rules:
      "p.yaml:4:58: role `editr` is not defined in this file; did you mean `editor`?\n"},
     {"ResourceOutsideItsPath",
      RULE("principals: [anyone], actions: [any], resources: ['doc:/a/../b']"),
-     "p.yaml:4:78: `doc:/a/../b`: can never match: the resource id has a `.` or `..` segment\n"},
+     "p.yaml:4:78: `doc:/a/../b`: can never match: the id has a `.` or `..` segment\n"},
     {"BindingTwice",
      RULE("principals: ['user:{n}'], actions: [any], resources: ['d:{m}', 'd:/{n}/x']"),
      "p.yaml:4:91: `{n}` is bound by another list of this rule; use another name\n"},

@@ -127,7 +127,7 @@ TEST_F(EvaluateJsonTest, WritesTheWholeAnswer) {
       {"malformed for the engine", Reading("/open/../x"),
        R"({"decision":false,"context":{"reason":"bad_request","rules":[],"message":"",)"
        R"("obligations":[],"policy":"sha256:d","id":"ID",)"
-       R"("errors":["the resource id has a `.` or `..` segment"]}})"},
+       R"("errors":["the id has a `.` or `..` segment"]}})"},
   };
   for (const Case& c : cases) {
     EXPECT_EQ(WithoutDecisionIds(EvaluateJson(*engine_, c.json).json), c.want) << c.name;

@@ -150,7 +150,7 @@ TEST_F(ReeveTest, CheckAnswersOneRequest) {
             "obligation: page-security\n");
   const Ended malformed = Reeve({"check", policy_}, RequestFor("/finance/../q3"));
   EXPECT_EQ(malformed.status, 2);
-  EXPECT_EQ(malformed.out, "deny  bad_request\nerror: the resource id has a `.` or `..` segment\n");
+  EXPECT_EQ(malformed.out, "deny  bad_request\nerror: the id has a `.` or `..` segment\n");
 }
 
 TEST_F(ReeveTest, CheckReadsAFileAndWritesJson) {
