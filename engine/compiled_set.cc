@@ -224,7 +224,7 @@ class CompiledSet::Compiler {
 
  private:
   absl::Status CheckName(EntityView entity) {
-    if (std::string_view defect = DefectOfResource(entity); !defect.empty()) {
+    if (std::string_view defect = DefectOf(entity); !defect.empty()) {
       return absl::InvalidArgumentError(
           absl::StrCat("`", Printable(ToString(entity)), "`: ", View(defect)));
     }

@@ -421,7 +421,7 @@ TEST_F(EngineTest, DeniesAMalformedRequestAndKeepsARecord) {
   Install({Allow("anyone", "any", "any")});
   const Decision got = engine_->Decide(Request(kAda, "x", {"doc", "/a/../b"}));
   EXPECT_EQ(got.reason(), Reason::kBadRequest);
-  EXPECT_EQ(got.error(), "the id has a `.` or `..` segment");
+  EXPECT_EQ(got.error(), "the entity id has a `.` or `..` segment");
   EXPECT_TRUE(got.rules().empty());
   ASSERT_EQ(sink_.rows.size(), 1u);
   EXPECT_EQ(sink_.rows[0].reason, Reason::kBadRequest);

@@ -35,20 +35,14 @@ std::string_view DefectOf(EntityView entity) {
   if (entity.id.size() > kMaxIdBytes) return "the entity id is too long";
   if (!IsValidUtf8(entity.id)) return "the entity id is not valid UTF-8";
   if (HasControlCharacter(entity.id)) return "the entity id has a control character";
-  return {};
-}
-
-std::string_view DefectOfResource(EntityView entity) {
-  if (std::string_view defect = DefectOf(entity); !defect.empty()) return defect;
-  std::string_view rest = entity.id;
-  if (rest == "/") return {};
-  const bool is_path = rest[0] == '/';
-  if (is_path) rest.remove_prefix(1);
+  if (entity.id == "/") return {};
+  const bool is_path = entity.id[0] == '/';
+  std::string_view rest = entity.id.substr(is_path ? 1 : 0);
   while (true) {
     const size_t slash = rest.find('/');
     const std::string_view segment = rest.substr(0, slash);
-    if (segment == "." || segment == "..") return "the id has a `.` or `..` segment";
-    if (is_path && segment.empty()) return "the id has an empty path segment";
+    if (segment == "." || segment == "..") return "the entity id has a `.` or `..` segment";
+    if (is_path && segment.empty()) return "the entity id has an empty path segment";
     if (slash == std::string_view::npos) return {};
     rest.remove_prefix(slash + 1);
   }

@@ -54,13 +54,10 @@ inline constexpr std::string_view kRoleType = "role";
 // Empty if `entity` is a well-formed name, else what is wrong with it, a text that lives as long as
 // the program. Allocates nothing.
 //   type  [A-Za-z_][A-Za-z0-9_.-]*, at most kMaxTypeBytes, and not `role`
-//   id    not empty, at most kMaxIdBytes, valid UTF-8 without control characters
+//   id    not empty, at most kMaxIdBytes, valid UTF-8 without control characters, and canonical, so
+//         that one thing has one name: an id that begins with `/` is a path without empty segments
+//         (`/` alone is the root), and no segment of any id, as slashes part it, is `.` or `..`
 std::string_view DefectOf(EntityView entity);
-
-// The same for the name of a resource, which must also be canonical, so that one thing has one
-// name: an id that begins with `/` is a path without empty segments (`/` alone is the root), and no
-// id has a `.` or `..` segment between slashes.
-std::string_view DefectOfResource(EntityView entity);
 
 // InvalidArgument if `text` is not a well-formed `type:id`.
 absl::StatusOr<EntityId> ParseEntityId(std::string_view text);

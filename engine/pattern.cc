@@ -35,7 +35,7 @@ std::string Example(std::string_view pattern) {
 
 }  // namespace
 
-absl::StatusOr<Pattern> Pattern::Entity(std::string_view text, bool resource) {
+absl::StatusOr<Pattern> Pattern::Entity(std::string_view text) {
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos) {
     return Malformed(text, "a pattern is `type:id`, as in `group:staff`");
@@ -47,17 +47,13 @@ absl::StatusOr<Pattern> Pattern::Entity(std::string_view text, bool resource) {
     return Malformed(text, "the type before the colon cannot have wildcards");
   }
   const EntityView named = {text.substr(0, colon), std::string_view(example).substr(colon + 1)};
-  const std::string_view defect = resource ? DefectOfResource(named) : DefectOf(named);
+  const std::string_view defect = DefectOf(named);
   if (!defect.empty())
     return Malformed(text, absl::StrCat("can never match: ", std::string(defect)));
   Pattern pattern(glob->has_wildcard() ? Kind::kGlob : Kind::kLiteral, std::string(text));
   if (glob->has_wildcard()) pattern.glob_ = std::make_shared<const Glob>(*std::move(glob));
   return pattern;
 }
-
-absl::StatusOr<Pattern> Pattern::Principal(std::string_view text) { return Entity(text, false); }
-
-absl::StatusOr<Pattern> Pattern::Resource(std::string_view text) { return Entity(text, true); }
 
 absl::StatusOr<Pattern> Pattern::Action(std::string_view text) {
   absl::StatusOr<Glob> glob = Glob::Parse(text);

@@ -37,12 +37,10 @@ class Pattern {
   // A set given to SnapshotBuilder::AddRole() under `name`.
   static Pattern Role(std::string name) { return Pattern(Kind::kRole, std::move(name)); }
 
-  // `type:glob`. A pattern without wildcards names an entity. Not a word such as `anyone`: which
-  // words mean what depends on where they stand, so they are the reader's affair. InvalidArgument
-  // if it is malformed or can never match a well-formed principal.
-  static absl::StatusOr<Pattern> Principal(std::string_view text);
-  // The same for a resource, whose path is canonical.
-  static absl::StatusOr<Pattern> Resource(std::string_view text);
+  // `type:glob`, for principals and resources. A pattern without wildcards names an entity. Not a
+  // word such as `anyone`: which words mean what depends on where they stand, so they are the
+  // reader's affair. InvalidArgument if it is malformed or can never match a well-formed name.
+  static absl::StatusOr<Pattern> Entity(std::string_view text);
   // A name or a glob of names.
   static absl::StatusOr<Pattern> Action(std::string_view text);
   // An RE2 expression that matches the whole `type:id`. InvalidArgument if it does not compile or
@@ -65,8 +63,6 @@ class Pattern {
 
  private:
   Pattern(Kind kind, std::string text) : kind_(kind), text_(std::move(text)) {}
-
-  static absl::StatusOr<Pattern> Entity(std::string_view text, bool resource);
 
   Kind kind_;
   std::string text_;

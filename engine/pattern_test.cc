@@ -5,16 +5,14 @@
 namespace reeve {
 namespace {
 
-enum Where { kPrincipal, kAction, kResource, kRegex };
+enum Where { kEntity, kAction, kRegex };
 
 absl::StatusOr<Pattern> Parse(Where where, std::string_view text) {
   switch (where) {
-    case kPrincipal:
-      return Pattern::Principal(text);
+    case kEntity:
+      return Pattern::Entity(text);
     case kAction:
       return Pattern::Action(text);
-    case kResource:
-      return Pattern::Resource(text);
     case kRegex:
       return Pattern::Regex(text);
   }
@@ -45,22 +43,21 @@ TEST_P(PatternTest, ParsesOrSaysWhyNot) {
 
 using Kind = Pattern::Kind;
 const Case kCases[] = {
-    {"Literal", kPrincipal, "group:staff", "", Kind::kLiteral},
-    {"Glob", kPrincipal, "user:*@EXAMPLE.COM", "", Kind::kGlob},
-    {"ResourceGlob", kResource, "file:/home/{name}/**", "", Kind::kGlob},
+    {"Literal", kEntity, "group:staff", "", Kind::kLiteral},
+    {"Glob", kEntity, "user:*@EXAMPLE.COM", "", Kind::kGlob},
+    {"ResourceGlob", kEntity, "file:/home/{name}/**", "", Kind::kGlob},
     {"Action", kAction, "doc.read", "", Kind::kLiteral},
     {"ActionGlob", kAction, "doc.*", "", Kind::kGlob},
     {"Regex", kRegex, "doc:/[a-z]+", "", Kind::kRegex},
-    {"NoColon", kPrincipal, "staff", "`staff`: a pattern is `type:id`, as in `group:staff`"},
-    {"EmptyId", kPrincipal, "group:", "`group:`: can never match: the entity id is empty"},
-    {"WildcardType", kResource, "d*c:x",
-     "`d*c:x`: the type before the colon cannot have wildcards"},
-    {"RoleIsNoPattern", kResource, "role:x",
+    {"NoColon", kEntity, "staff", "`staff`: a pattern is `type:id`, as in `group:staff`"},
+    {"EmptyId", kEntity, "group:", "`group:`: can never match: the entity id is empty"},
+    {"WildcardType", kEntity, "d*c:x", "`d*c:x`: the type before the colon cannot have wildcards"},
+    {"RoleIsNoPattern", kEntity, "role:x",
      "`role:x`: can never match: the entity type `role` is reserved for roles of a policy"},
-    {"PathWithDots", kResource, "doc:/a/../**",
-     "`doc:/a/../**`: can never match: the id has a `.` or `..` segment"},
-    {"PathWithTrailingSlash", kResource, "doc:/a*/",
-     "`doc:/a*/`: can never match: the id has an empty path segment"},
+    {"PathWithDots", kEntity, "doc:/a/../**",
+     "`doc:/a/../**`: can never match: the entity id has a `.` or `..` segment"},
+    {"PathWithTrailingSlash", kEntity, "doc:/a*/",
+     "`doc:/a*/`: can never match: the entity id has an empty path segment"},
     {"EmptyAction", kAction, "", "the pattern is empty"},
     {"BadGlob", kAction, "doc.{",
      "`doc.{`: `{` begins the name of a binding, as in `{name}`; for a "

@@ -15,7 +15,7 @@ std::string_view DefectOfPrincipal(const Principal& principal) {
   }
   if (principal.parents.size() > kMaxParents) return "the principal has too many parents";
   for (const EntityId& parent : principal.parents) {
-    if (std::string_view defect = DefectOfResource(parent); !defect.empty()) return defect;
+    if (std::string_view defect = DefectOf(parent); !defect.empty()) return defect;
   }
   return DefectOf(principal.attributes);
 }
@@ -36,10 +36,10 @@ std::string_view DefectOf(const Request& request) {
     return defect;
   }
   if (std::string_view defect = DefectOfAction(request.action); !defect.empty()) return defect;
-  if (std::string_view defect = DefectOfResource(request.resource); !defect.empty()) return defect;
+  if (std::string_view defect = DefectOf(request.resource); !defect.empty()) return defect;
   if (request.resource_parents.size() > kMaxParents) return "the resource has too many parents";
   for (const EntityId& parent : request.resource_parents) {
-    if (std::string_view defect = DefectOfResource(parent); !defect.empty()) return defect;
+    if (std::string_view defect = DefectOf(parent); !defect.empty()) return defect;
   }
   for (const Attributes* attributes : {request.resource_attributes, request.context}) {
     if (attributes == nullptr) continue;

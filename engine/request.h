@@ -38,7 +38,7 @@ struct Request {
 };
 
 // Empty if `request` is well formed, else what is wrong, a text that lives as long as the program
-// (or request.defect itself). Allocates nothing. Parents, like the resource, have canonical names.
+// (or request.defect itself). Allocates nothing.
 // Beyond what entity.h and value.h ask of names and values, an action is not empty, at most
 // kMaxActionBytes, and valid UTF-8 without control or hidden characters.
 std::string_view DefectOf(const Request& request);

@@ -73,7 +73,7 @@ const Case kCases[] = {
      "the action has a control character"},
     {"EmptyResource", [](OwnedRequest& r) { r.resource.id = ""; }, "the entity id is empty"},
     {"PathTraversal", [](OwnedRequest& r) { r.resource.id = "/a/../b"; },
-     "the id has a `.` or `..` segment"},
+     "the entity id has a `.` or `..` segment"},
     {"BadResourceParent",
      [](OwnedRequest& r) {
        r.resource_parents = {{"folder", ""}};
@@ -83,12 +83,12 @@ const Case kCases[] = {
      [](OwnedRequest& r) {
        r.resource_parents = {{"folder", "/secret/"}};
      },
-     "the id has an empty path segment"},
+     "the entity id has an empty path segment"},
     {"PrincipalParentIsNotCanonical",
      [](OwnedRequest& r) {
        r.principal.parents = {{"team", "/a/../b"}};
      },
-     "the id has a `.` or `..` segment"},
+     "the entity id has a `.` or `..` segment"},
     {"TooManyResourceParents",
      [](OwnedRequest& r) { r.resource_parents.assign(kMaxParents + 1, EntityId("a", "b")); },
      "the resource has too many parents"},

@@ -27,7 +27,7 @@ Pattern PrincipalPattern(std::string_view text) {
   if (text == "authenticated") return Pattern::Authenticated();
   if (SkipPrefix("role:", &text)) return Pattern::Role(std::string(text));
   if (SkipPrefix("re:", &text)) return ValueOrDie(Pattern::Regex(text));
-  return ValueOrDie(Pattern::Principal(text));
+  return ValueOrDie(Pattern::Entity(text));
 }
 
 Pattern ActionPattern(std::string_view text) {
@@ -37,7 +37,7 @@ Pattern ActionPattern(std::string_view text) {
 Pattern ResourcePattern(std::string_view text) {
   if (text == "any") return Pattern::Any();
   if (SkipPrefix("re:", &text)) return ValueOrDie(Pattern::Regex(text));
-  return ValueOrDie(Pattern::Resource(text));
+  return ValueOrDie(Pattern::Entity(text));
 }
 
 Rule MakeRule(std::string_view id, const std::vector<std::string>& principals,

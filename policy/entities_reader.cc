@@ -39,7 +39,7 @@ void EntitiesReader::ReadEntities(YamlNode node) {
 }
 
 std::optional<EntityId> EntitiesReader::ReadEntityId(YamlNode node) {
-  const auto text = ReadText(node, "an entity", kMaxPatternBytes);
+  const auto text = ReadVisibleText(node, "an entity");
   if (!text.has_value()) return std::nullopt;
   absl::StatusOr<EntityId> id = ParseEntityId(*text);
   if (id.ok()) return *std::move(id);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "reeve/engine/text.h"
 #include "reeve/policy/spelling.h"
 #include "reeve/policy/unicode.h"
 
@@ -55,6 +56,21 @@ bool LooksLikeBool(std::string_view text) {
          text == "FALSE";
 }
 
+void FieldReader::Report(Position position, std::string message, Issue::Severity severity) {
+  if (reported_ > kMaxIssues) return;
+  if (reported_++ == kMaxIssues) message = "there are more problems; mend these first";
+  issues_.push_back({severity, file_, position, std::move(message)});
+}
+
+std::string FieldReader::Suggest(std::string_view word,
+                                 const std::vector<std::string_view>& known) {
+  constexpr size_t kMaxSuggestions = 100;
+  constexpr size_t kMaxKnown = 1000;
+  if (suggested_ == kMaxSuggestions || known.size() > kMaxKnown) return {};
+  ++suggested_;
+  return DidYouMean(word, known);
+}
+
 std::optional<FieldReader::Fields> FieldReader::ReadFields(
     YamlNode node, const std::string& what, const std::vector<std::string_view>& known) {
   if (!node.IsMapping()) {
@@ -66,7 +82,8 @@ std::optional<FieldReader::Fields> FieldReader::ReadFields(
     const std::string_view key = member.key.text();
     if (std::find(known.begin(), known.end(), key) == known.end()) {
       Report(member.key.position(),
-             absl::StrCat("unknown key ", Quoted(key), " in ", what, DidYouMean(key, known)));
+             absl::StrCat("unknown key ", Quoted(key), " in ", what, Suggest(key, known)));
+      fields.misspelt.push_back(NearestWord(key, known));
     } else {
       fields.emplace(key, member);
     }
@@ -89,6 +106,9 @@ std::optional<YamlNode> FieldReader::Find(const Fields& fields, std::string_view
 std::optional<YamlNode> FieldReader::Require(const Fields& fields, std::string_view key,
                                              Position owner, const std::string& what) {
   if (fields.find(key) == fields.end()) {
+    const bool reported =
+        std::find(fields.misspelt.begin(), fields.misspelt.end(), key) != fields.misspelt.end();
+    if (reported) return std::nullopt;
     Report(owner, absl::StrCat(what, " has no `", View(key), "`"));
     return std::nullopt;
   }
@@ -114,6 +134,32 @@ std::optional<std::string_view> FieldReader::ReadText(YamlNode node, std::string
   if (text.size() > most) {
     Report(node.position(), absl::StrCat(View(what), " is longer than ", most, " bytes"));
     return std::nullopt;
+  }
+  return text;
+}
+
+std::optional<std::string_view> FieldReader::ReadVisibleText(YamlNode node, std::string_view what) {
+  const std::optional<std::string_view> text = ReadText(node, what, kMaxPatternBytes);
+  if (!text.has_value()) return std::nullopt;
+  const size_t colon = text->find(':');
+  const bool space = text->front() == ' ' || text->back() == ' ' ||
+                     (colon != std::string_view::npos && text->substr(colon + 1, 1) == " ");
+  if (space) {
+    Report(node.position(), absl::StrCat(View(what), " ", Quoted(*text),
+                                         " has a space at its beginning, its end or behind the "
+                                         "colon; remove it"));
+    return std::nullopt;
+  }
+  for (std::string_view rest = *text; !rest.empty();) {
+    char32_t c;
+    const size_t length = DecodeUtf8(rest, &c);
+    if (length == 0 || !IsVisible(c)) {
+      Report(node.position(),
+             absl::StrCat(View(what), " ", Quoted(*text), " has the character ", CodePointName(c),
+                          ", which cannot be seen or told from a space; remove it"));
+      return std::nullopt;
+    }
+    rest.remove_prefix(length);
   }
   return text;
 }

@@ -17,6 +17,7 @@ namespace reeve {
 
 inline constexpr size_t kMaxNameBytes = 128;
 inline constexpr size_t kMaxDescriptionBytes = 64 * 1024;
+inline constexpr size_t kMaxIssues = 1000;
 inline constexpr size_t kMaxPatternBytes = kMaxTypeBytes + 1 + kMaxIdBytes;
 
 // Whether YAML 1.1 or 1.2 reads a plain scalar as something else than a string.
@@ -33,15 +34,16 @@ class FieldReader {
 
  protected:
   // The members of a mapping by their keys.
-  using Fields = std::map<std::string_view, YamlMember>;
+  struct Fields : std::map<std::string_view, YamlMember> {
+    std::vector<std::string_view> misspelt;  // What unknown keys were probably meant to be.
+  };
 
   const std::string& file() const { return file_; }
   const LoadLimits& limits() const { return limits_; }
 
+  // After kMaxIssues of one file no more are kept.
   void Report(Position position, std::string message,
-              Issue::Severity severity = Issue::Severity::kError) {
-    issues_.push_back({severity, file_, position, std::move(message)});
-  }
+              Issue::Severity severity = Issue::Severity::kError);
   void Warn(Position position, std::string message) {
     Report(position, std::move(message), Issue::Severity::kWarning);
   }
@@ -51,12 +53,18 @@ class FieldReader {
                                    const std::vector<std::string_view>& known);
   // The value under `key`, if it is there and not null.
   std::optional<YamlNode> Find(const Fields& fields, std::string_view key);
-  // The same, and it must be there; else it is missed at `owner`.
+  // The same, and it must be there; else it is missed at `owner`, unless a key that was probably
+  // meant to be it has been reported.
   std::optional<YamlNode> Require(const Fields& fields, std::string_view key, Position owner,
                                   const std::string& what);
 
   // Text that cannot be mistaken for something else, of at most `most` bytes.
   std::optional<std::string_view> ReadText(YamlNode node, std::string_view what, size_t most);
+  // Text that names entities or actions, where nobody can see a difference that counts: no spaces
+  // at its ends or behind the colon, none but U+0020 inside, and no characters without a mark.
+  std::optional<std::string_view> ReadVisibleText(YamlNode node, std::string_view what);
+  // DidYouMean(), for the first of the issues only: it takes its time.
+  std::string Suggest(std::string_view word, const std::vector<std::string_view>& known);
   // A name of a policy, a rule, a role, an action set or an obligation.
   std::optional<std::string_view> ReadName(YamlNode node, std::string_view what);
   std::optional<bool> ReadBool(YamlNode node, std::string_view what);
@@ -69,6 +77,8 @@ class FieldReader {
   const std::string file_;
   const LoadLimits& limits_;
   std::vector<Issue>& issues_;
+  size_t reported_ = 0;
+  size_t suggested_ = 0;
 };
 
 }  // namespace reeve

@@ -100,7 +100,8 @@ Issue CycleIssue(const std::vector<EntityId>& cycle, const std::vector<EntitiesD
       }
     }
   }
-  return {Issue::Severity::kError, {}, {}, std::move(message)};
+  const std::string file = documents.empty() ? std::string() : documents[0].file;
+  return {Issue::Severity::kError, file, {}, std::move(message)};
 }
 
 bool HasError(const std::vector<Issue>& issues) {

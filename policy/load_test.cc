@@ -87,7 +87,6 @@ rules:
      "p.yaml:2:9: the name of the policy `a/b` is not a name; use letters, digits and `_-.`, and "
      "begin with a letter, a digit or `_`\n"},
     {"UnknownTopKey", "reeve: 1\npolicy: p\nrulez: []\n",
-     "p.yaml:1:1: the policy has no `rules`\n"
      "p.yaml:3:1: unknown key `rulez` in the policy; did you mean `rules`?\n"},
     {"NoRules", "reeve: 1\npolicy: p\nrules: []\n",
      "p.yaml:3:8: `rules` is empty; write a rule or remove the file\n"},
@@ -105,7 +104,6 @@ rules:
      "p.yaml:4:5: the rule has no `actions`\n"
      "p.yaml:4:5: the rule has no `resources`\n"},
     {"AllIsReportedAtOnce", RULE("principels: [anyone], actions: [], resources: any"),
-     "p.yaml:4:5: rule `r` has no `principals`\n"
      "p.yaml:4:28: unknown key `principels` in rule `r`; did you mean `principals`?\n"
      "p.yaml:4:59: `actions` is empty; write `[any]` to mean every action\n"
      "p.yaml:4:74: `resources` is not a list; write `[any]`\n"},
@@ -160,7 +158,7 @@ rules:
      "p.yaml:4:58: role `editr` is not defined in this file; did you mean `editor`?\n"},
     {"ResourceOutsideItsPath",
      RULE("principals: [anyone], actions: [any], resources: ['doc:/a/../b']"),
-     "p.yaml:4:78: `doc:/a/../b`: can never match: the id has a `.` or `..` segment\n"},
+     "p.yaml:4:78: `doc:/a/../b`: can never match: the entity id has a `.` or `..` segment\n"},
     {"BindingTwice",
      RULE("principals: ['user:{n}'], actions: [any], resources: ['d:{m}', 'd:/{n}/x']"),
      "p.yaml:4:91: `{n}` is bound by another list of this rule; use another name\n"},
@@ -169,10 +167,42 @@ rules:
     {"BindingInAction", RULE("principals: [anyone], actions: ['doc.{n}'], resources: [any]"),
      "p.yaml:4:60: `doc.{n}` binds a name in an action; write `*`\n"},
     {"RegexTypo", RULE("principals: [{rex: 'a'}], actions: [any], resources: [any]"),
-     "p.yaml:4:41: the pattern has no `re`\n"
      "p.yaml:4:42: unknown key `rex` in the pattern of a principal; did you mean `re`?\n"},
     {"BadRegex", RULE("principals: [{re: 'user:('}], actions: [any], resources: [any]"),
      "p.yaml:4:46: `user:(`: missing ): user:(\n"},
+    {"SpacesThatDoNotShow",
+     RULE("principals: ['user: ada', 'group:staff '], actions: ['doc.read '], resources: [any]"),
+     "p.yaml:4:41: a principal `user: ada` has a space at its beginning, its end or behind the "
+     "colon; remove it\n"
+     "p.yaml:4:54: a principal `group:staff ` has a space at its beginning, its end or behind the "
+     "colon; remove it\n"
+     "p.yaml:4:81: an action `doc.read ` has a space at its beginning, its end or behind the "
+     "colon; "
+     "remove it\n"},
+    {"VariationSelector",
+     RULE("principals: [anyone], actions: [any], resources: ['doc:/ledger\xEF\xB8\x8F/**']"),
+     "p.yaml:4:78: a resource `doc:/ledger\xEF\xB8\x8F/**` has the character U+FE0F, which cannot "
+     "be "
+     "seen or told from a space; remove it\n"},
+    {"NoBreakSpace", RULE("principals: ['user:a\xC2\xA0z'], actions: [any], resources: [any]"),
+     "p.yaml:4:41: a principal `user:a\\u{a0}z` has the character U+00A0, which cannot be seen or "
+     "told from a space; remove it\n"},
+    {"StarForEveryAction", RULE("principals: [anyone], actions: ['*'], resources: [any]"),
+     "p.yaml:4:60: `*` is not an action; did you mean `any`?\n"},
+    {"GlobOfGroups", RULE("principals: ['group:*-guests'], actions: [any], resources: [any]"),
+     "p.yaml:4:41: warning: `group:*-guests` matches a principal that is a group, not the members "
+     "of "
+     "groups; name the groups\n"},
+    {"ActionSetMisspelt",
+     "reeve: 1\npolicy: p\nactions: {edit: [a, b]}\nrules: [{id: r, effect: deny, principals: "
+     "[anyone], actions: [edit, edti, all], resources: [any]}]\n",
+     "p.yaml:4:69: warning: `edti` is an action, not an action set; did you mean `edit`?\n"
+     "p.yaml:4:75: warning: `all` is an action of that name; write `any` to mean every action\n"},
+    {"ActionSetUsedThroughAnother",
+     "reeve: 1\npolicy: p\nactions: {inner: [a], outer: [inner], other: [deep], deep: [b]}\nrules: "
+     "[{id: r, effect: deny, principals: [anyone], actions: [outer], resources: [any]}]\n",
+     "p.yaml:3:39: warning: action set `other` is not used by any rule\n"
+     "p.yaml:3:54: warning: action set `deep` is not used by any rule\n"},
     // Roles and action sets.
     {"UnusedRoleAndSet",
      "reeve: 1\npolicy: p\nroles: {editor: [anyone]}\nactions: {edit: [a]}\nrules: [{id: r, "
@@ -321,6 +351,39 @@ TEST(LoadSetTest, KeepsToItsLimits) {
                  {"q.yaml", "reeve: 1\npolicy: q\nrules: [{id: r, effect: allow, " ANY "}]\n"}},
                 limits)),
             "q.yaml: the set has more than 1 rules\n");
+}
+
+// Small files that would unfold into much: each is refused, or costs what its size says.
+TEST(LoadSetTest, DoesNotUnfoldWithoutALimit) {
+  std::string doubling = "reeve: 1\npolicy: p\nactions:\n  s0: [a]\n";
+  for (int i = 1; i <= 40; ++i) {
+    const std::string before = "s" + std::to_string(i - 1);
+    doubling += "  s" + std::to_string(i) + ": [" + before + ", " + before + "]\n";
+  }
+  doubling +=
+      "rules: [{id: r, effect: deny, principals: [anyone], actions: [s40], resources: [any]}]\n";
+  EXPECT_TRUE(LoadPolicy({{"p.yaml", doubling}}).ok());
+
+  std::string shared = "reeve: 1\npolicy: p\nactions:\n  s: [a0";
+  for (int i = 1; i < 2000; ++i) shared += ", a" + std::to_string(i);
+  shared += "]\nrules:\n";
+  for (int i = 0; i < 600; ++i) {
+    shared += "  - {id: r" + std::to_string(i) +
+              ", effect: deny, principals: [anyone], actions: [s], resources: [any]}\n";
+  }
+  EXPECT_NE(Issues(LoadPolicy({{"p.yaml", shared}}))
+                .find("action sets of this file stand for more than 1000000 actions in all"),
+            std::string::npos);
+
+  std::string regexes = "reeve: 1\npolicy: p\nrules:\n";
+  for (int i = 0; i < 200; ++i) {
+    regexes +=
+        "  - {id: r" + std::to_string(i) +
+        ", effect: deny, principals: [anyone], actions: [any], resources: [{re: 'd:(\\pL\\pN){20}" +
+        std::to_string(i) + "'}]}\n";
+  }
+  EXPECT_NE(Issues(LoadPolicy({{"p.yaml", regexes}})).find("have more than 1000000 steps in all"),
+            std::string::npos);
 }
 
 TEST(LoadSetTest, MeansWhatItSays) {

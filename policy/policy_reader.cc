@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "reeve/policy/spelling.h"
@@ -15,6 +16,18 @@ absl::string_view View(std::string_view text) { return {text.data(), text.size()
 
 constexpr size_t kMaxMessageBytes = 1024;
 constexpr size_t kMaxObligations = 64;
+constexpr size_t kMaxRegexSteps = 1'000'000;
+constexpr size_t kMaxExpandedActions = 1'000'000;
+
+// Keeps one of those that are the same.
+void Unite(std::vector<Pattern>* patterns) {
+  absl::flat_hash_set<std::string> seen;
+  const auto is_again = [&seen](const Pattern& pattern) {
+    const char* const kind = pattern.kind() == Pattern::Kind::kAny ? "any " : "";
+    return !seen.insert(absl::StrCat(kind, pattern.text())).second;
+  };
+  patterns->erase(std::remove_if(patterns->begin(), patterns->end(), is_again), patterns->end());
+}
 
 const std::vector<std::string_view> kPolicyKeys = {"reeve", "policy",  "description", "roles",
                                                    "let",   "actions", "rules"};
@@ -66,9 +79,25 @@ void PolicyReader::WarnOfUnused() {
   for (const auto& [name, role] : roles_) {
     if (!role.used) Warn(role.position, absl::StrCat("role `", name, "` is not used by any rule"));
   }
+  // A set is also used through the sets that name it.
+  std::vector<const ActionSet*> used;
   for (const auto& [name, set] : action_sets_) {
-    if (!set.used)
+    if (set.used) used.push_back(&set);
+  }
+  while (!used.empty()) {
+    const ActionSet& set = *used.back();
+    used.pop_back();
+    for (const YamlNode member : set.members) {
+      const auto nested = member.IsScalar() ? action_sets_.find(member.text()) : action_sets_.end();
+      if (nested == action_sets_.end() || nested->second.used) continue;
+      nested->second.used = true;
+      used.push_back(&nested->second);
+    }
+  }
+  for (const auto& [name, set] : action_sets_) {
+    if (!set.used) {
       Warn(set.position, absl::StrCat("action set `", name, "` is not used by any rule"));
+    }
   }
 }
 
@@ -109,13 +138,14 @@ void PolicyReader::ExpandActionSets() {
       ActionSet& set = *visit.set;
       set.state = ActionSet::kOpen;
       if (visit.next == set.members.size()) {
+        Unite(&set.actions);
         set.state = ActionSet::kDone;
         path.pop_back();
         continue;
       }
       const YamlNode member = set.members[visit.next++];
       const auto nested = member.IsScalar() ? action_sets_.find(member.text()) : action_sets_.end();
-      if (nested == action_sets_.end()) {
+      if (nested == action_sets_.end() || nested->second.state == ActionSet::kDone) {
         ReadActions(member, &set.actions);
       } else if (nested->second.state == ActionSet::kOpen) {
         Report(member.position(),
@@ -124,8 +154,6 @@ void PolicyReader::ExpandActionSets() {
       } else if (nested->second.state == ActionSet::kNew) {
         --visit.next;  // again, when it is done
         path.push_back({&nested->second, nested->first, 0});
-      } else {
-        ReadActions(member, &set.actions);
       }
     }
   }
@@ -163,15 +191,25 @@ std::optional<Pattern> PolicyReader::ReadRegex(YamlNode node, std::string_view w
   if (!expression.has_value()) return std::nullopt;
   const auto text = ReadText(*expression, "the regular expression", kMaxIdBytes);
   if (!text.has_value()) return std::nullopt;
+  if (regex_steps_ > kMaxRegexSteps) return std::nullopt;  // reported
   absl::StatusOr<Pattern> pattern = Pattern::Regex(*text);
-  if (pattern.ok()) return *std::move(pattern);
-  Report(expression->position(), std::string(pattern.status().message()));
-  return std::nullopt;
+  if (!pattern.ok()) {
+    Report(expression->position(), std::string(pattern.status().message()));
+    return std::nullopt;
+  }
+  regex_steps_ += pattern->regex_size();
+  if (regex_steps_ > kMaxRegexSteps) {
+    Report(expression->position(),
+           absl::StrCat("the regular expressions of this file have more than ", kMaxRegexSteps,
+                        " steps in all; write globs, or simpler expressions"));
+    return std::nullopt;
+  }
+  return *std::move(pattern);
 }
 
 std::optional<Pattern> PolicyReader::ReadPrincipal(YamlNode node, bool in_role) {
   if (node.IsMapping()) return ReadRegex(node, "a principal");
-  const auto text = ReadText(node, "a principal", kMaxPatternBytes);
+  const auto text = ReadVisibleText(node, "a principal");
   if (!text.has_value()) return std::nullopt;
   if (*text == "anyone") return Pattern::Any();
   if (*text == "authenticated") return Pattern::Authenticated();
@@ -186,7 +224,7 @@ std::optional<Pattern> PolicyReader::ReadPrincipal(YamlNode node, bool in_role) 
     const auto role = roles_.find(name);
     if (role == roles_.end()) {
       Report(node.position(), absl::StrCat("role ", Quoted(name), " is not defined in this file",
-                                           DidYouMean(name, Keys(roles_))));
+                                           Suggest(name, Keys(roles_))));
       return std::nullopt;
     }
     role->second.used = true;
@@ -196,17 +234,22 @@ std::optional<Pattern> PolicyReader::ReadPrincipal(YamlNode node, bool in_role) 
     const std::vector<std::string_view> words = {"anyone", "authenticated"};
     const std::string meant = *text == "any" || *text == "*" || *text == "**" || *text == "everyone"
                                   ? "; did you mean `anyone`?"
-                                  : DidYouMean(*text, words);
+                                  : Suggest(*text, words);
     Report(node.position(), absl::StrCat(Quoted(*text),
                                          " is not a principal; write `type:id`, "
                                          "`anyone` or `authenticated`",
                                          meant));
     return std::nullopt;
   }
-  absl::StatusOr<Pattern> pattern = Pattern::Principal(*text);
+  absl::StatusOr<Pattern> pattern = Pattern::Entity(*text);
   if (!pattern.ok()) {
     Report(node.position(), std::string(pattern.status().message()));
     return std::nullopt;
+  }
+  if (pattern->kind() == Pattern::Kind::kGlob && pattern->type() == "group") {
+    Warn(node.position(), absl::StrCat(Quoted(*text),
+                                       " matches a principal that is a group, not "
+                                       "the members of groups; name the groups"));
   }
   if (in_role && pattern->kind() == Pattern::Kind::kGlob &&
       !pattern->glob().binding_names().empty()) {
@@ -220,7 +263,7 @@ std::optional<Pattern> PolicyReader::ReadPrincipal(YamlNode node, bool in_role) 
 
 std::optional<Pattern> PolicyReader::ReadResource(YamlNode node) {
   if (node.IsMapping()) return ReadRegex(node, "a resource");
-  const auto text = ReadText(node, "a resource", kMaxPatternBytes);
+  const auto text = ReadVisibleText(node, "a resource");
   if (!text.has_value()) return std::nullopt;
   if (*text == "any") return Pattern::Any();
   if (text->find(':') == std::string_view::npos) {
@@ -230,23 +273,44 @@ std::optional<Pattern> PolicyReader::ReadResource(YamlNode node) {
                         meant_any ? "; did you mean `any`?" : ""));
     return std::nullopt;
   }
-  absl::StatusOr<Pattern> pattern = Pattern::Resource(*text);
+  absl::StatusOr<Pattern> pattern = Pattern::Entity(*text);
   if (pattern.ok()) return *std::move(pattern);
   Report(node.position(), std::string(pattern.status().message()));
   return std::nullopt;
 }
 
 void PolicyReader::ReadActions(YamlNode node, std::vector<Pattern>* actions) {
-  const auto text = ReadText(node, "an action", kMaxIdBytes);
+  const auto text = ReadVisibleText(node, "an action");
   if (!text.has_value()) return;
   if (*text == "any") {
     actions->push_back(Pattern::Any());
     return;
   }
+  if (*text == "*" || *text == "**") {
+    return Report(node.position(),
+                  absl::StrCat(Quoted(*text), " is not an action; did you mean `any`?"));
+  }
   if (const auto set = action_sets_.find(*text); set != action_sets_.end()) {
-    set->second.used = true;
-    actions->insert(actions->end(), set->second.actions.begin(), set->second.actions.end());
+    const std::vector<Pattern>& members = set->second.actions;
+    expanded_actions_ += members.size();
+    if (expanded_actions_ > kMaxExpandedActions) {
+      if (expanded_actions_ - members.size() <= kMaxExpandedActions) {
+        Report(node.position(), absl::StrCat("action sets of this file stand for more than ",
+                                             kMaxExpandedActions, " actions in all"));
+      }
+      return;
+    }
+    actions->insert(actions->end(), members.begin(), members.end());
     return;
+  }
+  const std::vector<std::string_view> words = {"all", "anything", "everything"};
+  if (std::find(words.begin(), words.end(), *text) != words.end()) {
+    Warn(node.position(), absl::StrCat("`", View(*text),
+                                       "` is an action of that name; write `any` to "
+                                       "mean every action"));
+  } else if (const std::string meant = Suggest(*text, Keys(action_sets_));
+             !meant.empty() && text->size() > 2) {
+    Warn(node.position(), absl::StrCat(Quoted(*text), " is an action, not an action set", meant));
   }
   absl::StatusOr<Pattern> pattern = Pattern::Action(*text);
   if (!pattern.ok()) return Report(node.position(), std::string(pattern.status().message()));
@@ -257,16 +321,15 @@ void PolicyReader::ReadActions(YamlNode node, std::vector<Pattern>* actions) {
 }
 
 void PolicyReader::CheckBindings(const Pattern& pattern, Position position,
-                                 const std::vector<std::string>& bound_elsewhere,
-                                 std::vector<std::string>* bound) {
+                                 const Names& bound_elsewhere, Names* bound) {
   if (pattern.kind() != Pattern::Kind::kGlob) return;
   for (const std::string_view name : pattern.glob().binding_names()) {
-    if (std::find(bound_elsewhere.begin(), bound_elsewhere.end(), name) != bound_elsewhere.end()) {
+    if (bound_elsewhere.contains(View(name))) {
       Report(position, absl::StrCat("`{", View(name),
                                     "}` is bound by another list of this rule; "
                                     "use another name"));
     }
-    bound->emplace_back(name);
+    bound->insert(std::string(name));
   }
 }
 
@@ -291,7 +354,7 @@ void PolicyReader::ReadRule(YamlNode node) {
   if (const auto effect = Require(*fields, "effect", node.position(), what)) {
     ReadEffect(*effect, &rule);
   }
-  std::vector<std::string> bound_by_principals;
+  Names bound_by_principals;
   if (const auto list = Require(*fields, "principals", node.position(), what)) {
     if (CheckList(*list, "principals", "; write `[anyone]` to mean anyone")) {
       rule.principals.reserve(list->size());
@@ -305,12 +368,19 @@ void PolicyReader::ReadRule(YamlNode node) {
   }
   if (const auto list = Require(*fields, "actions", node.position(), what)) {
     if (CheckList(*list, "actions", "; write `[any]` to mean every action")) {
-      for (const YamlNode item : list->items()) ReadActions(item, &rule.actions);
+      for (const YamlNode item : list->items()) {
+        if (const auto set = action_sets_.find(item.IsScalar() ? item.text() : std::string_view());
+            set != action_sets_.end()) {
+          set->second.used = true;
+        }
+        ReadActions(item, &rule.actions);
+      }
+      Unite(&rule.actions);
     }
   }
   if (const auto list = Require(*fields, "resources", node.position(), what)) {
     if (CheckList(*list, "resources", "; write `[any]` to mean every resource")) {
-      std::vector<std::string> bound;
+      Names bound;
       rule.resources.reserve(list->size());
       for (const YamlNode item : list->items()) {
         std::optional<Pattern> pattern = ReadResource(item);
@@ -354,7 +424,7 @@ void PolicyReader::ReadEffect(YamlNode node, Rule* rule) {
     rule->effect = Effect::kAllow;
   } else if (text != "deny") {
     Report(node.position(), absl::StrCat("`effect` is ", Quoted(text), "; it is `allow` or `deny`",
-                                         DidYouMean(text, {"allow", "deny"})));
+                                         Suggest(text, {"allow", "deny"})));
   }
 }
 
@@ -367,7 +437,7 @@ void PolicyReader::ReadAuditLevel(YamlNode node, Rule* rule) {
   } else {
     Report(node.position(), absl::StrCat("`audit` is ", Quoted(text),
                                          "; a rule can raise the level to `recorded` or `durable`",
-                                         DidYouMean(text, {"recorded", "durable"})));
+                                         Suggest(text, {"recorded", "durable"})));
   }
 }
 

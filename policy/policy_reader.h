@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "policy/document.h"
 #include "policy/field_reader.h"
 
@@ -23,6 +24,8 @@ class PolicyReader : public FieldReader {
   PolicyDocument Read(YamlNode root);
 
  private:
+  using Names = absl::flat_hash_set<std::string>;
+
   void ReadActionSets(YamlNode node);
   void ExpandActionSets();
   void ReadRoles(YamlNode node);
@@ -42,9 +45,8 @@ class PolicyReader : public FieldReader {
   void ReadActions(YamlNode node, std::vector<Pattern>* actions);
   // Reports `pattern` if it binds a name that `bound_elsewhere` holds, and adds what it binds to
   // *bound.
-  void CheckBindings(const Pattern& pattern, Position position,
-                     const std::vector<std::string>& bound_elsewhere,
-                     std::vector<std::string>* bound);
+  void CheckBindings(const Pattern& pattern, Position position, const Names& bound_elsewhere,
+                     Names* bound);
 
   struct NamedSet {
     Position position;
@@ -60,6 +62,8 @@ class PolicyReader : public FieldReader {
   std::map<std::string, ActionSet, std::less<>> action_sets_;
   std::map<std::string, NamedSet, std::less<>> roles_;
   absl::flat_hash_map<std::string, Position> rule_ids_;
+  size_t regex_steps_ = 0;       // Of all regular expressions of the file.
+  size_t expanded_actions_ = 0;  // That names of action sets stood for.
 };
 
 }  // namespace reeve

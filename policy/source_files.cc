@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
@@ -25,6 +26,12 @@ constexpr int kMaxDirectoryDepth = 32;
 
 bool IsYaml(const std::string& name) {
   return absl::EndsWith(name, ".yaml") || absl::EndsWith(name, ".yml");
+}
+
+// What its author may take for a policy file.
+bool IsNearlyYaml(const std::string& name) {
+  const std::string lower = absl::AsciiStrToLower(name);
+  return IsYaml(lower) || absl::EndsWith(lower, ".yaml.txt") || absl::EndsWith(lower, ".yaml,");
 }
 
 class Finder {
@@ -107,6 +114,11 @@ class Finder {
       pending->push_back({entry.path(), depth + 1});
     } else if (IsYaml(name)) {
       found->push_back(entry.path().string());
+    } else if (IsNearlyYaml(name)) {
+      issues_.push_back({Issue::Severity::kWarning,
+                         entry.path().string(),
+                         {},
+                         "is not read; the names of policy files end in `.yaml` or `.yml`"});
     }
   }
 

@@ -23,6 +23,11 @@ CharacterFault FaultOf(char32_t code_point) {
   return IsHidden(code_point) ? CharacterFault::kHidden : CharacterFault::kNone;
 }
 
+bool IsVisible(char32_t c) {
+  const bool selector = (c >= 0xFE00 && c <= 0xFE0F) || (c >= 0xE0100 && c <= 0xE01EF);
+  return !IsControl(c) && !IsHidden(c) && !IsOddSpace(c) && !selector && c != 0x2800;
+}
+
 std::string CodePointName(char32_t code_point) {
   std::string hex = absl::StrCat(absl::Hex(static_cast<uint32_t>(code_point), absl::kZeroPad4));
   for (char& c : hex) {

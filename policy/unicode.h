@@ -16,6 +16,11 @@ enum class CharacterFault {
 };
 CharacterFault FaultOf(char32_t code_point);
 
+// Whether a reader of a name sees the character, and sees it as what it is: not what FaultOf()
+// names, line feed and tab, spaces other than U+0020, variation selectors and the empty Braille
+// pattern.
+bool IsVisible(char32_t code_point);
+
 // "U+200B".
 std::string CodePointName(char32_t code_point);
 

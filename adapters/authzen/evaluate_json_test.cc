@@ -37,7 +37,7 @@ Rule MakeRule(const char* id, Effect effect, const char* action, const char* res
   rule.effect = effect;
   rule.principals = {Pattern::Any()};
   rule.actions = {*Pattern::Action(action)};
-  rule.resources = {*Pattern::Resource(resource)};
+  rule.resources = {*Pattern::Entity(resource)};
   return rule;
 }
 
@@ -56,7 +56,7 @@ std::shared_ptr<const Snapshot> MakeSnapshot() {
   never.message = "Never \"ever\".";
   builder.AddRule(never);
   Rule staff = MakeRule("p/staff", Effect::kAllow, "read", "doc:/staff");
-  staff.principals = {*Pattern::Principal("group:staff"), *Pattern::Principal("team:x")};
+  staff.principals = {*Pattern::Entity("group:staff"), *Pattern::Entity("team:x")};
   builder.AddRule(staff);
   Rule shadow = MakeRule("p/shadow", Effect::kDeny, "read", "doc:/open/s*");
   shadow.shadow = true;
@@ -127,7 +127,7 @@ TEST_F(EvaluateJsonTest, WritesTheWholeAnswer) {
       {"malformed for the engine", Reading("/open/../x"),
        R"({"decision":false,"context":{"reason":"bad_request","rules":[],"message":"",)"
        R"("obligations":[],"policy":"sha256:d","id":"ID",)"
-       R"("errors":["the id has a `.` or `..` segment"]}})"},
+       R"("errors":["the entity id has a `.` or `..` segment"]}})"},
   };
   for (const Case& c : cases) {
     EXPECT_EQ(WithoutDecisionIds(EvaluateJson(*engine_, c.json).json), c.want) << c.name;

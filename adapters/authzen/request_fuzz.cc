@@ -99,7 +99,9 @@ bool Same(const Request& a, const Request& b) {
 void CheckProvenance(const Principal& principal) {
   Require(principal.via == "json" && principal.host.empty() && principal.actor.empty() &&
           principal.evidence.empty() && principal.groups_complete);
-  Require(principal.assurance == (principal.anonymous() ? Assurance::kNone : Assurance::kAsserted));
+  Require(
+      principal.assurance ==
+      (principal.id.type == Principal::kAnonymousType ? Assurance::kNone : Assurance::kAsserted));
 }
 
 void CheckRequest(const JsonRequest& json) {

@@ -187,7 +187,8 @@ class JsonRequestReader {
     principal.via = "json";
     if (const Attributes* object = AsObject(member)) {
       principal.id = ReadId(*object, kSubjectDefects, &defect);
-      principal.assurance = principal.anonymous() ? Assurance::kNone : Assurance::kAsserted;
+      const bool named = principal.id.type != Principal::kAnonymousType;
+      principal.assurance = named ? Assurance::kAsserted : Assurance::kNone;
       for (const auto& [name, value] : Properties(*object, kSubjectDefects, &defect)) {
         if (name == "groups") {
           defect.Add(ReadGroups(value, &principal.groups));

@@ -225,7 +225,7 @@ const Bad kBad[] = {
     {"ResourceIdBool", Resource(R"({"type": "doc", "id": true})"), "`resource.id` is not a string"},
     {"ResourceIdEmpty", Resource(R"({"type": "doc", "id": ""})"), "`resource.id` is blank"},
     {"ResourceIdDots", Resource(R"({"type": "doc", "id": "/a/../b"})"),
-     "the id has a `.` or `..` segment"},
+     "the entity id has a `.` or `..` segment"},
     {"ResourceProperties", ResourceWith("1"), "`resource.properties` is not an object"},
     {"ResourceParents", ResourceWith(R"({"parents": [1]})"), kResourceParents},
     {"ResourceParentsNull", ResourceWith(R"({"parents": null})"), kResourceParents},

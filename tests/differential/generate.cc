@@ -19,7 +19,8 @@ constexpr std::string_view kActionPatterns[] = {
     "read", "write", "doc.read", "doc.write", "doc.*", "*", "**", "*.read", "r*d", "{a}.{b}", "a/*",
 };
 constexpr std::string_view kRegexes[] = {
-    "user:.*a", "user:[a-c]+[0-9]*", "doc:.*", "(doc|file):/a.*", "doc:/?(a|b)(/.*)?", "", ".*:.*b",
+    "user:.*a", "user:[a-c]+[0-9]*", "doc:.*", "(doc|file):/a.*", "doc:/?(a|b)(/.*)?", ".*",
+    ".*:.*b",
 };
 
 template <typename T, size_t n>
@@ -94,15 +95,14 @@ const EntityId* PickEntity(Choices& choices, const World& world) {
   return world.entities.empty() ? nullptr : &Pick(choices, world.entities).id;
 }
 
-Pattern MakeLiteralOrGlob(Choices& choices, const EntityId& name, bool resource) {
+Pattern MakeLiteralOrGlob(Choices& choices, const EntityId& name) {
   const std::string text = TextOf(name);
-  const auto parse = resource ? &Pattern::Resource : &Pattern::Principal;
   if (choices.OneIn(3)) {
-    const auto glob = parse(MakeGlobText(choices, text));
+    const auto glob = Pattern::Entity(MakeGlobText(choices, text));
     if (glob.ok()) return *glob;
   }
-  const auto literal = parse(text);
-  return literal.ok() ? *literal : *parse(name.type + ":n0");  // it has a `*` or a brace
+  const auto literal = Pattern::Entity(text);
+  return literal.ok() ? *literal : *Pattern::Entity(name.type + ":n0");  // it has a `*` or a brace
 }
 
 Pattern MakeRegex(Choices& choices) { return *Pattern::Regex(Pick(choices, kRegexes)); }
@@ -121,17 +121,16 @@ Pattern MakePrincipalPattern(Choices& choices, const World& world, const Size& s
     case 5:
     case 6:
       if (const EntityId* known = PickEntity(choices, world)) {
-        return MakeLiteralOrGlob(choices, *known, false);
+        return MakeLiteralOrGlob(choices, *known);
       }
       break;
     case 7:
     case 8:
-      return MakeLiteralOrGlob(choices, MakeName(choices, size, Pick(choices, kHolderTypes)),
-                               false);
+      return MakeLiteralOrGlob(choices, MakeName(choices, size, Pick(choices, kHolderTypes)));
     default:
       break;
   }
-  return MakeLiteralOrGlob(choices, MakePrincipalName(choices, size), false);
+  return MakeLiteralOrGlob(choices, MakePrincipalName(choices, size));
 }
 
 Pattern MakeActionPattern(Choices& choices) {
@@ -147,13 +146,13 @@ Pattern MakeResourcePattern(Choices& choices, const World& world, const Size& si
     case 2:
     case 3:
       if (const EntityId* known = PickEntity(choices, world)) {
-        return MakeLiteralOrGlob(choices, *known, true);
+        return MakeLiteralOrGlob(choices, *known);
       }
       break;
     default:
       break;
   }
-  return MakeLiteralOrGlob(choices, MakeResourceName(choices, size), true);
+  return MakeLiteralOrGlob(choices, MakeResourceName(choices, size));
 }
 
 // A few entities in a long chain, the rest in earlier ones.

@@ -56,12 +56,10 @@ bool IsPlainText(std::string_view text) {
 
 bool IsEntityName(EntityView name) {
   static const RE2* const kType = new RE2(R"([A-Za-z_][A-Za-z0-9_.\-]*)");
-  return name.type.size() <= 64 && RE2::FullMatch(Piece(name.type), *kType) &&
-         name.type != "role" && !name.id.empty() && name.id.size() <= 4096 && IsPlainText(name.id);
-}
-
-bool IsResourceName(EntityView name) {
-  if (!IsEntityName(name)) return false;
+  if (name.type.size() > 64 || !RE2::FullMatch(Piece(name.type), *kType) || name.type == "role" ||
+      name.id.empty() || name.id.size() > 4096 || !IsPlainText(name.id)) {
+    return false;
+  }
   std::vector<std::string> segments(1);
   for (const char c : name.id) {
     if (c == '/') {
@@ -192,7 +190,7 @@ bool Evaluator::IsMalformed(const Request& request) const {
   if (request.action.empty() || request.action.size() > 256 || !IsPlainText(request.action)) {
     return true;
   }
-  if (!IsResourceName(request.resource) || !IsDeclared(request.resource.type)) return true;
+  if (!IsEntityName(request.resource) || !IsDeclared(request.resource.type)) return true;
   if (request.resource_parents.size() > 1024) return true;
   for (const EntityId& parent : request.resource_parents) {
     if (!IsEntityName(parent) || !IsDeclared(parent.type)) return true;
@@ -209,7 +207,7 @@ Truth Evaluator::MatchesPrincipal(const Pattern& pattern, const Principal& princ
     case Pattern::Kind::kAny:  // 13
       return Truth::kTrue;
     case Pattern::Kind::kAuthenticated:  // 13
-      return Certain(principal.id.type != "anonymous");
+      return Certain(principal.id.type != "anonymous" && principal.assurance != Assurance::kNone);
     case Pattern::Kind::kLiteral: {
       if (lies_in.count(pattern.text()) > 0) return Truth::kTrue;  // 11
       // 5. A group that is not listed may be the named one, or lie in it.
