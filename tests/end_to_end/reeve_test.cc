@@ -73,6 +73,8 @@ class ReeveTest : public testing::Test {
 TEST_F(ReeveTest, VersionAndHelp) {
   EXPECT_EQ(Reeve({"version"}).out.substr(0, 6), "reeve ");
   EXPECT_TRUE(json::parse(Reeve({"version", "--format", "json"}).out).contains("version"));
+  EXPECT_EQ(Reeve({"--version"}).out, Reeve({"version"}).out);
+  EXPECT_EQ(Reeve({"--version"}).status, 0);
   for (const std::vector<std::string>& command :
        std::vector<std::vector<std::string>>{{"--help"},
                                              {"check", "--help"},
@@ -94,6 +96,11 @@ TEST_F(ReeveTest, AWrongCallSaysWhatToDoAndEndsWith2) {
   EXPECT_EQ(typo.status, 2);
   EXPECT_EQ(typo.err,
             "reeve: unknown command `chek`; did you mean `check`?; `reeve --help` lists them\n");
+  const Ended deeper = Reeve({"audit", "qurey", "audit.db"});
+  EXPECT_EQ(deeper.status, 2);
+  EXPECT_EQ(deeper.err,
+            "reeve audit: unknown command `qurey`; did you mean `query`?; `reeve audit --help` "
+            "lists them\n");
   EXPECT_EQ(Reeve({}).status, 2);
   EXPECT_EQ(Reeve({"check"}).status, 2);
   EXPECT_EQ(Reeve({"check", "--frmat", "json", policy_}).status, 2);
