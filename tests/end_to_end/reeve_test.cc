@@ -290,6 +290,17 @@ TEST_F(ReeveTest, WhoamiKnowsThisProcess) {
   EXPECT_EQ(principal["parents"], json::array({"uid:" + std::to_string(getuid())}));
 }
 
+TEST_F(ReeveTest, WhoamiSaysWhatToDoWithAnOldSocket) {
+  const std::string path = directory_.Write("who.sock", "");
+  const Ended ended = Reeve({"whoami", "--unix", path});
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_EQ(ended.err, path +
+                           ": cannot listen here: Address already in use; remove it if no server "
+                           "listens there\n");
+  EXPECT_EQ(Reeve({"whoami", "--unix", directory_ / "a\x1b[2J/x"}).err.find('\x1b'),
+            std::string::npos);
+}
+
 TEST_F(ReeveTest, OutputThatCannotBeWrittenIsAFailure) {
   EXPECT_EQ(RunProgram({"/bin/sh", "-c", "cli/reeve version > /dev/full"}).status, 3);
 }
