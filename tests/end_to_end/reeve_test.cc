@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace reeve {
 namespace {
 
 using end_to_end::Ended;
+using end_to_end::Process;
 using end_to_end::RunProgram;
 using nlohmann::json;
 
@@ -105,7 +107,22 @@ TEST_F(ReeveTest, AWrongCallSaysWhatToDoAndEndsWith2) {
   EXPECT_EQ(Reeve({"check"}).status, 2);
   EXPECT_EQ(Reeve({"check", "--frmat", "json", policy_}).status, 2);
   EXPECT_EQ(Reeve({"lint", "--format", "xml", policy_}).status, 2);
-  EXPECT_EQ(Reeve({"audit", "query", "--since", "yesterday", Log()}).status, 2);
+}
+
+TEST_F(ReeveTest, AFilterThatSaysNothingIsRefused) {
+  const std::string db = Log();
+  EXPECT_EQ(Reeve({"audit", "query", "--since", "yesterday", db}).status, 2);
+  for (const char* filter : {"--since", "--until", "--principal", "--action", "--resource",
+                             "--decision", "--reason", "--rule", "--id"}) {
+    for (const char* command : {"query", "tail"}) {
+      const Ended ended = Reeve({"audit", command, db, filter, ""});
+      EXPECT_EQ(ended.status, 2) << command << " " << filter;
+      EXPECT_EQ(ended.out, "") << command << " " << filter;
+    }
+  }
+  const Ended ended = Reeve({"audit", "query", db, "--principal", "ada"});
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_NE(ended.err.find("write `type:id`"), std::string::npos) << ended.err;
 }
 
 TEST_F(ReeveTest, LintOfAGoodSet) {
@@ -275,11 +292,54 @@ TEST_F(ReeveTest, AuditTailShowsTheLastInOrder) {
   EXPECT_EQ(ended.out.find("allow_rule"), std::string::npos);
 }
 
+TEST_F(ReeveTest, AuditTailFollowsAllThatIsWrittenOnce) {
+  const std::string db = Log();
+  Process tail({"cli/reeve", "audit", "tail", "-f", "-n", "1", "--format", "json", db});
+  std::vector<std::string> ids = {json::parse(tail.ReadLine())["id"]};
+  std::vector<std::string> want = ids;
+  std::string requests;
+  constexpr int kMany = 1200;  // more than a page
+  for (int i = 0; i < kMany; ++i) requests += RequestFor("/legal/" + std::to_string(i)) + "\n";
+  const Ended check = Reeve({"check", "--jsonl", "--audit", db, policy_}, requests);
+  size_t begin = 0;
+  for (size_t end; (end = check.out.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    want.push_back(json::parse(check.out.substr(begin, end - begin))["context"]["id"]);
+  }
+  ASSERT_EQ(want.size(), size_t{kMany + 1});
+  // At five looks a second and a row a look this would take minutes.
+  while (ids.size() < want.size()) {
+    const std::string line = tail.ReadLine();
+    ASSERT_NE(line, "<end>");
+    ids.push_back(json::parse(line)["id"]);
+  }
+  EXPECT_EQ(ids, want);
+}
+
+TEST_F(ReeveTest, AuditTailFollowsInTheFormOfItsTable) {
+  const std::string db = Log();
+  Process tail({"cli/reeve", "audit", "tail", "-f", "-n", "1", db});
+  tail.ReadLine();  // the head
+  const std::string shown = tail.ReadLine();
+  EXPECT_NE(shown.find("  the request is not JSON"), std::string::npos) << shown;
+  Reeve({"check", "--audit", db, policy_}, "not JSON either");
+  const std::string followed = tail.ReadLine();
+  EXPECT_NE(followed.find("  the request is not JSON"), std::string::npos) << followed;
+  EXPECT_EQ(followed.find(" : "), std::string::npos) << followed;
+}
+
 TEST_F(ReeveTest, AuditOfWhatIsNoLogEndsWith2) {
   const Ended missing = Reeve({"audit", "query", (directory_ / "nowhere.db")});
   EXPECT_EQ(missing.status, 2);
   EXPECT_NE(missing.err.find("nowhere.db: "), std::string::npos);
-  EXPECT_NE(Reeve({"audit", "query", policy_}).status, 0);
+  for (const char* command : {"query", "tail"}) {
+    const Ended text = Reeve({"audit", command, policy_});
+    EXPECT_EQ(text.status, 2);
+    EXPECT_EQ(
+        text.err,
+        policy_ +
+            ": is not an audit file; name one that `reeve check --audit` or a server wrote\n");
+  }
+  EXPECT_EQ(Reeve({"audit", "query", directory_ / "policy"}).status, 2);
 }
 
 TEST_F(ReeveTest, WhoamiKnowsThisProcess) {
