@@ -1,10 +1,15 @@
 // `reeve audit query|tail`: asks the log.
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -12,6 +17,7 @@
 #include "absl/time/clock.h"
 #include "cli/command.h"
 #include "reeve/cli/output.h"
+#include "reeve/engine/text.h"
 #include "reeve/store/audit_reader.h"
 
 namespace reeve {
@@ -34,6 +40,33 @@ int Fail(const absl::Status& status) {
   const bool call = absl::IsNotFound(status) || absl::IsInvalidArgument(status) ||
                     absl::IsFailedPrecondition(status);
   return call ? kBadCall : kFailure;
+}
+
+// Whether the file begins as one of SQLite does (sqlite.org/fileformat2.html, section 1.3).
+bool IsSqlite(const std::string& path) {
+  constexpr char kMagic[] = "SQLite format 3";  // with its NUL
+  char begin[sizeof kMagic] = {};
+  std::FILE* const file = std::fopen(path.c_str(), "rbe");
+  if (file == nullptr) return false;
+  const size_t got = std::fread(begin, 1, sizeof begin, file);
+  std::fclose(file);
+  return got == sizeof begin && std::memcmp(begin, kMagic, sizeof begin) == 0;
+}
+
+// Opens the file; if it cannot, says why and leaves the exit status in *status.
+std::unique_ptr<AuditReader> Open(const std::string& path, int* status) {
+  absl::StatusOr<std::unique_ptr<AuditReader>> reader = AuditReader::Open(path);
+  if (reader.ok()) return *std::move(reader);
+  if (absl::IsDataLoss(reader.status()) && !IsSqlite(path)) {
+    std::fprintf(stderr,
+                 "%s: is not an audit file; name one that `reeve check --audit` or a "
+                 "server wrote\n",
+                 Printable(path, 1000).c_str());
+    *status = kBadCall;
+    return nullptr;
+  }
+  *status = Fail(reader.status());
+  return nullptr;
 }
 
 int Refuse(const std::string& message) {
@@ -101,33 +134,40 @@ std::string ShortTime(const std::string& time, bool narrow) {
                 : absl::StrCat(time.substr(0, 23), "Z");
 }
 
+// Where there is little room, the time is cut to the second, and the reason goes: it says again
+// what was decided.
+bool IsNarrow() {
+  constexpr size_t kWide = 110;
+  const size_t width = TerminalWidth();
+  return width > 0 && width < kWide;
+}
+
+// What a line of text shows of a record.
+std::vector<std::string> CellsOf(const AuditRow& row, bool narrow) {
+  std::vector<std::string> cells = {ShortTime(row.time, narrow),
+                                    row.decision,
+                                    row.reason,
+                                    row.principal,
+                                    row.action,
+                                    row.resource == ":" ? "" : row.resource,
+                                    row.error.empty() ? ListOf(row.rules) : row.error};
+  if (narrow) cells.erase(cells.begin() + 2);
+  return cells;
+}
+
 void Print(const std::vector<AuditRow>& rows, Format format) {
   if (format == Format::kJson) {
     for (const AuditRow& row : rows) std::puts(ToJsonLine(row).c_str());
     return;
   }
   if (rows.empty()) return;
-  // Where there is little room, the time is cut to the second, and the reason goes: it says again
-  // what was decided.
-  constexpr size_t kWide = 110;
-  const size_t width = TerminalWidth();
-  const bool narrow = width > 0 && width < kWide;
+  const bool narrow = IsNarrow();
   std::vector<std::string> head = {"time",   "decision", "reason", "principal",
                                    "action", "resource", "rules"};
   if (narrow) head.erase(head.begin() + 2);
   Table table(head, narrow ? 2 : 3);
-  for (const AuditRow& row : rows) {
-    std::vector<std::string> cells = {ShortTime(row.time, narrow),
-                                      row.decision,
-                                      row.reason,
-                                      row.principal,
-                                      row.action,
-                                      row.resource == ":" ? "" : row.resource,
-                                      row.error.empty() ? ListOf(row.rules) : row.error};
-    if (narrow) cells.erase(cells.begin() + 2);
-    table.AddRow(cells);
-  }
-  std::fputs(table.ToString(width).c_str(), stdout);
+  for (const AuditRow& row : rows) table.AddRow(CellsOf(row, narrow));
+  std::fputs(table.ToString(TerminalWidth()).c_str(), stdout);
 }
 
 std::optional<Reason> FindReason(const std::string& name) {
@@ -168,11 +208,12 @@ int Query(const Options& options) {
   std::optional<AuditQuery> query = QueryOf(options);
   if (!query.has_value()) return kBadCall;
   if (options.oldest_first) query->order = AuditQuery::Order::kOldestFirst;
-  const absl::StatusOr<std::unique_ptr<AuditReader>> reader = AuditReader::Open(options.db);
-  if (!reader.ok()) return Fail(reader.status());
+  int status = kYes;
+  const std::unique_ptr<AuditReader> reader = Open(options.db, &status);
+  if (reader == nullptr) return status;
   const size_t limit = query->limit;
   ++query->limit;  // one more tells whether there are more
-  absl::StatusOr<std::vector<AuditRow>> rows = (*reader)->Query(*query);
+  absl::StatusOr<std::vector<AuditRow>> rows = reader->Query(*query);
   if (!rows.ok()) return Fail(rows.status());
   const bool more = rows->size() > limit;
   if (more) rows->resize(limit);
@@ -185,59 +226,104 @@ int Query(const Options& options) {
   return kYes;
 }
 
-int Tail(const Options& options) {
-  std::optional<AuditQuery> query = QueryOf(options);
-  if (!query.has_value()) return kBadCall;
-  const absl::StatusOr<std::unique_ptr<AuditReader>> reader = AuditReader::Open(options.db);
-  if (!reader.ok()) return Fail(reader.status());
-  const absl::StatusOr<int64_t> last = (*reader)->LastNumber();
-  if (!last.ok()) return Fail(last.status());
-  absl::StatusOr<std::vector<AuditRow>> rows = (*reader)->Query(*query);
-  if (!rows.ok()) return Fail(rows.status());
-  std::reverse(rows->begin(), rows->end());
-  Print(*rows, options.format);
-  query->order = AuditQuery::Order::kAsWritten;
-  query->after_number = *last;
-  while (options.follow) {
-    if (std::fflush(stdout) != 0) return kFailure;
-    constexpr auto kBetweenLooks = std::chrono::milliseconds(200);
-    std::this_thread::sleep_for(kBetweenLooks);
-    rows = (*reader)->Query(*query);
+// Prints what is written after the row of this number, until it fails or is interrupted.
+int Follow(AuditReader& reader, AuditQuery query, int64_t after, Format format) {
+  query.order = AuditQuery::Order::kAsWritten;
+  query.after_number = after;
+  constexpr size_t kPage = 1000;
+  query.limit = kPage;
+  while (FlushOutput()) {
+    const absl::StatusOr<std::vector<AuditRow>> rows = reader.Query(query);
     if (!rows.ok()) return Fail(rows.status());
     for (const AuditRow& row : *rows) {
-      if (options.format == Format::kJson) {
+      if (format == Format::kJson) {
         std::puts(ToJsonLine(row).c_str());
       } else {
-        Table line({ShortTime(row.time, false), row.decision, row.reason, row.principal, row.action,
-                    row.resource, ListOf(row.rules)});
-        std::fputs(line.ToString(0).c_str(), stdout);
+        std::fputs(Table(CellsOf(row, IsNarrow())).ToString(0).c_str(), stdout);
       }
-      query->after_number = row.number;
+      query.after_number = row.number;
     }
+    constexpr auto kBetweenLooks = std::chrono::milliseconds(200);
+    if (FlushOutput() && rows->size() < kPage) std::this_thread::sleep_for(kBetweenLooks);
   }
-  return kYes;
+  return kFailure;
+}
+
+int Tail(const Options& options) {
+  const std::optional<AuditQuery> query = QueryOf(options);
+  if (!query.has_value()) return kBadCall;
+  int status = kYes;
+  const std::unique_ptr<AuditReader> reader = Open(options.db, &status);
+  if (reader == nullptr) return status;
+  const absl::StatusOr<int64_t> last = reader->LastNumber();
+  if (!last.ok()) return Fail(last.status());
+  absl::StatusOr<std::vector<AuditRow>> rows = reader->Query(*query);
+  if (!rows.ok()) return Fail(rows.status());
+  if (options.follow) {
+    // What was written since is among what follows, all of it and once.
+    rows->erase(std::remove_if(rows->begin(), rows->end(),
+                               [&last](const AuditRow& row) { return row.number > *last; }),
+                rows->end());
+  }
+  std::reverse(rows->begin(), rows->end());
+  Print(*rows, options.format);
+  return options.follow ? Follow(*reader, *query, *last, options.format) : kYes;
+}
+
+// Filters that are given say something: an empty one, such as a variable that is not set, would
+// let everything through.
+const CLI::Validator& NotEmpty() {
+  static const CLI::Validator validator(
+      [](const std::string& text) {
+        return std::string(text.empty() ? "the value is empty; leave out the option to see all"
+                                        : "");
+      },
+      "");
+  return validator;
+}
+
+const CLI::Validator& TypeAndId() {
+  static const CLI::Validator validator(
+      [](const std::string& text) {
+        return absl::StrContains(text, ':')
+                   ? std::string()
+                   : absl::StrCat("`", Printable(text), "` has no type; write `type:id`");
+      },
+      "");
+  return validator;
 }
 
 void AddFilters(CLI::App* command, const std::shared_ptr<Options>& options) {
   command->add_option("DB", options->db, "an audit file")->required();
   command->add_option("--since", options->since, "not before: 30m, 1h, 7d, 2026-11-20T09:00:00Z")
+      ->check(NotEmpty())
       ->option_text("TIME");
-  command->add_option("--until", options->until, "before that time")->option_text("TIME");
+  command->add_option("--until", options->until, "before that time")
+      ->check(NotEmpty())
+      ->option_text("TIME");
   command->add_option("--principal", options->query.principal, "by this principal, type:id")
+      ->check(TypeAndId())
       ->option_text("TYPE:ID");
-  command->add_option("--action", options->query.action, "this action")->option_text("NAME");
+  command->add_option("--action", options->query.action, "this action")
+      ->check(NotEmpty())
+      ->option_text("NAME");
   command
       ->add_option("--resource", options->query.resource_prefix,
                    "resources that begin with this: doc:/finance/")
+      ->check(NotEmpty())
       ->option_text("PREFIX");
   command->add_option("--decision", options->decision, "only these")
       ->check(CLI::IsMember({"allow", "deny"}))
       ->option_text("allow|deny");
   command->add_option("--reason", options->reason, "deny_rule, no_rule, bad_request, ...")
+      ->check(NotEmpty())
       ->option_text("REASON");
   command->add_option("--rule", options->query.rule, "determined by this rule: documents/editors")
+      ->check(NotEmpty())
       ->option_text("ID");
-  command->add_option("--id", options->query.id, "the decision of this id")->option_text("UUID");
+  command->add_option("--id", options->query.id, "the decision of this id")
+      ->check(NotEmpty())
+      ->option_text("UUID");
   AddFormat(command, &options->format);
 }
 
@@ -266,7 +352,10 @@ void AddAudit(CLI::App* app, int* status) {
       "  sqlite3 audit.db 'select principal, count(*) from decisions group by 1'");
   query->callback([options, status] { *status = Query(*options); });
 
-  CLI::App* tail = audit->add_subcommand("tail", "Show the last decisions, and follow new ones.");
+  CLI::App* tail = audit->add_subcommand(
+      "tail",
+      "Show the last decisions, and follow new ones.\n"
+      "Exit status: 0 done, 2 the call is wrong or DB is no audit file, 3 it cannot be read.");
   auto tail_options = std::make_shared<Options>();
   tail_options->query.limit = 10;
   AddFilters(tail, tail_options);

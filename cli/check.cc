@@ -1,10 +1,16 @@
 // `reeve check`: decides requests that are given as JSON.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <iostream>
+#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -42,19 +48,63 @@ class NoRecord final : public AuditSink {
 // More than any request may have, so that one that is too long is answered as such.
 constexpr size_t kMaxInputBytes = size_t{2} << 20;
 
-// Reads to the end of the line, or of the input if `to_end`, and drops what exceeds the limit.
-// Returns false if there was nothing.
-bool Read(std::istream& in, bool to_end, std::string* text) {
-  text->clear();
-  std::streambuf* const buffer = in.rdbuf();
-  bool any = false;
-  for (int c; (c = buffer->sbumpc()) != EOF;) {
-    any = true;
-    if (c == '\n' && !to_end) break;
-    if (text->size() < kMaxInputBytes) text->push_back(static_cast<char>(c));
+// Reads a descriptor line by line. Asks for no more than there is: who asks line by line gets an
+// answer to each before writing the next.
+class Input {
+ public:
+  // Takes the file of this name, or standard input if it is `-`; error() says if it cannot.
+  explicit Input(const std::string& name)
+      : name_(name == "-" ? "standard input" : Printable(name, 1000)),
+        fd_(name == "-" ? STDIN_FILENO : open(name.c_str(), O_RDONLY | O_CLOEXEC)),
+        error_(fd_ < 0 ? errno : 0) {}
+  ~Input() {
+    if (fd_ > STDIN_FILENO) close(fd_);
   }
-  return any;
-}
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+
+  // Reads to the end of the line, or of the input if `to_end`, and drops what exceeds the limit.
+  // Returns false if there was nothing, or if it could not be read to that end.
+  bool Read(bool to_end, std::string* text) {
+    text->clear();
+    bool any = false;
+    while (!rest_.empty() || Fill()) {
+      any = true;
+      const size_t feed = to_end ? std::string_view::npos : rest_.find('\n');
+      const std::string_view part = rest_.substr(0, feed);
+      text->append(part.substr(0, kMaxInputBytes - text->size()));
+      rest_.remove_prefix(feed == std::string_view::npos ? part.size() : feed + 1);
+      if (feed != std::string_view::npos) return true;
+    }
+    return any && error_ == 0;
+  }
+
+  // Whether something could not be read, which is then said.
+  bool Failed() const {
+    if (error_ == 0) return false;
+    std::fprintf(stderr, "%s: cannot be read: %s\n", name_.c_str(), std::strerror(error_));
+    return true;
+  }
+
+ private:
+  // Reads what there is, and waits if there is nothing. Returns false at the end.
+  bool Fill() {
+    if (error_ != 0) return false;
+    ssize_t got;
+    do {
+      got = read(fd_, buffer_.data(), buffer_.size());
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) error_ = errno;
+    rest_ = std::string_view(buffer_.data(), got > 0 ? got : 0);
+    return got > 0;
+  }
+
+  const std::string name_;
+  const int fd_;
+  int error_;
+  std::array<char, 65536> buffer_;
+  std::string_view rest_;  // of the buffer, not given out yet
+};
 
 std::string RuleIds(Decision::Rules rules) {
   std::string ids;
@@ -66,6 +116,12 @@ std::string Shown(std::string_view text) { return Printable(text); }
 
 void PrintExplanation(const Decision& decision, const Request& request) {
   const std::vector<RuleExplanation> rules = Explain(decision, request);
+  if (decision.snapshot() == nullptr || decision.reason() == Reason::kBadRequest) {
+    std::printf("\nnot evaluated: %s\n", decision.snapshot() == nullptr
+                                             ? "no policy is in force"
+                                             : "the request is malformed");
+    return;
+  }
   std::printf("\n%s %s %s\n", Shown(ToString(EntityView(request.principal->id))).c_str(),
               Shown(request.action).c_str(), Shown(ToString(request.resource)).c_str());
   if (rules.empty()) {
@@ -100,10 +156,17 @@ void PrintText(const Decision& decision, const Request& request, bool explain) {
   if (!decision.near_misses().empty()) {
     std::printf("nearest misses: %s\n", RuleIds(decision.near_misses()).c_str());
   }
+  if (!decision.shadow_rules().empty()) {
+    std::printf("shadow: %s\n", RuleIds(decision.shadow_rules()).c_str());
+  }
+  std::printf("id: %s\n", decision.id().ToString().c_str());
   if (explain) PrintExplanation(decision, request);
 }
 
-int StatusOf(bool allowed, bool malformed) { return malformed ? kBadCall : allowed ? kYes : kNo; }
+int StatusOf(bool allowed, bool malformed, bool record_failed) {
+  if (record_failed) return kFailure;
+  return malformed ? kBadCall : allowed ? kYes : kNo;
+}
 
 // The answer, and beside its reason how far each relevant rule matched.
 std::string ToJson(const Decision& decision, const Request& request) {
@@ -128,7 +191,7 @@ int CheckOne(const Engine& engine, const Options& options, const std::string& te
   if (!batch.single) {
     const JsonAnswer answer = EvaluateJson(engine, text);
     std::puts(answer.json.c_str());
-    return StatusOf(answer.allowed, answer.malformed);
+    return StatusOf(answer.allowed, answer.malformed, answer.record_failed);
   }
   const Request request = batch.requests[0].request();
   const Decision decision = engine.Decide(request);
@@ -137,19 +200,25 @@ int CheckOne(const Engine& engine, const Options& options, const std::string& te
   } else {
     PrintText(decision, request, options.explain);
   }
-  if (decision.reason() == Reason::kAuditFailed) return kFailure;
-  return StatusOf(decision.allowed(), decision.reason() == Reason::kBadRequest);
+  return StatusOf(decision.allowed(), decision.reason() == Reason::kBadRequest,
+                  decision.record_failed());
 }
 
 // The worst of the lines is the status of all.
-int CheckLines(const Engine& engine, std::istream& in) {
+int CheckLines(const Engine& engine, Input& in) {
   int status = kYes;
-  for (std::string line; Read(in, false, &line);) {
+  bool any = false;
+  for (std::string line; in.Read(false, &line); any = true) {
     const JsonAnswer answer = EvaluateJson(engine, line);
     std::puts(answer.json.c_str());
-    // Whoever asks line by line waits for the answer.
-    if (std::fflush(stdout) != 0) return kFailure;
-    status = std::max(status, StatusOf(answer.allowed, answer.malformed));
+    if (!FlushOutput()) return kFailure;  // whoever asks line by line waits for the answer
+    status = std::max(status, StatusOf(answer.allowed, answer.malformed, answer.record_failed));
+  }
+  if (in.Failed()) return std::max<int>(status, kBadCall);
+  if (!any) {
+    // Else a script whose requests got lost would take that for yes.
+    std::fputs("no request was given\n", stderr);
+    return kBadCall;
   }
   return status;
 }
@@ -174,18 +243,11 @@ int Check(const Options& options) {
   const absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Create(engine_options);
   if (!engine.ok() || !(*engine)->Replace(loaded.snapshot).ok()) return kFailure;
 
-  std::ifstream file;
-  if (options.request != "-") {
-    file.open(options.request, std::ios::binary);
-    if (!file) {
-      std::fprintf(stderr, "%s: cannot be read\n", options.request.c_str());
-      return kBadCall;
-    }
-  }
-  std::istream& in = options.request == "-" ? std::cin : file;
+  Input in(options.request);
   if (options.json_lines) return CheckLines(**engine, in);
   std::string text;
-  Read(in, true, &text);
+  in.Read(true, &text);
+  if (in.Failed()) return kBadCall;
   return CheckOne(**engine, options, text);
 }
 
@@ -195,15 +257,18 @@ void AddCheck(CLI::App* app, int* status) {
   CLI::App* command = app->add_subcommand(
       "check",
       "Decide a request, an AuthZEN evaluation in JSON, by a policy set.\n"
-      "Exit status: 0 allowed, 1 denied, 2 the policy or the request is malformed, 3 no record "
-      "could be kept.");
+      "Exit status: 0 allowed, 1 denied, 2 the policy or the request is wrong or missing, 3 no "
+      "record could be kept.");
   auto options = std::make_shared<Options>();
   command->add_option("POLICY", options->policy, "a policy file, or a directory of them")
       ->required();
   command->add_option("REQUEST", options->request, "a file of JSON; - is standard input")
       ->option_text("FILE [-]");
-  command->add_option("--entities", options->entities,
-                      "a file of entities to load with the policy");
+  command
+      ->add_option("--entities", options->entities,
+                   "a file of entities to load with the policy; may be repeated")
+      ->allow_extra_args(false)
+      ->option_text("FILE");
   command->add_option("--audit", options->audit, "keep a record of each decision in this file")
       ->option_text("DB");
   command->add_flag("--explain", options->explain, "show how far each relevant rule matched");

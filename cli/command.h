@@ -20,6 +20,10 @@ enum class Format { kText, kJson };
 // Adds `--format text|json`.
 void AddFormat(CLI::App* command, Format* format);
 
+// Writes out what was printed. Returns false if standard output cannot take it: end with kFailure
+// then, and main() says why.
+bool FlushOutput();
+
 // Each adds one subcommand, which leaves its exit status in *status when it was called.
 void AddAudit(CLI::App* app, int* status);
 void AddCheck(CLI::App* app, int* status);

@@ -73,7 +73,11 @@ void AddLint(CLI::App* app, int* status) {
   auto options = std::make_shared<Options>();
   command->add_option("POLICY", options->policy, "a policy file, or a directory of them")
       ->required();
-  command->add_option("--entities", options->entities, "a file of entities to load with it");
+  command
+      ->add_option("--entities", options->entities,
+                   "a file of entities to load with it; may be repeated")
+      ->allow_extra_args(false)
+      ->option_text("FILE");
   command->add_flag("--strict", options->strict, "exit with status 1 if there are warnings");
   AddFormat(command, &options->format);
   command->footer(

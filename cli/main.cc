@@ -21,7 +21,34 @@ void AddFormat(CLI::App* command, Format* format) {
       ->option_text("text|json [text]");
 }
 
+bool FlushOutput() { return std::fflush(stdout) == 0 && std::ferror(stdout) == 0; }
+
 namespace {
+
+// Looks for the subcommands that `argv` begins with. Returns false, having said what was probably
+// meant, at a word that is none.
+bool KnowsCommands(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* at = &app;
+  std::string path = "reeve";
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    const std::vector<const CLI::App*> commands = at->get_subcommands({});
+    if (commands.empty() || word.substr(0, 1) == "-") return true;
+    const auto found =
+        std::find_if(commands.begin(), commands.end(),
+                     [word](const CLI::App* command) { return word == command->get_name(); });
+    if (found == commands.end()) {
+      std::vector<std::string_view> names;
+      for (const CLI::App* command : commands) names.push_back(command->get_name());
+      std::fprintf(stderr, "%s: unknown command `%s`%s; `%s --help` lists them\n", path.c_str(),
+                   Printable(word).c_str(), DidYouMean(word, names).c_str(), path.c_str());
+      return false;
+    }
+    at = *found;
+    path += " " + at->get_name();
+  }
+  return true;
+}
 
 int Main(int argc, char** argv) {
   // A reader that stops reading ends the command by a failed write, not by a signal half way.
@@ -39,24 +66,17 @@ int Main(int argc, char** argv) {
   AddAudit(&app, &status);
   AddWhoami(&app, &status);
   AddVersion(&app, &status);
-  std::vector<std::string_view> commands;
-  for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
-  const std::string_view command = argc > 1 ? argv[1] : "-";
-  if (command.substr(0, 1) != "-" &&
-      std::find(commands.begin(), commands.end(), command) == commands.end()) {
-    std::fprintf(stderr, "reeve: unknown command `%s`%s; `reeve --help` lists them\n",
-                 Printable(command).c_str(), DidYouMean(command, commands).c_str());
-    return kBadCall;
-  }
+  app.set_version_flag("--version", "reeve " REEVE_VERSION, "Print the version and exit");
+  if (!KnowsCommands(app, argc, argv)) return kBadCall;
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help) == 0 ? kYes : kBadCall;
+  } catch (const CLI::Success& shown) {  // the help or the version
+    app.exit(shown);
   } catch (const CLI::ParseError& error) {
     app.exit(error);
     return kBadCall;
   }
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+  if (!FlushOutput()) {
     std::fputs("reeve: standard output cannot be written\n", stderr);
     return kFailure;
   }

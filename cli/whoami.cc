@@ -10,12 +10,14 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/command.h"
 #include "reeve/adapters/socket/peer.h"
+#include "reeve/engine/text.h"
 
 namespace reeve {
 namespace {
@@ -25,25 +27,35 @@ struct Options {
   Format format = Format::kText;
 };
 
-int Fail(const std::string& what, const std::string& where) {
-  std::fprintf(stderr, "%s: %s: %s\n", where.c_str(), what.c_str(), std::strerror(errno));
+int Fail(const std::string& what, const std::string& where, const char* hint = "") {
+  std::fprintf(stderr, "%s: %s: %s%s\n", Printable(where).c_str(), what.c_str(),
+               std::strerror(errno), hint);
   return kFailure;
+}
+
+// Names of users and groups come from whoever keeps them.
+std::string Shown(std::string_view text) {
+  constexpr size_t kMaxBytes = 4096;
+  return Printable(text, kMaxBytes);
 }
 
 std::string ToText(const Principal& principal) {
   std::string text = absl::StrCat(
-      "principal  ", ToString(EntityView(principal.id)), "\n", "assurance  ",
-      std::string(ToString(principal.assurance)), "\n", "via        ", principal.via, "\n",
-      "host       ", principal.host, "\n", "groups     ", absl::StrJoin(principal.groups, " "),
+      "principal  ", Shown(ToString(EntityView(principal.id))), "\n", "assurance  ",
+      std::string(ToString(principal.assurance)), "\n", "via        ", Shown(principal.via), "\n",
+      "host       ", Shown(principal.host), "\n", "groups     ",
+      absl::StrJoin(principal.groups, " ",
+                    [](std::string* out, const std::string& group) { *out += Shown(group); }),
       principal.groups_complete ? "" : " (not all are known)", "\n", "parents    ",
-      absl::StrJoin(principal.parents, " ",
-                    [](std::string* out, const EntityId& parent) { *out += ToString(parent); }),
+      absl::StrJoin(
+          principal.parents, " ",
+          [](std::string* out, const EntityId& parent) { *out += Shown(ToString(parent)); }),
       "\n");
   for (const auto& [name, value] : principal.attributes) {
-    absl::StrAppend(&text, name, std::string(name.size() < 11 ? 11 - name.size() : 1, ' '),
-                    value.ToString(), "\n");
+    absl::StrAppend(&text, Shown(name), std::string(name.size() < 11 ? 11 - name.size() : 1, ' '),
+                    Shown(value.ToString()), "\n");
   }
-  return absl::StrCat(text, "evidence   ", principal.evidence, "\n");
+  return absl::StrCat(text, "evidence   ", Shown(principal.evidence), "\n");
 }
 
 std::string ToJsonLine(const Principal& principal) {
@@ -51,7 +63,11 @@ std::string ToJsonLine(const Principal& principal) {
   for (const EntityId& parent : principal.parents) parents.push_back(ToString(parent));
   nlohmann::ordered_json attributes = nlohmann::ordered_json::object();
   for (const auto& [name, value] : principal.attributes) {
-    if (value.kind() == Value::Kind::kInt) attributes[name] = value.int_value();
+    if (value.kind() == Value::Kind::kInt) {
+      attributes[name] = value.int_value();
+    } else {
+      attributes[name] = value.ToString();
+    }
   }
   const nlohmann::ordered_json json = {{"principal", ToString(EntityView(principal.id))},
                                        {"assurance", std::string(ToString(principal.assurance))},
@@ -81,7 +97,8 @@ int Whoami(const Options& options) {
   sockaddr_un address;
   socklen_t length;
   if (!FillAddress(options.path, &address, &length)) {
-    std::fprintf(stderr, "%s: the path is longer than a socket's can be\n", where.c_str());
+    std::fprintf(stderr, "%s: the path is longer than a socket's can be\n",
+                 Printable(where).c_str());
     return kBadCall;
   }
   const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -89,7 +106,7 @@ int Whoami(const Options& options) {
   const absl::Cleanup close_listener = [listener] { close(listener); };
   if (bind(listener, reinterpret_cast<sockaddr*>(&address), length) != 0) {
     const bool taken = errno == EADDRINUSE;
-    Fail("cannot listen here", where);
+    Fail("cannot listen here", where, taken ? "; remove it if no server listens there" : "");
     return taken ? kBadCall : kFailure;
   }
   const absl::Cleanup unlink_path = [&options] {
@@ -107,7 +124,7 @@ int Whoami(const Options& options) {
     }
   } else {
     chmod(options.path.c_str(), 0666);  // whoever wants to know
-    std::fprintf(stderr, "%s: waiting for a connection\n", where.c_str());
+    std::fprintf(stderr, "%s: waiting for a connection\n", Printable(where).c_str());
   }
   const absl::Cleanup close_client = [client] {
     if (client >= 0) close(client);

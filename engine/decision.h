@@ -70,6 +70,9 @@ class [[nodiscard]] Decision {
   // What went wrong, for the log and the record, in one line; empty unless reason() is kBadRequest,
   // kLimit or kAuditFailed, or the record of a denial could not be kept. Never send it to the peer.
   std::string_view error() const { return error_.empty() ? defect_ : error_; }
+  // Whether the record that audit_level() asks for could not be kept; error() says why. Such a
+  // decision denies, whatever its reason.
+  bool record_failed() const { return !error_.empty() || reason_ == Reason::kAuditFailed; }
 
   // The name of the decision; all zero for a default-constructed one.
   const DecisionId& id() const { return id_; }

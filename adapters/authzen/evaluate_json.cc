@@ -24,7 +24,8 @@ JsonAnswer EvaluateJson(const Engine& engine, std::string_view json) {
   const JsonBatch batch = JsonBatch::Parse(json);
   if (batch.single) {
     const Decision decision = engine.Decide(batch.requests[0].request());
-    return {ToJson(decision), decision.allowed(), decision.reason() == Reason::kBadRequest};
+    return {ToJson(decision), decision.allowed(), decision.reason() == Reason::kBadRequest,
+            decision.record_failed()};
   }
 
   const bool any = batch.semantic == BatchSemantic::kPermitOnFirstPermit;
@@ -35,6 +36,7 @@ JsonAnswer EvaluateJson(const Engine& engine, std::string_view json) {
     answer.json += answer.json.empty() ? R"({"evaluations":[)" : ",";
     answer.json += ToJson(decision);
     if (decision.allowed() == any) answer.allowed = any;
+    if (decision.record_failed()) answer.record_failed = true;
     if (IsLast(batch.semantic, decision.allowed())) break;
   }
   answer.json += "]}";

@@ -18,6 +18,8 @@ struct JsonAnswer {
   // Whether the request as a whole could not be judged (Reason::kBadRequest). A batch with a
   // malformed item can.
   bool malformed = false;
+  // Whether a decision in `json` could not be recorded (Decision::record_failed()).
+  bool record_failed = false;
 };
 
 // Decides the request, or each request of the batch in order, that `json` states. Never fails: what

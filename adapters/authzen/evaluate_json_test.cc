@@ -18,17 +18,20 @@
 namespace reeve {
 namespace {
 
-// Notes which resource was asked for, or what was wrong; keeps no record when told so.
+// Notes which resource was asked for, or what was wrong; keeps no record when told so, or none of
+// one resource.
 class Sink : public AuditSink {
  public:
   absl::Status Append(const AuditRecord& record, AuditLevel) override {
     const std::string defect(DefectOf(record.request));
     rows.push_back(defect.empty() ? ToString(record.request.resource) : defect);
-    return broken ? absl::UnavailableError("the disk is full") : absl::OkStatus();
+    return broken || rows.back() == refused ? absl::UnavailableError("the disk is full")
+                                            : absl::OkStatus();
   }
 
   std::vector<std::string> rows;
   bool broken = false;
+  std::string refused = "none";
 };
 
 Rule MakeRule(const char* id, Effect effect, const char* action, const char* resource) {
@@ -161,6 +164,26 @@ TEST_F(EvaluateJsonTest, SaysThatTheRecordFailed) {
   EXPECT_FALSE(answer.allowed);
   EXPECT_NE(answer.json.find(R"("reason":"audit_failed")"), std::string::npos) << answer.json;
   EXPECT_NE(answer.json.find("the disk is full"), std::string::npos) << answer.json;
+  EXPECT_TRUE(answer.record_failed);
+  EXPECT_TRUE(EvaluateJson(*engine_, Reading("/closed")).record_failed);  // denied anyhow
+  EXPECT_TRUE(EvaluateJson(*engine_, "{}").record_failed);
+  sink_.broken = false;
+  EXPECT_FALSE(EvaluateJson(*engine_, Reading("/open/a")).record_failed);
+  EXPECT_FALSE(EvaluateJson(*engine_, Reading("/closed")).record_failed);
+  EXPECT_FALSE(EvaluateJson(*engine_, "{}").record_failed);
+}
+
+TEST_F(EvaluateJsonTest, SaysThatTheRecordOfAnItemFailed) {
+  Install();
+  const std::string batch =
+      R"({"subject":{"type":"user","id":"ada"},"action":{"name":"read"},"evaluations":[)"
+      R"({"resource":{"type":"doc","id":"/x"}},{"resource":{"type":"doc","id":"/y"}},)"
+      R"({"resource":{"type":"doc","id":"/z"}}]})";
+  EXPECT_FALSE(EvaluateJson(*engine_, batch).record_failed);
+  for (const char* refused : {"doc:/x", "doc:/y", "doc:/z"}) {
+    sink_.refused = refused;
+    EXPECT_TRUE(EvaluateJson(*engine_, batch).record_failed) << refused;
+  }
 }
 
 TEST_F(EvaluateJsonTest, FixesTheTime) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace reeve {
 namespace {
 
 using end_to_end::Ended;
+using end_to_end::Process;
 using end_to_end::RunProgram;
 using nlohmann::json;
 
@@ -46,6 +48,13 @@ std::string RequestFor(const std::string& path, const std::string& group = "staf
       .dump();
 }
 
+// `text` with ID for the id of the decision, which changes from run to run.
+std::string WithoutId(std::string text) {
+  const std::string before = "\nid: ";
+  const size_t at = text.find(before);
+  return at == std::string::npos ? text : text.replace(at + before.size(), 36, "ID");
+}
+
 class ReeveTest : public testing::Test {
  protected:
   ReeveTest() : policy_(directory_.Write("policy/documents.yaml", kPolicy)) {}
@@ -73,6 +82,8 @@ class ReeveTest : public testing::Test {
 TEST_F(ReeveTest, VersionAndHelp) {
   EXPECT_EQ(Reeve({"version"}).out.substr(0, 6), "reeve ");
   EXPECT_TRUE(json::parse(Reeve({"version", "--format", "json"}).out).contains("version"));
+  EXPECT_EQ(Reeve({"--version"}).out, Reeve({"version"}).out);
+  EXPECT_EQ(Reeve({"--version"}).status, 0);
   for (const std::vector<std::string>& command :
        std::vector<std::vector<std::string>>{{"--help"},
                                              {"check", "--help"},
@@ -94,11 +105,31 @@ TEST_F(ReeveTest, AWrongCallSaysWhatToDoAndEndsWith2) {
   EXPECT_EQ(typo.status, 2);
   EXPECT_EQ(typo.err,
             "reeve: unknown command `chek`; did you mean `check`?; `reeve --help` lists them\n");
+  const Ended deeper = Reeve({"audit", "qurey", "audit.db"});
+  EXPECT_EQ(deeper.status, 2);
+  EXPECT_EQ(deeper.err,
+            "reeve audit: unknown command `qurey`; did you mean `query`?; `reeve audit --help` "
+            "lists them\n");
   EXPECT_EQ(Reeve({}).status, 2);
   EXPECT_EQ(Reeve({"check"}).status, 2);
   EXPECT_EQ(Reeve({"check", "--frmat", "json", policy_}).status, 2);
   EXPECT_EQ(Reeve({"lint", "--format", "xml", policy_}).status, 2);
-  EXPECT_EQ(Reeve({"audit", "query", "--since", "yesterday", Log()}).status, 2);
+}
+
+TEST_F(ReeveTest, AFilterThatSaysNothingIsRefused) {
+  const std::string db = Log();
+  EXPECT_EQ(Reeve({"audit", "query", "--since", "yesterday", db}).status, 2);
+  for (const char* filter : {"--since", "--until", "--principal", "--action", "--resource",
+                             "--decision", "--reason", "--rule", "--id"}) {
+    for (const char* command : {"query", "tail"}) {
+      const Ended ended = Reeve({"audit", command, db, filter, ""});
+      EXPECT_EQ(ended.status, 2) << command << " " << filter;
+      EXPECT_EQ(ended.out, "") << command << " " << filter;
+    }
+  }
+  const Ended ended = Reeve({"audit", "query", db, "--principal", "ada"});
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_NE(ended.err.find("write `type:id`"), std::string::npos) << ended.err;
 }
 
 TEST_F(ReeveTest, LintOfAGoodSet) {
@@ -142,15 +173,51 @@ TEST_F(ReeveTest, LintCountsWarningsIfAsked) {
 TEST_F(ReeveTest, CheckAnswersOneRequest) {
   const Ended allowed = Reeve({"check", policy_}, RequestFor("/finance/q3"));
   EXPECT_EQ(allowed.status, 0) << allowed.err;
-  EXPECT_EQ(allowed.out, "allow  allow_rule  documents/editors\n");
+  EXPECT_EQ(WithoutId(allowed.out), "allow  allow_rule  documents/editors\nid: ID\n");
   const Ended denied = Reeve({"check", policy_, "-"}, RequestFor("/finance/ledger/1"));
   EXPECT_EQ(denied.status, 1);
-  EXPECT_EQ(denied.out,
+  EXPECT_EQ(WithoutId(denied.out),
             "deny  deny_rule  documents/never-the-ledger\nmessage: Nobody reads the ledger.\n"
-            "obligation: page-security\n");
+            "obligation: page-security\nid: ID\n");
   const Ended malformed = Reeve({"check", policy_}, RequestFor("/finance/../q3"));
   EXPECT_EQ(malformed.status, 2);
-  EXPECT_EQ(malformed.out, "deny  bad_request\nerror: the entity id has a `.` or `..` segment\n");
+  EXPECT_EQ(WithoutId(malformed.out),
+            "deny  bad_request\nerror: the entity id has a `.` or `..` segment\nid: ID\n");
+}
+
+TEST_F(ReeveTest, CheckNamesTheRecordAndTheRulesInTrial) {
+  const std::string db = directory_ / "audit.db";
+  const std::string policy = directory_.Write(
+      "shadow.yaml",
+      "reeve: 1\npolicy: trial\nrules:\n"
+      "  - {id: all, effect: allow, principals: [anyone], actions: [any], resources: [any]}\n"
+      "  - {id: not-finance, effect: deny, principals: [anyone], actions: [any],\n"
+      "     resources: ['doc:/finance/**'], shadow: true}\n");
+  const Ended ended = Reeve({"check", "--audit", db, policy}, RequestFor("/finance/q3"));
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(WithoutId(ended.out),
+            "allow  allow_rule  trial/all\nshadow: trial/not-finance\nid: ID\n");
+  const json row = json::parse(Reeve({"audit", "query", db, "--format", "json"}).out);
+  EXPECT_NE(ended.out.find("\nid: " + row["id"].get<std::string>() + "\n"), std::string::npos);
+}
+
+TEST_F(ReeveTest, CheckSaysWhatItCannotRead) {
+  struct Unreadable {
+    std::string path;
+    const char* why;
+  };
+  for (const Unreadable& file : {Unreadable{directory_ / "policy", "Is a directory"},
+                                 Unreadable{directory_ / "nowhere", "No such file or directory"}}) {
+    for (const std::vector<std::string>& command :
+         std::vector<std::vector<std::string>>{{"check"}, {"check", "--jsonl"}}) {
+      std::vector<std::string> arguments = command;
+      arguments.insert(arguments.end(), {policy_, file.path});
+      const Ended ended = Reeve(arguments);
+      EXPECT_EQ(ended.status, 2);
+      EXPECT_EQ(ended.out, "");
+      EXPECT_EQ(ended.err, file.path + ": cannot be read: " + file.why + "\n");
+    }
+  }
 }
 
 TEST_F(ReeveTest, CheckReadsAFileAndWritesJson) {
@@ -166,8 +233,8 @@ TEST_F(ReeveTest, CheckReadsAFileAndWritesJson) {
 TEST_F(ReeveTest, CheckExplains) {
   const Ended ended = Reeve({"check", "--explain", policy_}, RequestFor("/finance/q3", "guests"));
   EXPECT_EQ(ended.status, 1);
-  EXPECT_EQ(ended.out,
-            "deny  no_rule\n\n"
+  EXPECT_EQ(WithoutId(ended.out),
+            "deny  no_rule\nid: ID\n\n"
             "user:ada doc.read doc:/finance/q3\n"
             "rule                        effect  principals  actions  resources\n"
             "documents/editors           allow   no          yes      yes\n"
@@ -175,6 +242,11 @@ TEST_F(ReeveTest, CheckExplains) {
   const Ended machine = Reeve({"check", "--explain", "--format", "json", policy_},
                               RequestFor("/finance/q3", "guests"));
   EXPECT_EQ(json::parse(machine.out)["context"]["explanation"][0]["principals"], "no");
+  const Ended malformed = Reeve({"check", "--explain", policy_}, "{}");
+  EXPECT_EQ(malformed.status, 2);
+  EXPECT_EQ(WithoutId(malformed.out),
+            "deny  bad_request\nerror: `subject` is missing\nid: ID\n\n"
+            "not evaluated: the request is malformed\n");
 }
 
 TEST_F(ReeveTest, CheckAnswersALineWithALine) {
@@ -194,6 +266,24 @@ TEST_F(ReeveTest, CheckAnswersALineWithALine) {
   EXPECT_EQ(Reeve({"check", "--jsonl", policy_}, RequestFor("/legal/lease") + "\n").status, 1);
 }
 
+TEST_F(ReeveTest, CheckAnswersALineBeforeTheNextIsWritten) {
+  Process check({"cli/reeve", "check", "--jsonl", policy_}, std::nullopt);
+  for (const char* path : {"/finance/q3", "/finance/q4"}) {
+    check.Say(RequestFor(path));
+    EXPECT_EQ(json::parse(check.ReadLine())["decision"], true);
+  }
+  check.EndInput();
+  EXPECT_EQ(check.Wait(), 0);
+}
+
+TEST_F(ReeveTest, CheckOfNoRequestIsAWrongCall) {
+  const Ended ended = Reeve({"check", "--jsonl", policy_}, "");
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_EQ(ended.out, "");
+  EXPECT_EQ(ended.err, "no request was given\n");
+  EXPECT_EQ(Reeve({"check", policy_}, "").status, 2);
+}
+
 TEST_F(ReeveTest, CheckTakesEntities) {
   const std::string entities = directory_.Write(
       "e.yaml", "reeve: 1\nentities: [{id: 'group:leads', parents: ['group:staff']}]\n");
@@ -201,6 +291,14 @@ TEST_F(ReeveTest, CheckTakesEntities) {
   EXPECT_EQ(
       Reeve({"check", "--entities", entities, policy_}, RequestFor("/finance/q3", "leads")).status,
       0);
+  // One file a flag: what comes behind it is the request.
+  const std::string request = directory_.Write("rq.json", RequestFor("/finance/q3", "trainees"));
+  const std::string more = directory_.Write(
+      "f.yaml", "reeve: 1\nentities: [{id: 'group:trainees', parents: ['group:leads']}]\n");
+  const Ended ended =
+      Reeve({"check", policy_, "--entities", entities, "--entities", more, request});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(Reeve({"lint", "--entities", entities, policy_}).status, 0);
 }
 
 TEST_F(ReeveTest, CheckWithoutAPlaceForRecordsFails) {
@@ -208,6 +306,23 @@ TEST_F(ReeveTest, CheckWithoutAPlaceForRecordsFails) {
                   RequestFor("/finance/q3"))
                 .status,
             3);
+}
+
+TEST_F(ReeveTest, CheckWithoutARecordOfADenialFails) {
+  // Each is denied, recorded or not, until the file may not grow any more.
+  const std::string db = directory_ / "audit.db";
+  ASSERT_EQ(Reeve({"check", "--audit", db, policy_}, RequestFor("/legal/lease")).status, 1);
+  std::string requests;
+  constexpr int kMany = 100;
+  for (int i = 0; i < kMany; ++i) requests += RequestFor("/legal/" + std::to_string(i)) + "\n";
+  const Ended ended = RunProgram({"/bin/sh", "-c",
+                                  "trap '' XFSZ; ulimit -f 200; exec cli/reeve check --jsonl "
+                                  "--audit \"$0\" \"$1\"",
+                                  db, policy_},
+                                 requests);
+  EXPECT_EQ(ended.status, 3) << ended.err;
+  EXPECT_EQ(ended.out.find("audit_failed"), std::string::npos);
+  EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), kMany);
 }
 
 TEST_F(ReeveTest, AuditQueryShowsAndFilters) {
@@ -268,11 +383,54 @@ TEST_F(ReeveTest, AuditTailShowsTheLastInOrder) {
   EXPECT_EQ(ended.out.find("allow_rule"), std::string::npos);
 }
 
+TEST_F(ReeveTest, AuditTailFollowsAllThatIsWrittenOnce) {
+  const std::string db = Log();
+  Process tail({"cli/reeve", "audit", "tail", "-f", "-n", "1", "--format", "json", db});
+  std::vector<std::string> ids = {json::parse(tail.ReadLine())["id"]};
+  std::vector<std::string> want = ids;
+  std::string requests;
+  constexpr int kMany = 1200;  // more than a page
+  for (int i = 0; i < kMany; ++i) requests += RequestFor("/legal/" + std::to_string(i)) + "\n";
+  const Ended check = Reeve({"check", "--jsonl", "--audit", db, policy_}, requests);
+  size_t begin = 0;
+  for (size_t end; (end = check.out.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    want.push_back(json::parse(check.out.substr(begin, end - begin))["context"]["id"]);
+  }
+  ASSERT_EQ(want.size(), size_t{kMany + 1});
+  // At five looks a second and a row a look this would take minutes.
+  while (ids.size() < want.size()) {
+    const std::string line = tail.ReadLine();
+    ASSERT_NE(line, "<end>");
+    ids.push_back(json::parse(line)["id"]);
+  }
+  EXPECT_EQ(ids, want);
+}
+
+TEST_F(ReeveTest, AuditTailFollowsInTheFormOfItsTable) {
+  const std::string db = Log();
+  Process tail({"cli/reeve", "audit", "tail", "-f", "-n", "1", db});
+  tail.ReadLine();  // the head
+  const std::string shown = tail.ReadLine();
+  EXPECT_NE(shown.find("  the request is not JSON"), std::string::npos) << shown;
+  Reeve({"check", "--audit", db, policy_}, "not JSON either");
+  const std::string followed = tail.ReadLine();
+  EXPECT_NE(followed.find("  the request is not JSON"), std::string::npos) << followed;
+  EXPECT_EQ(followed.find(" : "), std::string::npos) << followed;
+}
+
 TEST_F(ReeveTest, AuditOfWhatIsNoLogEndsWith2) {
   const Ended missing = Reeve({"audit", "query", (directory_ / "nowhere.db")});
   EXPECT_EQ(missing.status, 2);
   EXPECT_NE(missing.err.find("nowhere.db: "), std::string::npos);
-  EXPECT_NE(Reeve({"audit", "query", policy_}).status, 0);
+  for (const char* command : {"query", "tail"}) {
+    const Ended text = Reeve({"audit", command, policy_});
+    EXPECT_EQ(text.status, 2);
+    EXPECT_EQ(
+        text.err,
+        policy_ +
+            ": is not an audit file; name one that `reeve check --audit` or a server wrote\n");
+  }
+  EXPECT_EQ(Reeve({"audit", "query", directory_ / "policy"}).status, 2);
 }
 
 TEST_F(ReeveTest, WhoamiKnowsThisProcess) {
@@ -283,8 +441,27 @@ TEST_F(ReeveTest, WhoamiKnowsThisProcess) {
   EXPECT_EQ(principal["parents"], json::array({"uid:" + std::to_string(getuid())}));
 }
 
+TEST_F(ReeveTest, WhoamiSaysWhatToDoWithAnOldSocket) {
+  const std::string path = directory_.Write("who.sock", "");
+  const Ended ended = Reeve({"whoami", "--unix", path});
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_EQ(ended.err, path +
+                           ": cannot listen here: Address already in use; remove it if no server "
+                           "listens there\n");
+  EXPECT_EQ(Reeve({"whoami", "--unix", directory_ / "a\x1b[2J/x"}).err.find('\x1b'),
+            std::string::npos);
+}
+
 TEST_F(ReeveTest, OutputThatCannotBeWrittenIsAFailure) {
-  EXPECT_EQ(RunProgram({"/bin/sh", "-c", "cli/reeve version > /dev/full"}).status, 3);
+  const std::string db = Log();
+  for (const std::string& command :
+       {std::string("--help"), std::string("--version"), std::string("version"),
+        std::string("check --help"), "check --jsonl " + policy_ + " " + policy_,
+        "audit tail -f " + db}) {
+    const Ended ended = RunProgram({"/bin/sh", "-c", "cli/reeve " + command + " > /dev/full"});
+    EXPECT_EQ(ended.status, 3) << command;
+    EXPECT_EQ(ended.err, "reeve: standard output cannot be written\n") << command;
+  }
 }
 
 }  // namespace
