@@ -114,6 +114,19 @@ std::string RuleIds(Decision::Rules rules) {
 
 std::string Shown(std::string_view text) { return Printable(text); }
 
+bool Decided(const Decision& decision, const RuleExplanation& rule) {
+  const Decision::Rules rules = decision.rules();
+  return std::find(rules.begin(), rules.end(), rule.rule) != rules.end();
+}
+
+// What part the rule has in the answer.
+std::string Part(const Decision& decision, const RuleExplanation& rule) {
+  if (Decided(decision, rule)) return "decides";
+  if (!rule.matched()) return "";
+  if (decision.record_failed()) return "matches";
+  return rule.rule->shadow ? "matches, as a shadow" : "matches, and is overridden";
+}
+
 void PrintExplanation(const Decision& decision, const Request& request) {
   const std::vector<RuleExplanation> rules = Explain(decision, request);
   if (decision.snapshot() == nullptr || decision.reason() == Reason::kBadRequest) {
@@ -132,9 +145,7 @@ void PrintExplanation(const Decision& decision, const Request& request) {
   for (const RuleExplanation& rule : rules) {
     table.AddRow({rule.rule->id, std::string(ToString(rule.rule->effect)),
                   std::string(ToString(rule.principals)), std::string(ToString(rule.actions)),
-                  std::string(ToString(rule.resources)),
-                  absl::StrCat(rule.matched() ? "matches" : "",
-                               rule.rule->shadow ? " (shadow, does not decide)" : "")});
+                  std::string(ToString(rule.resources)), Part(decision, rule)});
   }
   std::fputs(table.ToString(TerminalWidth()).c_str(), stdout);
 }
@@ -180,6 +191,7 @@ std::string ToJson(const Decision& decision, const Request& request) {
                            {"actions", std::string(ToString(rule.actions))},
                            {"resources", std::string(ToString(rule.resources))},
                            {"matched", rule.matched()},
+                           {"decided", Decided(decision, rule)},
                            {"shadow", rule.rule->shadow}});
   }
   return answer.dump();

@@ -249,6 +249,23 @@ TEST_F(ReeveTest, CheckExplains) {
             "not evaluated: the request is malformed\n");
 }
 
+TEST_F(ReeveTest, CheckExplainsWhichRuleDecides) {
+  const std::string policy = directory_.Write(
+      "decides.yaml",
+      "reeve: 1\npolicy: p\nrules:\n"
+      "  - {id: a, effect: allow, principals: [anyone], actions: [any], resources: [any]}\n"
+      "  - {id: d, effect: deny, principals: [anyone], actions: [any], resources: [any]}\n"
+      "  - {id: s, effect: deny, principals: [anyone], actions: [any], resources: [any], shadow: "
+      "true}\n");
+  const Ended ended = Reeve({"check", "--explain", policy}, RequestFor("/finance/q3"));
+  EXPECT_NE(
+      ended.out.find("p/a   allow   yes         yes      yes        matches, and is overridden\n"
+                     "p/d   deny    yes         yes      yes        decides\n"
+                     "p/s   deny    yes         yes      yes        matches, as a shadow\n"),
+      std::string::npos)
+      << ended.out;
+}
+
 TEST_F(ReeveTest, CheckAnswersALineWithALine) {
   const Ended ended = Reeve({"check", "--jsonl", policy_},
                             RequestFor("/finance/q3") + "\n\n[1\n" + std::string(3000000, 'x') +
