@@ -109,7 +109,10 @@ const Case kCases[] = {
        }
      },
      "entities lie in more than 67108864 others, all counted; make chains of parents shorter"},
-    {"NameIsNotCanonical", [](SnapshotBuilder& b) { b.AddEntity({EntityId("doc", "/a//b"), {}, {}}); },
+    {"NameIsNotCanonical",
+     [](SnapshotBuilder& b) {
+       b.AddEntity({EntityId("doc", "/a//b"), {}, {}});
+     },
      "`doc:/a//b`: the entity id has an empty path segment"},
     {"ParentGivenOften",
      [](SnapshotBuilder& b) {
