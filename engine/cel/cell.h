@@ -1,0 +1,213 @@
+// A value while conditions are evaluated: 16 bytes, copied freely, owning nothing. Internal.
+//
+// What a cell points to lives in the arena of the evaluation, in the program, or in the request, and
+// outlives the evaluation.
+#ifndef REEVE_ENGINE_CEL_CELL_H_
+#define REEVE_ENGINE_CEL_CELL_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "reeve/engine/value.h"
+
+namespace reeve::cel {
+
+class Context;
+class EntityFacts;
+struct MapEntries;
+
+enum class Kind : uint8_t {
+  kError,  // CEL's error, which is Reeve's unknown
+  kNull,
+  kBool,
+  kInt,
+  kUint,
+  kDouble,
+  kString,
+  kBytes,
+  kTimestamp,
+  kDuration,
+  kList,
+  kMap,
+  kType,
+  kOptional,
+  kIp,
+  kCidr,
+};
+
+// Why there is no value. The text of an error is ToString(code), then `: detail` if there is one.
+enum class ErrorCode : uint8_t {
+  kNoSuchKey,        // detail: the key
+  kNoSuchVariable,   // detail: its name; a fact that this request does not have
+  kNoSuchOverload,   // detail: the operator or function
+  kDivisionByZero,   // also of `%`
+  kOverflow,         // an integer, time or duration out of range
+  kIndexOutOfRange,
+  kBadConversion,    // detail: the text or type that cannot be converted
+  kBadArgument,      // detail: what is wrong, in a few words
+  kBadRegex,         // detail: why it does not compile
+  kBadTimeZone,      // detail: its name
+  kDuplicateKey,     // detail: the key, of a map literal
+  kBadKey,           // a key that is not bool, int, uint or string
+  kNoValue,          // optional.none().value()
+  kIncomplete,       // not all groups of the principal are known
+  kNotBool,          // a condition, or an operand of a logical operator
+  kTooDeep,          // a value nested deeper than kMaxCellDepth
+  kCostLimit,        // the budget of the decision is spent
+  kMemoryLimit,      // the arena is full
+};
+std::string_view ToString(ErrorCode code);
+
+// Lists, maps and optionals that contain each other. Deeper ones are errors, so that code may recurse
+// over a value.
+inline constexpr int kMaxCellDepth = 64;
+
+// One 128-bit address: of an IPv4 address the first 4 bytes count.
+struct IpBytes {
+  uint8_t bytes[16];
+};
+
+class Cell {
+ public:
+  // How the elements of a list or a map are held.
+  enum class Form : uint8_t {
+    kNone,
+    kCells,       // list: const Cell[]; map: MapEntries
+    kValues,      // list: const Value[]
+    kStrings,     // list: const std::string[]
+    kAttributes,  // map: const Attributes
+    kEntity,      // map: EntityFacts, the variables `principal` and `resource`
+  };
+
+  Cell() : Cell(Kind::kNull) {}
+
+  static Cell Error(ErrorCode code, std::string_view detail = {});
+  static Cell Null() { return Cell(); }
+  static Cell Bool(bool value);
+  static Cell Int(int64_t value);
+  static Cell Uint(uint64_t value);
+  static Cell Double(double value);
+  // Valid UTF-8, shorter than 4 GiB.
+  static Cell String(std::string_view value);
+  static Cell Bytes(std::string_view value);
+  // `nanos` is below 1,000,000,000 and counts upwards from `seconds`, also for negative ones.
+  static Cell Timestamp(int64_t seconds, uint32_t nanos);
+  static Cell Duration(int64_t seconds, uint32_t nanos);
+  // The name of a type, as `type(x)` gives it: "int", "google.protobuf.Timestamp".
+  static Cell Type(std::string_view name);
+  // `depth` of a list or map that contains none is 1.
+  static Cell List(absl::Span<const Cell> elements, int depth);
+  static Cell Strings(absl::Span<const std::string> elements);
+  // `entries` outlives the cell.
+  static Cell Map(const MapEntries* entries, int depth);
+  static Cell Map(const Attributes* attributes);
+  static Cell Entity(const EntityFacts* entity);
+  // Null for optional.none().
+  static Cell Optional(const Cell* value, int depth);
+  static Cell Ip(const IpBytes* address, bool is_v6);
+  // `prefix` is at most 32, or 128 if `is_v6`. Host bits may be set.
+  static Cell Cidr(const IpBytes* address, bool is_v6, uint8_t prefix);
+  // A view of a fact; `value` outlives the cell.
+  static Cell Of(const Value& value);
+
+  // The same list, of which more elements may exist that are not known. `x in` it is true or
+  // kIncomplete; when it is walked an error kIncomplete follows its last element; everything else
+  // that depends on all of it is kIncomplete.
+  Cell Partial() const;
+
+  Kind kind() const { return kind_; }
+  bool is_error() const { return kind_ == Kind::kError; }
+  bool is_bool(bool value) const { return kind_ == Kind::kBool && (bits_.boolean == value); }
+  bool is_number() const {
+    return kind_ == Kind::kInt || kind_ == Kind::kUint || kind_ == Kind::kDouble;
+  }
+
+  // Each requires the kind that its name says.
+  ErrorCode error_code() const { return static_cast<ErrorCode>(extra_); }
+  std::string_view error_detail() const { return {bits_.text, size_}; }
+  bool bool_value() const { return bits_.boolean; }
+  int64_t int_value() const { return bits_.integer; }
+  uint64_t uint_value() const { return bits_.natural; }
+  double double_value() const { return bits_.real; }
+  // Of a kString, kBytes or kType.
+  std::string_view text() const { return {bits_.text, size_}; }
+  // Of a kTimestamp or kDuration.
+  int64_t seconds() const { return bits_.integer; }
+  uint32_t nanos() const { return size_; }
+  const Cell* optional_value() const { return bits_.cells; }  // Null if there is none.
+  // Of a kIp or kCidr.
+  bool is_v6() const { return (extra_ & 1) != 0; }
+  const IpBytes& ip() const { return *bits_.ip; }
+  uint8_t prefix() const { return static_cast<uint8_t>(size_); }
+  // Of a kList.
+  size_t list_size() const { return size_; }
+  bool is_partial() const { return (extra_ & 2) != 0; }
+  Cell At(size_t index) const;  // index < list_size()
+  // Of a kList or kMap.
+  Form form() const { return form_; }
+  const Cell* cells() const { return bits_.cells; }                    // Form::kCells, a list's
+  const MapEntries& entries() const { return *bits_.entries; }         // Form::kCells, a map's
+  const Attributes& attributes() const { return *bits_.attributes; }   // Form::kAttributes
+  const EntityFacts& entity() const { return *bits_.entity; }          // Form::kEntity
+  // Of anything: 0 for what contains nothing.
+  int depth() const { return depth_; }
+
+ private:
+  explicit Cell(Kind kind) : kind_(kind) { bits_.natural = 0; }
+
+  Kind kind_;
+  Form form_ = Form::kNone;
+  uint8_t extra_ = 0;  // error: its code; ip, cidr: 1 if v6; list: 2 if partial
+  uint8_t depth_ = 0;
+  uint32_t size_ = 0;  // bytes, elements, nanoseconds or prefix
+  union {
+    bool boolean;
+    int64_t integer;
+    uint64_t natural;
+    double real;
+    const char* text;
+    const Cell* cells;
+    const Value* values;
+    const std::string* strings;
+    const MapEntries* entries;
+    const Attributes* attributes;
+    const EntityFacts* entity;
+    const IpBytes* ip;
+  } bits_;
+};
+static_assert(sizeof(Cell) == 16);
+
+// The entries of a map that an expression made, in the order in which they were written. Keys are
+// bool, int, uint or string, and no two are equal as CEL compares (1 and 1u are). Made by
+// MapBuilder (operators.h).
+struct MapEntries {
+  struct Entry {
+    Cell key;
+    Cell value;
+  };
+  const Entry* entries;
+  uint32_t size;
+  uint32_t slot_mask;     // Number of slots less one; a power of two less one.
+  const uint32_t* slots;  // Hash to number of entry plus one; null if the map is small.
+};
+
+// The variables `principal` and `resource`: maps whose entries are looked up in the request and in
+// the snapshot when asked for.
+class EntityFacts {
+ public:
+  virtual ~EntityFacts() = default;
+
+  // Returns a kError kNoSuchKey if there is no such attribute.
+  virtual Cell Find(std::string_view name, Context& context) const = 0;
+  // All attributes, as a map of Form::kCells.
+  virtual Cell All(Context& context) const = 0;
+  // Whether the entity is, or lies in, the one named `name` (`type:id`): a bool, or an error.
+  virtual Cell IsIn(std::string_view name) const = 0;
+};
+
+}  // namespace reeve::cel
+
+#endif  // REEVE_ENGINE_CEL_CELL_H_

@@ -1,0 +1,86 @@
+// Finds out what names mean and what types expressions have.
+#ifndef REEVE_POLICY_CEL_CHECKER_H_
+#define REEVE_POLICY_CEL_CHECKER_H_
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policy/cel/ast.h"
+#include "policy/cel/type.h"
+
+namespace reeve::cel {
+
+// One way to call a function.
+struct Overload {
+  std::vector<Type> arguments;  // Of a member call what stands before the dot is the first.
+  Type result;
+  bool member = false;
+  bool variadic = false;  // The last argument may be repeated.
+};
+
+// What an expression may speak of.
+class Environment {
+ public:
+  // The standard functions and the extensions: all that //engine/cel:functions has.
+  static const Environment& Standard();
+
+  // A copy of Standard() to add to.
+  Environment();
+
+  void AddVariable(std::string name, Type type);  // `a.b.c` may be a name
+  void AddFunction(std::string name, Overload overload);
+  // Names are looked up in it and in those around it first (cel-spec, "Name Resolution"):
+  // `com.example`.
+  void SetContainer(std::string container);
+
+  // Null if there is none. Valid until the next change.
+  const Type* FindVariable(std::string_view name) const;
+  const std::vector<Overload>* FindFunction(std::string_view name) const;
+  const std::string& container() const { return container_; }
+  const std::map<std::string, Type, std::less<>>& variables() const { return variables_; }
+  const std::map<std::string, std::vector<Overload>, std::less<>>& functions() const {
+    return functions_;
+  }
+
+ private:
+  std::map<std::string, Type, std::less<>> variables_;
+  std::map<std::string, std::vector<Overload>, std::less<>> functions_;
+  std::string container_;
+};
+
+struct CheckOptions {
+  // Whether arguments of a wrong type are defects. If not only names are resolved: unknown names
+  // and functions, and numbers of arguments that no overload takes, are defects all the same.
+  bool check_types = true;
+};
+
+// An expression of which every name is known. In `ast`:
+// - a chain of selections that names a variable has become one kIdent with the variable's whole name
+//   (`a.b.c`, without a leading dot);
+// - a kIdent is a variable of the environment, a local one of a comprehension (in which case the
+//   name is that which the comprehension declares, the innermost of that name), or a type
+//   (`types[id]` is then of TypeKind::kType and `is_type[id]` is true, and the name is what
+//   `type(x)` gives: `google.protobuf.Timestamp`);
+// - a kCall that was written `a.b.f(x)` and means the function `a.b.f` has that name and no operand.
+struct CheckedExpr {
+  Ast ast;
+  std::vector<Type> types;     // By ExprId. Parameters that nothing determined are kDyn.
+  std::vector<bool> is_type;   // By ExprId.
+  const Type& type() const { return types[ast.root]; }
+};
+
+// Returns nothing, and all that is wrong, if there is any defect. The messages say what to do:
+// "unknown name `princpal`; did you mean `principal`?", "`startsWith` is not made for (int, string);
+// it takes string.(string)".
+std::optional<CheckedExpr> Check(Ast ast, const Environment& environment,
+                                 const CheckOptions& options, std::vector<Defect>* defects);
+
+// Text form: each node on a line, indented, with its type. For tests and `reeve eval --trace`.
+std::string ToString(const CheckedExpr& checked);
+
+}  // namespace reeve::cel
+
+#endif  // REEVE_POLICY_CEL_CHECKER_H_
