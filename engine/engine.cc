@@ -90,7 +90,7 @@ Decision Engine::Decide(const Request& request) const {
       installed_->Get(), request, request.time.has_value() ? *request.time : options_.clock->Now());
   decision.id_ = NewDecisionId(decision.time_);
   decision.audit_level_ = options_.audit_level;
-  for (const Rule* rule : decision.rules_) {
+  for (const RuleOutcome& rule : decision.rules_) {
     decision.audit_level_ = std::max(decision.audit_level_, rule->audit);
   }
   if (decision.audit_level_ == AuditLevel::kOff) return decision;

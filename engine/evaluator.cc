@@ -179,16 +179,17 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request, Decis
     const Truth truth = scratch.facts.Matches(set.compiled(number));
     if (truth == Truth::kFalse) continue;
     const Rule& rule = set.rules()[number];
+    const RuleOutcome outcome = {&rule, ClauseOutcomes()};
     const bool denies = rule.effect == Effect::kDeny;  // also when it is unknown whether it matches
     if (rule.shadow) {
-      if (denies || truth == Truth::kTrue) decision->shadow_rules_.push_back(&rule);
+      if (denies || truth == Truth::kTrue) decision->shadow_rules_.push_back(outcome);
     } else if (denies) {
-      decision->rules_.push_back(&rule);
+      decision->rules_.push_back(outcome);
       denied |= truth == Truth::kTrue;
     } else if (truth == Truth::kTrue) {
-      allows.push_back(&rule);
+      allows.push_back(outcome);
     } else {
-      missed_allows.push_back(&rule);
+      missed_allows.push_back(outcome);
     }
   }
   if (!decision->rules_.empty()) return denied ? Reason::kDenyRule : Reason::kDenyUnknown;

@@ -1,6 +1,7 @@
 #ifndef REEVE_ENGINE_RULE_H_
 #define REEVE_ENGINE_RULE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,8 +24,15 @@ struct Obligation {
   std::string id;
 };
 
+// One clause of a rule's `when`.
+struct Condition {
+  std::string text;  // As written.
+};
+
+inline constexpr size_t kMaxClauses = 32;  // Of one rule.
+
 // One statement of a policy. It matches a request when one of its principals, one of its actions
-// and one of its resources do.
+// and one of its resources do, and all clauses of `when` are true.
 struct Rule {
   std::string id;  // Unique in the set: `documents/editors-edit`.
   Effect effect = Effect::kDeny;
@@ -32,7 +40,8 @@ struct Rule {
   std::vector<Pattern> principals;
   std::vector<Pattern> actions;
   std::vector<Pattern> resources;
-  bool shadow = false;  // Evaluated and recorded, and never decides.
+  std::vector<Condition> when;  // At most kMaxClauses; may be empty.
+  bool shadow = false;          // Evaluated and recorded, and never decides.
   AuditLevel audit =
       AuditLevel::kOff;  // Raises the level of the engine where this rule determined.
   std::string message;   // For the person who was refused; may be empty.
