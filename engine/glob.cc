@@ -155,6 +155,12 @@ std::string_view Glob::literal_prefix() const {
   return tokens_[0].kind == Kind::kLiteral ? std::string_view(tokens_[0].text) : std::string_view();
 }
 
+bool Glob::Binds(std::string_view name) const {
+  return std::any_of(tokens_.begin(), tokens_.end(), [name](const Token& token) {
+    return token.kind == Kind::kBinding && token.text == name;
+  });
+}
+
 std::vector<std::string_view> Glob::binding_names() const {
   std::vector<std::string_view> names;
   for (const Token& token : tokens_) {

@@ -39,6 +39,7 @@ class Glob {
   bool has_wildcard() const { return tokens_.size() > 1 || tokens_[0].kind != Kind::kLiteral; }
   std::vector<std::string_view> binding_names() const;
   bool binds() const { return binds_; }
+  bool Binds(std::string_view name) const;
 
   static constexpr size_t kMaxWildcards = 16;
 

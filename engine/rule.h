@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,9 +25,15 @@ struct Obligation {
   std::string id;
 };
 
-// One clause of a rule's `when`.
+namespace cel {
+struct Program;
+}  // namespace cel
+
+// One clause of a rule's `when`, or of that of a role. Made by reeve/policy/condition.h, or with a
+// whole policy by reeve/policy/load.h. A copy shares its content.
 struct Condition {
-  std::string text;  // As written.
+  std::string text;                             // As written.
+  std::shared_ptr<const cel::Program> program;  // Not null in a rule of a snapshot.
 };
 
 inline constexpr size_t kMaxClauses = 32;  // Of one rule.

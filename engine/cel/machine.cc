@@ -142,6 +142,15 @@ Cell Machine::Follow(const Program& program, const Link& link, const Variables& 
   return value;
 }
 
+Cell Machine::RunOnce(uint32_t slot, const Program& program, const Link& link,
+                      const Variables& variables) {
+  if (slot == Link::kNone) return Run(program, link, variables);
+  if (kept_[slot].decision == decision_) return kept_[slot].value;
+  const Cell value = Run(program, link, variables);
+  kept_[slot] = {decision_, value};
+  return value;
+}
+
 Cell Machine::Run(const Program& program, const Link& link, const Variables& variables) {
   // Every instruction runs once but for those of loops, which charge for themselves.
   if (!context_.Charge(program.code.size())) return context_.LimitError();

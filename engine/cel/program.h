@@ -102,6 +102,8 @@ using CellSet = absl::flat_hash_set<Cell, HashCell, EqualScalars>;
 
 // Immutable once it is made: any thread. Its cells point into it.
 struct Program {
+  // Programs of one text, on the same values of their variables, have the same value.
+  std::string text;
   std::vector<Instruction> code;
   std::vector<Cell> constants;
   std::vector<std::string> variables;  // Their names.

@@ -167,6 +167,7 @@ class Compiler {
 
   std::shared_ptr<const Program> Compile(const CheckedExpr& expr, ExprId root) {
     Unit& unit = UnitOf(expr);
+    program_->text = TextOf(unit, root);
     Emit(unit, root);
     Add({Op::kReturn}, 0);
     if (failed_) return nullptr;
@@ -280,6 +281,12 @@ class Compiler {
 
   static std::string_view WithoutDot(std::string_view name) {
     return name.substr(0, 1) == "." ? name.substr(1) : name;
+  }
+
+  // What tells the node from all others in the set.
+  std::string TextOf(const Unit& unit, ExprId id) const {
+    return absl::StrCat(unit.facts[id].named ? options_.scope : "", ":",
+                        ToString(unit.expr->ast, id));
   }
 
   // --- Constants ---
@@ -420,7 +427,7 @@ class Compiler {
     if (shared) {
       const auto key = static_cast<uint16_t>(program_->shared.size());
       program_->shared.push_back(
-          absl::StrCat(facts.named ? options_.scope : "", ":", ToString(unit.expr->ast, id)));
+TextOf(unit, id));
       const size_t known = Add({Op::kShared, 0, key}, 0);
       EmitNode(unit, id);
       Add({Op::kKeep, 0, key}, 0);
