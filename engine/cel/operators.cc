@@ -1,0 +1,1 @@
+#include "reeve/engine/cel/operators.h"
