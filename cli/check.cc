@@ -1,12 +1,6 @@
 // `reeve check`: decides requests that are given as JSON.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -19,6 +13,7 @@
 #include "reeve/adapters/authzen/decision_json.h"
 #include "reeve/adapters/authzen/evaluate_json.h"
 #include "reeve/adapters/authzen/request_json.h"
+#include "reeve/cli/input.h"
 #include "reeve/cli/output.h"
 #include "reeve/engine/engine.h"
 #include "reeve/engine/explain.h"
@@ -43,67 +38,6 @@ struct Options {
 class NoRecord final : public AuditSink {
  public:
   absl::Status Append(const AuditRecord&, AuditLevel) override { return absl::OkStatus(); }
-};
-
-// More than any request may have, so that one that is too long is answered as such.
-constexpr size_t kMaxInputBytes = size_t{2} << 20;
-
-// Reads a descriptor line by line. Asks for no more than there is: who asks line by line gets an
-// answer to each before writing the next.
-class Input {
- public:
-  // Takes the file of this name, or standard input if it is `-`; error() says if it cannot.
-  explicit Input(const std::string& name)
-      : name_(name == "-" ? "standard input" : Printable(name, 1000)),
-        fd_(name == "-" ? STDIN_FILENO : open(name.c_str(), O_RDONLY | O_CLOEXEC)),
-        error_(fd_ < 0 ? errno : 0) {}
-  ~Input() {
-    if (fd_ > STDIN_FILENO) close(fd_);
-  }
-  Input(const Input&) = delete;
-  Input& operator=(const Input&) = delete;
-
-  // Reads to the end of the line, or of the input if `to_end`, and drops what exceeds the limit.
-  // Returns false if there was nothing, or if it could not be read to that end.
-  bool Read(bool to_end, std::string* text) {
-    text->clear();
-    bool any = false;
-    while (!rest_.empty() || Fill()) {
-      any = true;
-      const size_t feed = to_end ? std::string_view::npos : rest_.find('\n');
-      const std::string_view part = rest_.substr(0, feed);
-      text->append(part.substr(0, kMaxInputBytes - text->size()));
-      rest_.remove_prefix(feed == std::string_view::npos ? part.size() : feed + 1);
-      if (feed != std::string_view::npos) return true;
-    }
-    return any && error_ == 0;
-  }
-
-  // Whether something could not be read, which is then said.
-  bool Failed() const {
-    if (error_ == 0) return false;
-    std::fprintf(stderr, "%s: cannot be read: %s\n", name_.c_str(), std::strerror(error_));
-    return true;
-  }
-
- private:
-  // Reads what there is, and waits if there is nothing. Returns false at the end.
-  bool Fill() {
-    if (error_ != 0) return false;
-    ssize_t got;
-    do {
-      got = read(fd_, buffer_.data(), buffer_.size());
-    } while (got < 0 && errno == EINTR);
-    if (got < 0) error_ = errno;
-    rest_ = std::string_view(buffer_.data(), got > 0 ? got : 0);
-    return got > 0;
-  }
-
-  const std::string name_;
-  const int fd_;
-  int error_;
-  std::array<char, 65536> buffer_;
-  std::string_view rest_;  // of the buffer, not given out yet
 };
 
 std::string RuleIds(Decision::Rules rules) {
@@ -238,7 +172,7 @@ int CheckLines(const Engine& engine, Input& in) {
 
 int Check(const Options& options) {
   const LoadResult loaded = LoadPolicy(options.policy, options.entities);
-  for (const Issue& issue : loaded.issues) std::fprintf(stderr, "%s\n", ToString(issue).c_str());
+  for (const Issue& issue : loaded.issues) std::fprintf(stderr, "%s\n%s", ToString(issue).c_str(), Excerpt(issue).c_str());
   if (!loaded.ok()) return kBadCall;
 
   NoRecord no_record;

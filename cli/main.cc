@@ -62,6 +62,7 @@ int Main(int argc, char** argv) {
   app.footer("`reeve COMMAND --help` shows a command's options and examples.");
   int status = kYes;
   AddCheck(&app, &status);
+  AddEval(&app, &status);
   AddLint(&app, &status);
   AddAudit(&app, &status);
   AddWhoami(&app, &status);

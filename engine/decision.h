@@ -134,6 +134,7 @@ class [[nodiscard]] Decision {
   friend class DecisionBuilder;
 
   using RuleList = absl::InlinedVector<RuleOutcome, 4>;
+  using MissList = absl::InlinedVector<RuleOutcome, kMaxNearMisses>;
 
   Reason reason_ = Reason::kNoPolicy;
   AuditLevel audit_level_ = AuditLevel::kOff;
@@ -143,7 +144,7 @@ class [[nodiscard]] Decision {
   std::string error_;
   std::shared_ptr<const Snapshot> snapshot_;
   RuleList rules_;
-  absl::InlinedVector<RuleOutcome, kMaxNearMisses> near_misses_;
+  MissList near_misses_;
   RuleList shadow_rules_;
 };
 

@@ -43,7 +43,7 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
   candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
 
   Decision::RuleList allows;
-  Decision::RuleList misses;
+  Decision::MissList misses;
   Decision::RuleList denies;
   bool denied = false;
   for (const uint32_t number : candidates) {

@@ -40,7 +40,7 @@ Cell RolesAreNone() { return Cell::Error(ErrorCode::kBadArgument, "a role is no 
 void RequestVariables::Begin(const Request& request, const Facts& facts, absl::Time now) {
   request_ = &request;
   facts_ = &facts;
-  now_ = Cell::Of(now);
+  now_ = Cell::Of(Value::Timestamp(now));
 }
 
 Cell RequestVariables::Get(uint32_t number, cel::Context&) const {

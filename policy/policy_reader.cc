@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "reeve/engine/cel/program.h"
+#include "reeve/engine/text.h"
 #include "reeve/policy/spelling.h"
 #include "reeve/policy/unicode.h"
 
@@ -289,8 +290,8 @@ void PolicyReader::ReportDefects(YamlNode node, const ConditionDefects& defects)
 
 void PolicyReader::CountRegexes(const Condition& condition, Position position) {
   if (regex_steps_ > kMaxRegexSteps) return;  // reported
-  for (const cel::Regex& regex : condition.program->regexes) {
-    regex_steps_ += regex.size();
+  for (const cel::CompiledRegex& regex : condition.program->regexes) {
+    regex_steps_ += regex.regex->compile_cost();
     if (regex_steps_ > kMaxRegexSteps) return ReportRegexSteps(position);
   }
 }

@@ -243,7 +243,7 @@ Cell Machine::Run(const Program& program, const Link& link, const Variables& var
         }
         break;
       case Op::kMatches:
-        if (!top->is_error()) *top = Matches(program.regexes[i.c], *top, context_);
+        if (!top->is_error()) *top = Matches(*program.regexes[i.c].regex, *top, context_);
         break;
       case Op::kCall: {
         top -= i.a;

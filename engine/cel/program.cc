@@ -53,7 +53,7 @@ std::string Operands(const Program& program, const Instruction& i) {
     case Op::kInSet:
       return absl::StrCat("of ", program.sets[i.c].size());
     case Op::kMatches:
-      return std::string(program.regexes[i.c].text());
+      return program.regexes[i.c].text;
     case Op::kCall:
       return absl::StrCat(std::string(Functions()[i.c].name), "/", i.a);
     case Op::kList:

@@ -91,6 +91,11 @@ struct Loop {
   uint32_t cost = 1;                        // of one element
 };
 
+struct CompiledRegex {
+  std::string text;
+  std::unique_ptr<const Regex> regex;
+};
+
 struct HashCell {
   size_t operator()(const Cell& cell) const { return Hash(cell); }
 };
@@ -109,7 +114,7 @@ struct Program {
   std::vector<std::string> variables;  // Their names.
   std::vector<Path> paths;
   std::vector<CellSet> sets;
-  std::vector<Regex> regexes;
+  std::vector<CompiledRegex> regexes;
   std::vector<std::vector<bool>> optional_flags;
   std::vector<Loop> loops;
   // Parts that another condition of the set may have too, and that are worth keeping: as text.

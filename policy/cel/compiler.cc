@@ -590,11 +590,11 @@ TextOf(unit, id));
     if (expr.name == "matches" && arguments.size() == 2) {
       const std::optional<Cell> pattern = Constant(unit, arguments[1]);
       if (pattern.has_value() && pattern->kind() == Kind::kString) {
-        absl::StatusOr<Regex> regex = Regex::Compile(pattern->text());
-        if (!regex.ok()) {
-          return Fail(unit.expr->ast[arguments[1]].place, std::string(regex.status().message()));
+        auto regex = std::make_unique<Regex>(pattern->text());
+        if (!regex->error().empty()) {
+          return Fail(unit.expr->ast[arguments[1]].place, regex->error());
         }
-        program_->regexes.push_back(*std::move(regex));
+        program_->regexes.push_back({std::string(pattern->text()), std::move(regex)});
         Emit(unit, arguments[0]);
         Add({Op::kMatches, 0, 0, static_cast<uint32_t>(program_->regexes.size() - 1)}, 0);
         return;
@@ -623,7 +623,7 @@ TextOf(unit, id));
       Context context;
       context.Reset(kFoldCost, kFoldMemory);
       const Cell arguments_of_epoch[] = {Cell::Timestamp(0, 0), *constant};
-      const Cell value = function.call(arguments_of_epoch, context);
+      const Cell value = function.call(absl::MakeConstSpan(arguments_of_epoch), context);
       if (value.is_error()) Fail(place, ToString(value));
     }
     if (expr.name == "isIn") {

@@ -1,0 +1,59 @@
+#include "policy/cel/expression.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "policy/cel/compiler.h"
+
+namespace reeve::cel {
+namespace {
+
+class Bindings final : public Variables {
+ public:
+  Bindings(const Program& program, const std::map<std::string, Cell, std::less<>>& variables)
+      : program_(program), variables_(variables) {}
+
+  Cell Get(uint32_t number, Context&) const override {
+    const std::string& name = program_.variables[number];
+    const auto found = variables_.find(name);
+    if (found == variables_.end()) return Cell::Error(ErrorCode::kNoSuchVariable, name);
+    return found->second;
+  }
+
+ private:
+  const Program& program_;
+  const std::map<std::string, Cell, std::less<>>& variables_;
+};
+
+}  // namespace
+
+Expression::Expression(CheckedExpr checked, std::shared_ptr<const Program> program)
+    : checked_(std::move(checked)),
+      program_(std::move(program)),
+      variables_(program_->variables.size()),
+      none_(std::max(program_->paths.size(), program_->shared.size()), Link::kNone) {
+  std::iota(variables_.begin(), variables_.end(), 0);
+}
+
+std::optional<Expression> Expression::Compile(std::string_view text,
+                                              const Environment& environment,
+                                              const ExpressionOptions& options,
+                                              std::vector<Defect>* defects) {
+  std::optional<Ast> ast = Parse(text, options.parse, defects);
+  if (!ast.has_value()) return std::nullopt;
+  std::optional<CheckedExpr> checked =
+      Check(*std::move(ast), environment, options.check, defects);
+  if (!checked.has_value()) return std::nullopt;
+  std::shared_ptr<const Program> program =
+      cel::Compile(*checked, CompileOptions(), defects, nullptr);
+  if (program == nullptr) return std::nullopt;
+  return Expression(*std::move(checked), std::move(program));
+}
+
+Cell Expression::Evaluate(const std::map<std::string, Cell, std::less<>>& variables,
+                          Machine* machine) const {
+  return machine->Run(*program_, {variables_, none_, none_}, Bindings(*program_, variables));
+}
+
+}  // namespace reeve::cel
