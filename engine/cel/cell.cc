@@ -7,29 +7,29 @@
 namespace reeve::cel {
 namespace {
 
+// 0001-01-01T00:00:00Z and the last second of 9999.
+constexpr int64_t kMinTimestampSeconds = -62135596800;
+constexpr int64_t kMaxTimestampSeconds = 253402300799;
+// The ends of 64 bits of nanoseconds.
+constexpr int64_t kMinDurationSeconds = -9223372037;
+constexpr uint32_t kMinDurationNanos = 145224192;
+constexpr int64_t kMaxDurationSeconds = 9223372036;
+constexpr uint32_t kMaxDurationNanos = 854775807;
+
 constexpr size_t kMaxSize = std::numeric_limits<uint32_t>::max();
 
 Cell OfTime(absl::Time time) {
   const int64_t seconds = absl::ToUnixSeconds(time);  // rounds down; infinities saturate
-  if (seconds < kMinTimestampSeconds || seconds > kMaxTimestampSeconds) {
-    return Cell::Error(ErrorCode::kOverflow);
-  }
   const int64_t nanos = absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds));
-  return Cell::Timestamp(seconds, static_cast<uint32_t>(nanos));
+  return CheckedTimestamp(seconds, static_cast<uint32_t>(nanos));
 }
 
 Cell OfDuration(absl::Duration duration) {
-  constexpr int64_t kNanosPerSecond = 1000000000;
-  constexpr int64_t kMin = std::numeric_limits<int64_t>::min();
-  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
-  if (duration < absl::Nanoseconds(kMin) || duration > absl::Nanoseconds(kMax)) {
-    return Cell::Error(ErrorCode::kOverflow);
-  }
-  const int64_t total = absl::ToInt64Nanoseconds(duration);
-  int64_t seconds = total / kNanosPerSecond;
-  int64_t nanos = total % kNanosPerSecond;
-  if (nanos < 0) nanos += kNanosPerSecond, --seconds;
-  return Cell::Duration(seconds, static_cast<uint32_t>(nanos));
+  absl::Duration rest;
+  int64_t seconds = absl::IDivDuration(duration, absl::Seconds(1), &rest);  // infinities saturate
+  int64_t nanos = absl::ToInt64Nanoseconds(rest);
+  if (nanos < 0 && seconds > kMinDurationSeconds) nanos += 1000000000, --seconds;
+  return CheckedDuration(seconds, static_cast<uint32_t>(nanos));
 }
 
 Cell TooLong() { return Cell::Error(ErrorCode::kBadArgument, "a fact is too long"); }
@@ -113,6 +113,22 @@ Cell Cell::Of(const Value& value) {
       return OfDuration(value.duration_value());
   }
   return Null();
+}
+
+Cell CheckedTimestamp(int64_t seconds, uint32_t nanos) {
+  if (seconds < kMinTimestampSeconds || seconds > kMaxTimestampSeconds) {
+    return Cell::Error(ErrorCode::kOverflow);
+  }
+  return Cell::Timestamp(seconds, nanos);
+}
+
+Cell CheckedDuration(int64_t seconds, uint32_t nanos) {
+  if (seconds < kMinDurationSeconds || seconds > kMaxDurationSeconds ||
+      (seconds == kMinDurationSeconds && nanos < kMinDurationNanos) ||
+      (seconds == kMaxDurationSeconds && nanos > kMaxDurationNanos)) {
+    return Cell::Error(ErrorCode::kOverflow);
+  }
+  return Cell::Duration(seconds, nanos);
 }
 
 }  // namespace reeve::cel

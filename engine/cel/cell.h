@@ -64,10 +64,6 @@ std::string_view ToString(ErrorCode code);
 // recurse over a value.
 inline constexpr int kMaxCellDepth = 64;
 
-// 0001-01-01T00:00:00Z and the last second of 9999. Durations are those of 64 bits of nanoseconds.
-inline constexpr int64_t kMinTimestampSeconds = -62135596800;
-inline constexpr int64_t kMaxTimestampSeconds = 253402300799;
-
 // One 128-bit address: of an IPv4 address the first 4 bytes count.
 struct IpBytes {
   uint8_t bytes[16];
@@ -272,6 +268,11 @@ class Cell {
   } bits_;
 };
 static_assert(sizeof(Cell) == 16);
+
+// As Cell::Timestamp() and Cell::Duration(), but kOverflow of what CEL does not know: a time
+// outside the years 1 to 9999, a duration that does not fit 64 bits as nanoseconds.
+Cell CheckedTimestamp(int64_t seconds, uint32_t nanos);
+Cell CheckedDuration(int64_t seconds, uint32_t nanos);
 
 // The entries of a map that an expression made, in the order in which they were written. Keys are
 // bool, int, uint or string, and no two are equal as CEL compares (1 and 1u are). Made by
