@@ -3,11 +3,9 @@
 #include <charconv>
 #include <cmath>
 
-#include "absl/time/civil_time.h"
-#include "absl/time/time.h"
 #include "reeve/engine/cel/builders.h"
 #include "reeve/engine/cel/function.h"
-#include "reeve/engine/cel/operators.h"
+#include "reeve/engine/cel/notation.h"
 #include "reeve/engine/text.h"
 
 namespace reeve::cel {
@@ -89,40 +87,6 @@ void AppendPrecise(T number, std::chars_format format, int precision, TextBuilde
   const char* end =
       std::to_chars(text.data(), text.data() + text.size(), number, format, precision).ptr;
   out.Append({text.data(), static_cast<size_t>(end - text.data())});
-}
-
-// The parts of a time of day or a date, with leading zeros.
-void AppendPadded(int64_t number, size_t width, TextBuilder& out) {
-  char text[24];
-  const char* end = std::to_chars(text, text + sizeof(text), number).ptr;
-  const size_t length = static_cast<size_t>(end - text);
-  for (size_t i = length; i < width; ++i) out.Append('0');
-  out.Append({text, length});
-}
-
-// RFC 3339, in UTC, with as many decimals as there are.
-void AppendTimestamp(const Cell& cell, TextBuilder& out) {
-  const absl::CivilSecond civil =
-      absl::ToCivilSecond(absl::FromUnixSeconds(cell.seconds()), absl::UTCTimeZone());
-  AppendPadded(civil.year(), 4, out);
-  out.Append('-');
-  AppendPadded(civil.month(), 2, out);
-  out.Append('-');
-  AppendPadded(civil.day(), 2, out);
-  out.Append('T');
-  AppendPadded(civil.hour(), 2, out);
-  out.Append(':');
-  AppendPadded(civil.minute(), 2, out);
-  out.Append(':');
-  AppendPadded(civil.second(), 2, out);
-  if (cell.nanos() > 0) {
-    uint32_t nanos = cell.nanos();
-    size_t width = 9;
-    for (; nanos % 10 == 0; nanos /= 10) --width;
-    out.Append('.');
-    AppendPadded(nanos, width, out);
-  }
-  out.Append('Z');
 }
 
 void AppendDuration(const Cell& cell, TextBuilder& out) {
@@ -215,9 +179,11 @@ Cell Formatter::AppendString(const Cell& cell, TextBuilder& out) {
       if (!context_.Charge(TextCost(cell.text().size()))) return context_.LimitError();
       AppendBytes(cell.text(), out);
       return Cell();
-    case Kind::kTimestamp:
-      AppendTimestamp(cell, out);
+    case Kind::kTimestamp: {
+      char text[kMaxNotation];
+      out.Append(WriteTimestamp(cell.seconds(), cell.nanos(), text));
       return Cell();
+    }
     case Kind::kDuration:
       AppendDuration(cell, out);
       return Cell();
