@@ -10,7 +10,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "reeve/engine/cel/function.h"
-#include "reeve/engine/cel/network.h"
 #include "reeve/engine/cel/notation.h"
 #include "reeve/engine/cel/operators.h"
 #include "reeve/engine/rfc3339.h"
@@ -281,7 +280,7 @@ Cell ToText(absl::Span<const Cell> arguments, Context& context) {
       return context.CopyString(WriteDuration(value.seconds(), value.nanos(), text));
     case Kind::kIp:
     case Kind::kCidr:
-      return IpToString(value, context);
+      return context.CopyString(WriteAddress(value, text));
     default:
       return NoOverload("string");
   }
