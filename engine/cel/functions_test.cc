@@ -23,7 +23,8 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int64_t kMin = std::numeric_limits<int64_t>::min();
 constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
-constexpr uint64_t kCost = 1000000;
+constexpr uint64_t kCost = 2000000;
+constexpr uint64_t kHugeCost = 500000;  // Less than what the huge arguments take.
 constexpr size_t kMemory = 1 << 20;
 
 // For the arguments of all tests.
@@ -76,6 +77,13 @@ Cell Facts() {
   static const Value* map = new Value(
       Value::Of(Attributes({{"b", Value::Int(1)}, {"a", Value::Of(Value::List{Value()})}})));
   return Cell::Of(*map);
+}
+
+std::string_view Repeated(std::string_view text, size_t times) {
+  static auto* texts = new std::deque<std::string>;
+  std::string& repeated = texts->emplace_back();
+  for (size_t i = 0; i < times; ++i) repeated += text;
+  return repeated;
 }
 
 struct Case {
@@ -161,10 +169,18 @@ const Case kRegexes[] = {
      "matches",
      {S("aa"), S("(a)\\1")},
      "bad regular expression: invalid escape sequence: \\1"},
+    {"MatchesRepeatedTooOften",
+     "matches",
+     {S("a"), S("(a{100}){100}")},
+     "bad regular expression: invalid repetition size: {100}"},
     {"MatchesTooLarge",
      "matches",
-     {S("a"), S("((((a{100}){10}){100}){10})")},
-     "bad regular expression: bad repetition operator: {10}"},
+     {S("a"), S("(\\pL{100}){10}")},
+     "bad regular expression: pattern too large - compile failed"},
+    {"MatchesTooLong",
+     "matches",
+     {S("a"), S(Repeated("a", 8193))},
+     "bad regular expression: longer than 8192 bytes"},
     {"MatchesInt", "matches", {I(1), S("1")}, NoOverload("matches")},
     {"MatchesIntPattern", "matches", {S("1"), I(1)}, NoOverload("matches")},
 
@@ -1003,13 +1019,6 @@ struct HugeCase {
 
 std::ostream& operator<<(std::ostream& os, const HugeCase& c) { return os << c.name; }
 
-std::string_view Repeated(std::string_view text, size_t times) {
-  static auto* texts = new std::deque<std::string>;
-  std::string& repeated = texts->emplace_back();
-  for (size_t i = 0; i < times; ++i) repeated += text;
-  return repeated;
-}
-
 Cell Numbers(size_t count) {
   std::vector<Cell> elements;
   for (size_t i = 0; i < count; ++i) elements.push_back(I(static_cast<int64_t>(count - i)));
@@ -1066,7 +1075,7 @@ class HugeTest : public testing::TestWithParam<HugeCase> {};
 
 TEST_P(HugeTest, MeetsALimit) {
   Context context;
-  context.Reset(kCost, kMemory);
+  context.Reset(kHugeCost, kMemory);
   const std::string got = Call(GetParam().function, GetParam().arguments, context);
   EXPECT_TRUE(got == "the cost limit is reached" || got == "the memory limit is reached")
       << got.substr(0, 200);
