@@ -3,7 +3,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "reeve/engine/cel/builders.h"
+#include "engine/cel/builders.h"
 #include "reeve/engine/cel/function.h"
 #include "reeve/engine/cel/notation.h"
 #include "reeve/engine/text.h"
@@ -274,11 +274,12 @@ Cell Formatter::AppendDecimal(const Cell& cell) {
 Cell Formatter::AppendFixed(const Cell& cell, int precision) {
   switch (cell.kind()) {
     case Kind::kInt:
-    case Kind::kUint:
-      AppendString(cell, out_);
+    case Kind::kUint: {
+      const Cell error = AppendString(cell, out_);
       if (precision > 0) out_.Append('.');
       for (int i = 0; i < precision; ++i) out_.Append('0');
-      return Cell();
+      return error;
+    }
     case Kind::kDouble:
       if (AppendNamed(cell.double_value(), out_)) return Cell();
       AppendPrecise(cell.double_value(), std::chars_format::fixed, precision, out_);
@@ -407,14 +408,7 @@ Cell AppendClause(const Clause& clause, const Cell& argument, Formatter& formatt
   }
 }
 
-Cell Format(absl::Span<const Cell> arguments, Context& context) {
-  const Cell& list = arguments[1];
-  if (arguments[0].kind() != Kind::kString || list.kind() != Kind::kList) {
-    return NoSuchOverload("format");
-  }
-  if (list.is_partial()) return Cell::Error(ErrorCode::kIncomplete);
-  std::string_view text = arguments[0].text();
-  if (!context.Charge(TextCost(text.size()))) return context.LimitError();
+Cell FormatText(std::string_view text, const Cell& list, Context& context) {
   Formatter formatter(context);
   size_t used = 0;  // Of the list.
   while (true) {
@@ -436,6 +430,18 @@ Cell Format(absl::Span<const Cell> arguments, Context& context) {
     const Cell error = AppendClause(clause, argument, formatter);
     if (error.is_error()) return error;
   }
+}
+
+Cell Format(absl::Span<const Cell> arguments, Context& context) {
+  const Cell& list = arguments[1];
+  if (arguments[0].kind() != Kind::kString || list.kind() != Kind::kList) {
+    return NoSuchOverload("format");
+  }
+  if (list.is_partial()) return Cell::Error(ErrorCode::kIncomplete);
+  const std::string_view text = arguments[0].text();
+  if (!context.Charge(TextCost(text.size()))) return context.LimitError();
+  const Cell result = FormatText(text, list, context);
+  return context.exhausted() ? context.LimitError() : result;
 }
 
 constexpr Function kFunctions[] = {{"format", 2, 2, Format, /*costly=*/true}};

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cstring>
 
-#include "reeve/engine/cel/builders.h"
+#include "engine/cel/builders.h"
 #include "reeve/engine/cel/function.h"
 #include "reeve/engine/cel/network.h"
 #include "reeve/engine/cel/notation.h"
