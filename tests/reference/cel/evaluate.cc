@@ -479,9 +479,11 @@ class Evaluator {
       if (const auto outcome = Operator(expr)) return *outcome;
       return Call(name[0] == '.' ? name.substr(1) : name, false, kNoExpr, expr.args);
     }
-    if (ast_[expr.operand].kind == ExprKind::kIdent && ast_[expr.operand].name == "cel" &&
-        name == "bind" && expr.args.size() == 3) {
-      return Bind(expr);
+    if (IsOfCel(expr, "bind", 3)) return Bind(expr);
+    if (IsOfCel(expr, "block", 2)) return Block(expr);
+    if (const std::optional<std::string> made = MadeName(expr)) {
+      const Outcome* local = FindLocal(*made);
+      return local == nullptr ? Fail("unknown name: " + *made) : *local;
     }
     if (const auto outcome = Macro(expr)) return *outcome;
     const std::vector<std::string> names = Chain(expr.operand);
@@ -619,9 +621,47 @@ class Evaluator {
     return operand.is_error ? operand : HasField(*operand.value, field.name);
   }
 
+  bool IsOfCel(const Expr& expr, const std::string& name, size_t arguments) const {
+    return expr.kind == ExprKind::kCall && expr.operand != kNoExpr && expr.name == name &&
+           expr.args.size() == arguments && ast_[expr.operand].kind == ExprKind::kIdent &&
+           ast_[expr.operand].name == "cel";
+  }
+
+  // Of cel.index(0), cel.iterVar(0, 1), cel.accuVar(0, 1): a name that nobody can write.
+  std::optional<std::string> MadeName(const Expr& expr) const {
+    if (!IsOfCel(expr, "index", 1) && !IsOfCel(expr, "iterVar", 2) &&
+        !IsOfCel(expr, "accuVar", 2)) {
+      return std::nullopt;
+    }
+    std::string name = "@" + expr.name;
+    for (const ExprId arg : expr.args) {
+      const auto* number = std::get_if<int64_t>(&ast_[arg].literal);
+      if (ast_[arg].kind != ExprKind::kLiteral || number == nullptr) return std::nullopt;
+      name += ":" + std::to_string(*number);
+    }
+    return name;
+  }
+
+  // cel.block([value, ...], body): each value, and the body, see those before it as cel.index(n).
+  Outcome Block(const Expr& expr) {
+    const Expr& values = ast_[expr.args[0]];
+    if (values.kind != ExprKind::kList || !values.optional_args.empty()) {
+      return Fail("misuse of cel.block()");
+    }
+    const size_t before = locals_.size();
+    for (size_t i = 0; i < values.args.size(); ++i) {
+      Outcome value = Evaluate(values.args[i]);
+      locals_.push_back({"@index:" + std::to_string(i), std::move(value)});
+    }
+    Outcome outcome = Evaluate(expr.args[1]);
+    locals_.resize(before);
+    return outcome;
+  }
+
   // The name that a macro's argument declares.
   std::optional<std::string> Variable(ExprId id) const {
     const Expr& expr = ast_[id];
+    if (const std::optional<std::string> made = MadeName(expr)) return made;
     if (expr.kind != ExprKind::kIdent || expr.name[0] == '.') return std::nullopt;
     return expr.name;
   }

@@ -116,7 +116,6 @@ Outcome ToInt(const Call& call) {
   if (const auto* x = call.As<RefTimestamp>(0)) {
     return OkInt(FloorDivide(x->nanos, kNanosPerSecond));
   }
-  if (const auto* x = call.As<RefDuration>(0)) return OkInt(x->nanos);
   return call.Mismatch();
 }
 
@@ -863,7 +862,10 @@ Outcome Base64Encode(const Call& call) {
 Outcome Base64Decode(const Call& call) {
   const auto* argument = call.As<std::string>(0);
   if (argument == nullptr) return call.Mismatch();
-  std::string text = *argument;
+  std::string text;
+  for (const char c : *argument) {
+    if (c != '\r' && c != '\n') text += c;  // Anywhere, as Go has it.
+  }
   if (text.size() % 4 == 0) {
     for (int i = 0; i < 2 && !text.empty() && text.back() == '='; ++i) text.pop_back();
   }

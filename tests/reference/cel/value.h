@@ -27,7 +27,8 @@ std::string ToText(Wide number);
 std::string TypeName(const RefValue& value);
 
 bool IsNumber(const RefValue& value);
-// -1, 0, 1. Nothing if NaN is among them. Both are numbers.
+// -1, 0, 1: exact, but that the largest int and uint are the same as the next power of two as a
+// double. Nothing if NaN is among them. Both are numbers.
 std::optional<int> CompareNumbers(const RefValue& a, const RefValue& b);
 // Of two numbers or two values of one kind that has an order: -1, 0, 1, or 2 if NaN is among them.
 // Nothing of all others.
@@ -50,7 +51,7 @@ bool DecodeOne(std::string_view text, size_t* at, char32_t* code_point);
 std::string ShortestDigits(double value, int* exponent);
 // Without an exponent: 0.001, 1000000, NaN, -Infinity.
 std::string PlainText(double value);
-// With an exponent if that is below -4 or above 5, as %g of C with as many digits as it takes.
+// With an exponent if that is below -4 or above 5, as %g of Go: 1e+06, NaN, +Inf, -Inf.
 std::string ShortText(double value);
 
 std::string ToText(const RefIp& address);
