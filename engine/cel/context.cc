@@ -8,7 +8,8 @@ namespace reeve::cel {
 namespace {
 
 constexpr size_t kAlignment = 16;
-constexpr size_t kFirstBlock = 4096;
+// Small, since each program has an arena for its constants.
+constexpr size_t kFirstBlock = 256;
 static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= kAlignment);
 
 }  // namespace
