@@ -46,6 +46,9 @@ class Environment {
   }
 
  private:
+  struct Empty {};
+  explicit Environment(Empty) {}
+
   std::map<std::string, Type, std::less<>> variables_;
   std::map<std::string, std::vector<Overload>, std::less<>> functions_;
   std::string container_;
