@@ -108,7 +108,7 @@ class Input {
 
 std::string RuleIds(Decision::Rules rules) {
   std::string ids;
-  for (const Rule* rule : rules) absl::StrAppend(&ids, ids.empty() ? "" : ", ", rule->id);
+  for (const RuleOutcome& rule : rules) absl::StrAppend(&ids, ids.empty() ? "" : ", ", rule->id);
   return ids;
 }
 
@@ -116,7 +116,8 @@ std::string Shown(std::string_view text) { return Printable(text); }
 
 bool Decided(const Decision& decision, const RuleExplanation& rule) {
   const Decision::Rules rules = decision.rules();
-  return std::find(rules.begin(), rules.end(), rule.rule) != rules.end();
+  return std::any_of(rules.begin(), rules.end(),
+                     [&rule](const RuleOutcome& decided) { return decided.rule == rule.rule; });
 }
 
 // What part the rule has in the answer.
@@ -159,7 +160,7 @@ void PrintText(const Decision& decision, const Request& request, bool explain) {
   std::puts("");
   if (!decision.error().empty()) std::printf("error: %s\n", Shown(decision.error()).c_str());
   if (!decision.message().empty()) std::printf("message: %s\n", Shown(decision.message()).c_str());
-  for (const Rule* rule : decision.rules()) {
+  for (const RuleOutcome& rule : decision.rules()) {
     for (const Obligation& obligation : rule->obligations) {
       std::printf("obligation: %s\n", obligation.id.c_str());
     }

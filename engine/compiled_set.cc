@@ -108,29 +108,93 @@ class CompiledSet::Compiler {
     }
     const Pattern* members = set_.role_patterns_.data();
     for (const Role& role : roles) {
-      const EntityGraph::Node node = set_.graph_.Add({kRoleType, role.name});
-      if (!roles_.try_emplace(role.name, node).second) {
-        return absl::InvalidArgumentError(absl::StrCat("role `", role.name, "` is given twice"));
-      }
-      Alternatives dynamic;
-      for (size_t i = 0; i < role.members.size(); ++i) {
-        if (!CanStandInPrincipals(members[i])) {
-          return absl::InvalidArgumentError(absl::StrCat("role `", role.name, "` has the member `",
-                                                         Printable(members[i].text()),
-                                                         "`, which is no pattern of principals"));
-        }
-        if (members[i].kind() == Pattern::Kind::kLiteral) {
-          set_.graph_.AddParent(set_.graph_.Add(members[i].entity()), node);
-        } else if (members[i].kind() == Pattern::Kind::kRole) {
-          return absl::InvalidArgumentError(absl::StrCat("role `", role.name, "` names a role"));
-        }
-      }
-      if (AddPatterns({members, role.members.size()}, &dynamic)) {
-        set_.dynamic_roles_.push_back({node, dynamic});
-      }
+      const absl::Span<const Pattern> patterns(members, role.members.size());
       members += role.members.size();
+      if (absl::Status status = AddRole(role, patterns); !status.ok()) return status;
     }
     return absl::OkStatus();
+  }
+
+  // `members` are those of `role`, where they stay.
+  absl::Status AddRole(const Role& role, absl::Span<const Pattern> members) {
+    NamedRole named;
+    if (role.when.empty()) {
+      named.node = set_.graph_.Add({kRoleType, role.name});
+    } else {
+      named.conditional = static_cast<uint32_t>(set_.conditional_roles_.size());
+    }
+    if (!roles_.try_emplace(role.name, named).second) {
+      return absl::InvalidArgumentError(absl::StrCat("role `", role.name, "` is given twice"));
+    }
+    Alternatives alternatives;
+    std::vector<uint32_t> literals;
+    for (const Pattern& member : members) {
+      if (!CanStandInPrincipals(member)) {
+        return absl::InvalidArgumentError(absl::StrCat("role `", role.name, "` has the member `",
+                                                       Printable(member.text()),
+                                                       "`, which is no pattern of principals"));
+      }
+      if (member.kind() == Pattern::Kind::kRole) {
+        return absl::InvalidArgumentError(absl::StrCat("role `", role.name, "` names a role"));
+      }
+      if (member.kind() != Pattern::Kind::kLiteral) continue;
+      const EntityGraph::Node node = set_.graph_.Add(member.entity());
+      if (role.when.empty()) {
+        set_.graph_.AddParent(node, named.node);
+      } else {
+        literals.push_back(node);
+      }
+    }
+    const bool more = AddPatterns(members, &alternatives);
+    if (role.when.empty()) {
+      if (more) set_.dynamic_roles_.push_back({named.node, alternatives});
+      return absl::OkStatus();
+    }
+    alternatives.literals = AddLiterals(std::move(literals));
+    ConditionalRole conditional = {alternatives, {}};
+    absl::Status status =
+        AddClauses(absl::StrCat("role `", role.name, "`"), role.when, {}, &conditional.clauses);
+    set_.conditional_roles_.push_back(conditional);
+    return status;
+  }
+
+  // Numbers the clauses of the rule or role that `what` names.
+  absl::Status AddClauses(const std::string& what, const std::vector<Condition>& when,
+                          const std::vector<std::string_view>& bindings, Slice* clauses) {
+    if (when.size() > kMaxClauses) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, " has more than ", kMaxClauses, " clauses"));
+    }
+    *clauses = {static_cast<uint32_t>(set_.clause_pool_.size()),
+                static_cast<uint32_t>(when.size())};
+    for (const Condition& condition : when) {
+      if (condition.program == nullptr) {
+        return absl::InvalidArgumentError(absl::StrCat(what, " has a clause that is not compiled"));
+      }
+      set_.clause_pool_.push_back(set_.clauses_.Add(condition, bindings));
+    }
+    return absl::OkStatus();
+  }
+
+  // The names that the patterns of `rule` bind and its clauses read.
+  static std::vector<std::string_view> BindingsOf(const Rule& rule) {
+    std::vector<std::string_view> names;
+    for (const Condition& condition : rule.when) {
+      if (condition.program == nullptr) continue;
+      for (const std::string& variable : condition.program->variables) {
+        if (!IsBound(variable, rule.principals) && !IsBound(variable, rule.resources)) continue;
+        if (std::find(names.begin(), names.end(), variable) == names.end()) {
+          names.push_back(variable);
+        }
+      }
+    }
+    return names;
+  }
+
+  static bool IsBound(std::string_view name, const std::vector<Pattern>& patterns) {
+    return std::any_of(patterns.begin(), patterns.end(), [name](const Pattern& pattern) {
+      return pattern.kind() == Pattern::Kind::kGlob && pattern.glob().Binds(name);
+    });
   }
 
   absl::Status AddRules(std::vector<Rule> rules) {
@@ -161,7 +225,18 @@ class CompiledSet::Compiler {
         return status;
       }
       AddActionAlternatives(rule.actions, &compiled.actions);
+      const std::vector<std::string_view> bindings = BindingsOf(rule);
+      compiled.bindings = {static_cast<uint32_t>(set_.binding_pool_.size()),
+                           static_cast<uint32_t>(bindings.size())};
+      set_.binding_pool_.insert(set_.binding_pool_.end(), bindings.begin(), bindings.end());
+      if (absl::Status status =
+              AddClauses(absl::StrCat("rule `", rule.id, "`"), rule.when, bindings,
+                         &compiled.clauses);
+          !status.ok()) {
+        return status;
+      }
     }
+    set_.clauses_.Close();
     return absl::OkStatus();
   }
 
@@ -249,6 +324,8 @@ class CompiledSet::Compiler {
         case Pattern::Kind::kGlob:
         case Pattern::Kind::kRegex:
           set_.pattern_pool_.push_back(&pattern);
+          alternatives->binds |=
+              pattern.kind() == Pattern::Kind::kGlob && pattern.glob().binds();
           break;
         case Pattern::Kind::kLiteral:
         case Pattern::Kind::kRole:
@@ -272,6 +349,7 @@ class CompiledSet::Compiler {
   absl::Status AddEntityAlternatives(const Rule& rule, const std::vector<Pattern>& patterns,
                                      Alternatives* alternatives) {
     std::vector<uint32_t> nodes;
+    std::vector<uint32_t> conditional;
     for (const Pattern& pattern : patterns) {
       if (pattern.kind() == Pattern::Kind::kLiteral) {
         nodes.push_back(set_.graph_.Add(pattern.entity()));
@@ -281,10 +359,17 @@ class CompiledSet::Compiler {
           return absl::InvalidArgumentError(absl::StrCat(
               "rule `", rule.id, "` names role `", pattern.text(), "`, which does not exist"));
         }
-        nodes.push_back(role->second);
+        if (role->second.node != EntityGraph::kNone) {
+          nodes.push_back(role->second.node);
+        } else {
+          conditional.push_back(role->second.conditional);
+        }
       }
     }
     alternatives->literals = AddLiterals(std::move(nodes));
+    alternatives->roles = {static_cast<uint32_t>(set_.role_pool_.size()),
+                           static_cast<uint32_t>(conditional.size())};
+    set_.role_pool_.insert(set_.role_pool_.end(), conditional.begin(), conditional.end());
     AddPatterns(patterns, alternatives);
     return absl::OkStatus();
   }
@@ -319,11 +404,18 @@ class CompiledSet::Compiler {
   }
 
   static bool OnlyLiterals(const Alternatives& alternatives) {
-    return !alternatives.any && !alternatives.authenticated && alternatives.patterns.count == 0;
+    return !alternatives.any && !alternatives.authenticated && alternatives.patterns.count == 0 &&
+           alternatives.roles.count == 0;
   }
 
+  // A node, or the number of a conditional role.
+  struct NamedRole {
+    EntityGraph::Node node = EntityGraph::kNone;
+    uint32_t conditional = 0;
+  };
+
   CompiledSet& set_;
-  absl::flat_hash_map<std::string, EntityGraph::Node> roles_;
+  absl::flat_hash_map<std::string, NamedRole> roles_;
 };
 
 absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
@@ -354,6 +446,12 @@ absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
   }
   compiler.BuildIndex();
   return std::unique_ptr<const CompiledSet>(std::move(set));
+}
+
+const Attributes* CompiledSet::StoredAttributes(EntityGraph::Node node) const {
+  if (node == EntityGraph::kNone) return nullptr;
+  const auto at = attributes_.find(node);
+  return at == attributes_.end() ? nullptr : &at->second;
 }
 
 uint32_t CompiledSet::FindAction(std::string_view action) const {

@@ -14,6 +14,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "engine/clause_set.h"
 #include "engine/entity_graph.h"
 #include "reeve/engine/entity.h"
 #include "reeve/engine/rule.h"
@@ -35,20 +36,30 @@ absl::Span<const T> At(const std::vector<T>& pool, Slice slice) {
 struct Alternatives {
   bool any = false;
   bool authenticated = false;
+  bool binds = false;  // One of the patterns binds a name.
   Slice literals;  // Of literal_pool: entity nodes, or action numbers; sorted.
   Slice patterns;  // Of pattern_pool: globs and regular expressions.
+  Slice roles;     // Of role_pool: conditional roles.
 };
 
 struct CompiledRule {
   Alternatives principals;
   Alternatives actions;
   Alternatives resources;
+  Slice clauses;   // Of clause_pool: numbers of the clause set, in the order of Rule::when.
+  Slice bindings;  // Of binding_pool: the names that clauses read, as they are numbered.
 };
 
 // A role with members that are not literal, so that it must be asked for each principal.
 struct DynamicRole {
   EntityGraph::Node node;
   Alternatives members;
+};
+
+// A role that a principal has only if all its clauses are true.
+struct ConditionalRole {
+  Alternatives members;
+  Slice clauses;  // Of clause_pool.
 };
 
 // Lists of rules under keys numbered from 0. A list's rules ascend.
@@ -77,6 +88,7 @@ class CompiledSet {
   struct Role {
     std::string name;
     std::vector<Pattern> members;
+    std::vector<Condition> when;
   };
 
   // InvalidArgument as SnapshotBuilder::Build().
@@ -96,7 +108,21 @@ class CompiledSet {
     return reeve::At(pattern_pool_, a.patterns);
   }
 
+  absl::Span<const uint32_t> Roles(const Alternatives& a) const {
+    return reeve::At(role_pool_, a.roles);
+  }
+  absl::Span<const uint32_t> Clauses(Slice clauses) const {
+    return reeve::At(clause_pool_, clauses);
+  }
+  absl::Span<const std::string_view> Bindings(const CompiledRule& rule) const {
+    return reeve::At(binding_pool_, rule.bindings);
+  }
+
   absl::Span<const DynamicRole> dynamic_roles() const { return dynamic_roles_; }
+  absl::Span<const ConditionalRole> conditional_roles() const { return conditional_roles_; }
+  const ClauseSet& clauses() const { return clauses_; }
+  // What the set knows of an entity; null if nothing, or if `node` is EntityGraph::kNone.
+  const Attributes* StoredAttributes(EntityGraph::Node node) const;
   // kNoAction if no rule names it.
   uint32_t FindAction(std::string_view action) const;
   // Whether a request may speak of entities of `type`.
@@ -130,6 +156,11 @@ class CompiledSet {
   std::vector<const Pattern*> pattern_pool_;  // Into rules_ and role_patterns_.
   std::vector<Pattern> role_patterns_;
   std::vector<DynamicRole> dynamic_roles_;
+  std::vector<ConditionalRole> conditional_roles_;
+  std::vector<uint32_t> role_pool_;
+  std::vector<uint32_t> clause_pool_;
+  std::vector<std::string_view> binding_pool_;  // Into programs.
+  ClauseSet clauses_;
 
   EntityGraph graph_;
   absl::flat_hash_map<EntityGraph::Node, Attributes> attributes_;

@@ -41,6 +41,20 @@ std::string_view ToString(Reason reason) {
   return "no_policy";
 }
 
+std::string_view ToString(ClauseOutcome outcome) {
+  switch (outcome) {
+    case ClauseOutcome::kNotEvaluated:
+      return "not_evaluated";
+    case ClauseOutcome::kFalse:
+      return "false";
+    case ClauseOutcome::kUnknown:
+      return "unknown";
+    case ClauseOutcome::kTrue:
+      return "true";
+  }
+  return "not_evaluated";
+}
+
 std::string DecisionId::ToString() const {
   std::string text =
       absl::BytesToHexString({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
@@ -49,7 +63,7 @@ std::string DecisionId::ToString() const {
 }
 
 std::string_view Decision::message() const {
-  for (const Rule* rule : rules_) {
+  for (const RuleOutcome& rule : rules_) {
     if (!rule->message.empty()) return rule->message;
   }
   return {};

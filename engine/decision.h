@@ -2,6 +2,7 @@
 #define REEVE_ENGINE_DECISION_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -44,12 +45,50 @@ struct DecisionId {
 
 inline bool operator==(const DecisionId& a, const DecisionId& b) { return a.bytes == b.bytes; }
 
+// What one clause of a rule came out as in one decision. The numbers are stored in records: never
+// renumber.
+enum class ClauseOutcome : uint8_t { kNotEvaluated = 0, kFalse = 1, kUnknown = 2, kTrue = 3 };
+
+// As in JSON and in records: "not_evaluated", "false", "unknown", "true".
+std::string_view ToString(ClauseOutcome outcome);
+
+// The outcomes of the clauses of one rule, in the order of Rule::when. A value. A
+// default-constructed one says that nothing was evaluated.
+class ClauseOutcomes {
+ public:
+  // Both require that `i` is below kMaxClauses.
+  void Set(size_t i, ClauseOutcome outcome) {
+    bits_ = (bits_ & ~(uint64_t{3} << 2 * i)) | static_cast<uint64_t>(outcome) << 2 * i;
+  }
+  ClauseOutcome operator[](size_t i) const {
+    return static_cast<ClauseOutcome>(bits_ >> 2 * i & 3);
+  }
+
+  // Two bits a clause, the first one's lowest.
+  uint64_t bits() const { return bits_; }
+
+ private:
+  uint64_t bits_ = 0;
+};
+static_assert(2 * kMaxClauses <= 64, "the outcomes of a rule take more than a word");
+
+inline bool operator==(ClauseOutcomes a, ClauseOutcomes b) { return a.bits() == b.bits(); }
+
+// A rule in a decision: `outcome->id` is the rule's.
+struct RuleOutcome {
+  const Rule* rule = nullptr;  // Of the decision's snapshot; null only if default-constructed.
+  ClauseOutcomes clauses;
+
+  const Rule* operator->() const { return rule; }
+  const Rule& operator*() const { return *rule; }
+};
+
 // The answer to one Request. A value: copy it, keep it. A default-constructed Decision denies.
 //
 // It keeps alive the snapshot that it was made under, and with it the rules that it names.
 class [[nodiscard]] Decision {
  public:
-  using Rules = absl::Span<const Rule* const>;
+  using Rules = absl::Span<const RuleOutcome>;
 
   Decision() = default;
 
@@ -59,8 +98,11 @@ class [[nodiscard]] Decision {
 
   // All rules that determined the answer, sorted by id; empty if none did.
   Rules rules() const { return rules_; }
-  // Of a denial without a rule: allow rules that missed by what could not be known. Sorted by id.
+  // Of a denial without a rule: allow rules whose patterns matched, or could not be ruled out, and
+  // that missed by their clauses or by what could not be known. Sorted by id; if there are more than
+  // kMaxNearMisses, the first of them.
   Rules near_misses() const { return near_misses_; }
+  static constexpr size_t kMaxNearMisses = 8;
   // Rules marked `shadow` that matched, and did not decide. Sorted by id.
   Rules shadow_rules() const { return shadow_rules_; }
 
@@ -91,7 +133,7 @@ class [[nodiscard]] Decision {
   friend class Evaluator;
   friend class DecisionBuilder;
 
-  using RuleList = absl::InlinedVector<const Rule*, 4>;
+  using RuleList = absl::InlinedVector<RuleOutcome, 4>;
 
   Reason reason_ = Reason::kNoPolicy;
   AuditLevel audit_level_ = AuditLevel::kOff;
@@ -101,7 +143,7 @@ class [[nodiscard]] Decision {
   std::string error_;
   std::shared_ptr<const Snapshot> snapshot_;
   RuleList rules_;
-  RuleList near_misses_;
+  absl::InlinedVector<RuleOutcome, kMaxNearMisses> near_misses_;
   RuleList shadow_rules_;
 };
 

@@ -79,6 +79,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const Options& options) {
     return absl::InvalidArgumentError(
         "the engine has no audit sink; give it one, or set the audit level to off");
   }
+  if (options.max_condition_steps == 0 || options.max_condition_bytes == 0) {
+    return absl::InvalidArgumentError("a limit of the conditions is 0");
+  }
   return std::unique_ptr<Engine>(new Engine(options));
 }
 
@@ -87,10 +90,11 @@ Decision Engine::Decide(const Request& request) const {
   const Stopwatch::time_point begin =
       options_.audit == nullptr ? Stopwatch::time_point() : Stopwatch::now();
   Decision decision = Evaluator::Decide(
-      installed_->Get(), request, request.time.has_value() ? *request.time : options_.clock->Now());
+      installed_->Get(), request, request.time.has_value() ? *request.time : options_.clock->Now(),
+      {options_.max_condition_steps, options_.max_condition_bytes});
   decision.id_ = NewDecisionId(decision.time_);
   decision.audit_level_ = options_.audit_level;
-  for (const Rule* rule : decision.rules_) {
+  for (const RuleOutcome& rule : decision.rules_) {
     decision.audit_level_ = std::max(decision.audit_level_, rule->audit);
   }
   if (decision.audit_level_ == AuditLevel::kOff) return decision;

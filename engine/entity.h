@@ -38,6 +38,11 @@ inline bool operator<(EntityView a, EntityView b) {
 // "type:id".
 std::string ToString(EntityView entity);
 
+// The id without its realm, which is what follows the last `@`: `ada` of `user:ada@EXAMPLE.COM`.
+inline std::string_view NameOf(EntityView entity) {
+  return entity.id.substr(0, entity.id.rfind('@'));
+}
+
 // What is known of an entity apart from a request: its attributes and what it lies in.
 struct Entity {
   EntityId id;

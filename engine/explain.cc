@@ -2,7 +2,11 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "engine/evaluator.h"
+#include "engine/matcher.h"
+#include "reeve/engine/cel/operators.h"
+#include "reeve/engine/text.h"
 
 namespace reeve {
 namespace {
@@ -19,6 +23,24 @@ RuleExplanation::Match ToMatch(Truth truth) {
   return RuleExplanation::Match::kUnknown;
 }
 
+constexpr ConditionLimits kLimits = {1'000'000, size_t{1} << 20};
+
+RuleExplanation ExplainRule(const Rule& rule, const Matcher::Parts& parts) {
+  RuleExplanation explanation = {&rule, ToMatch(parts.principals), ToMatch(parts.actions),
+                                 ToMatch(parts.resources), {}};
+  for (size_t i = 0; i < parts.clauses.size(); ++i) {
+    const cel::Cell& value = parts.clauses[i];
+    ClauseExplanation clause = {&rule.when[i], OutcomeOf(value), ""};
+    if (clause.outcome == ClauseOutcome::kUnknown) {
+      clause.error = value.is_error() ? cel::ToString(value)
+                                      : absl::StrCat("not true or false, but ", cel::ToString(value));
+      clause.error = Printable(clause.error);
+    }
+    explanation.clauses.push_back(std::move(clause));
+  }
+  return explanation;
+}
+
 }  // namespace
 
 std::string_view ToString(RuleExplanation::Match match) {
@@ -33,26 +55,33 @@ std::string_view ToString(RuleExplanation::Match match) {
   return "unknown";
 }
 
+bool RuleExplanation::matched() const {
+  return principals == Match::kYes && actions == Match::kYes && resources == Match::kYes &&
+         std::all_of(clauses.begin(), clauses.end(), [](const ClauseExplanation& clause) {
+           return clause.outcome == ClauseOutcome::kTrue;
+         });
+}
+
 std::vector<RuleExplanation> Explain(const Decision& decision, const Request& request) {
   std::vector<RuleExplanation> explanations;
   if (decision.snapshot() == nullptr) return explanations;
   const CompiledSet& set = decision.snapshot()->compiled();
   if (!DefectUnder(set, request).empty()) return explanations;
-  Facts facts;
-  if (!facts.Gather(set, request)) return explanations;
+  Matcher matcher;
   for (uint32_t i = 0; i < set.rules().size(); ++i) {
-    const CompiledRule& rule = set.compiled(i);
-    const RuleExplanation explanation = {&set.rules()[i], ToMatch(facts.MatchesPrincipal(rule)),
-                                         ToMatch(facts.MatchesAction(rule)),
-                                         ToMatch(facts.MatchesResource(rule))};
+    // Each rule with a budget of its own, so that one that needs too much does not hide the others.
+    if (!matcher.Begin(set, request, decision.time(), kLimits)) return explanations;
+    explanations.push_back(ExplainRule(set.rules()[i], matcher.Explain(set.compiled(i))));
+    const RuleExplanation& explanation = explanations.back();
     const int missed = (explanation.principals == RuleExplanation::Match::kNo) +
                        (explanation.actions == RuleExplanation::Match::kNo) +
                        (explanation.resources == RuleExplanation::Match::kNo);
-    if (missed <= 1) explanations.push_back(explanation);
+    if (missed > 1) explanations.pop_back();
   }
-  std::stable_sort(
-      explanations.begin(), explanations.end(),
-      [](const RuleExplanation& a, const RuleExplanation& b) { return a.matched() > b.matched(); });
+  std::stable_sort(explanations.begin(), explanations.end(),
+                   [](const RuleExplanation& a, const RuleExplanation& b) {
+                     return a.matched() > b.matched();
+                   });
   return explanations;
 }
 

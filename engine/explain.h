@@ -2,6 +2,7 @@
 #define REEVE_ENGINE_EXPLAIN_H_
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -9,6 +10,15 @@
 #include "reeve/engine/request.h"
 
 namespace reeve {
+
+// What one clause of a rule came to.
+struct ClauseExplanation {
+  const Condition* clause;  // Of the rule.
+  ClauseOutcome outcome;
+  // Of an unknown one why it is unknown, in one line: "no such key: owner". May hold parts of the
+  // request; printable.
+  std::string error;
+};
 
 // How far one rule matched a request.
 struct RuleExplanation {
@@ -18,17 +28,20 @@ struct RuleExplanation {
   Match principals;
   Match actions;
   Match resources;
+  // All of them, in the order of the rule, whatever the patterns say; of several ways to bind names
+  // those of the one that came nearest to a match. Empty if the rule has none, or if no name could
+  // be bound.
+  std::vector<ClauseExplanation> clauses;
 
-  bool matched() const {
-    return principals == Match::kYes && actions == Match::kYes && resources == Match::kYes;
-  }
+  // Whether the patterns matched and all clauses are true.
+  bool matched() const;
 };
 
 // "no", "unknown", "yes".
 std::string_view ToString(RuleExplanation::Match match);
 
-// Why `decision` came out so for `request`, which it was the answer to: the rules that matched or
-// missed by one of their three parts only, those that matched first, then by id. Empty for a
+// Why `decision` came out so for `request`, which it was the answer to: the rules of which no more
+// than one of the three patterns did not match, those that matched first, then by id. Empty for a
 // decision without a snapshot, a malformed request, or one beyond a limit.
 //
 // Asks every rule of the set: for a person, not for each request.

@@ -56,6 +56,7 @@ absl::StatusOr<Glob> Glob::Parse(std::string_view text) {
           return Malformed(text, absl::StrCat("`", Printable(name), "` is bound twice"));
       }
       apart = add_wildcard(Kind::kBinding, name);
+      glob.binds_ = true;
       rest.remove_prefix(end + 1);
     } else {
       const size_t end = std::min(rest.find_first_of("*{}"), rest.size());
@@ -75,7 +76,8 @@ absl::StatusOr<Glob> Glob::Parse(std::string_view text) {
 // Each wildcard takes as little as it can and grows when what follows does not match. Only the last
 // `*` or `{name}`, and the last `**` before it, ever need to grow: what an earlier one could reach
 // by growing, the later one reaches as well.
-bool Glob::Matches(std::string_view text) const {
+template <typename Cut>
+bool Glob::Walk(std::string_view text, Cut cut) const {
   struct Wildcard {
     size_t token;
     size_t end;  // of what it has taken
@@ -108,11 +110,13 @@ bool Glob::Matches(std::string_view text) const {
       }
     }
     if (matches) {
+      cut(token, at);
       ++token;
       continue;
     }
     if (segment.token != kNone && segment.end < text.size() && text[segment.end] != '/') {
       at = ++segment.end;
+      cut(segment.token, at);
       token = segment.token + 1;
       continue;
     }
@@ -126,54 +130,35 @@ bool Glob::Matches(std::string_view text) const {
       segment.token = kNone;
     }
     at = run.end;
+    cut(run.token, at);
     token = run.token + 1;
   }
 }
 
-std::vector<Glob::Binding> Glob::Bind(std::string_view text) const {
-  // rest_matches[t][p]: the tokens from t on match the text from p on.
-  std::vector<std::vector<bool>> rest_matches(tokens_.size() + 1,
-                                              std::vector<bool>(text.size() + 1));
-  rest_matches.back()[text.size()] = true;
-  for (size_t t = tokens_.size(); t-- > 0;) {
-    const Token& token = tokens_[t];
-    const std::vector<bool>& next = rest_matches[t + 1];
-    std::vector<bool>& here = rest_matches[t];
-    for (size_t p = text.size() + 1; p-- > 0;) {
-      const bool may_take = p < text.size() && (token.kind == Kind::kRun || text[p] != '/');
-      switch (token.kind) {
-        case Kind::kLiteral:
-          here[p] = StartsWith(text.substr(p), token.text) && next[p + token.text.size()];
-          break;
-        case Kind::kSegmentRun:
-        case Kind::kRun:
-          here[p] = next[p] || (may_take && here[p + 1]);
-          break;
-        case Kind::kBinding:
-          here[p] = may_take && (next[p + 1] || here[p + 1]);
-          break;
-      }
-    }
-  }
-  std::vector<Binding> bindings;
-  size_t at = 0;
+bool Glob::Matches(std::string_view text) const {
+  return Walk(text, [](size_t, size_t) {});
+}
+
+bool Glob::Bind(std::string_view text, Binding* bindings) const {
+  constexpr size_t kMaxTokens = 2 * kMaxWildcards + 1;  // no two literals stand side by side
+  size_t ends[kMaxTokens];
+  if (!Walk(text, [&ends](size_t token, size_t end) { ends[token] = end; })) return false;
   for (size_t t = 0; t < tokens_.size(); ++t) {
-    const size_t begin = at;
-    if (tokens_[t].kind == Kind::kLiteral) {
-      at += tokens_[t].text.size();
-      continue;
-    }
-    if (tokens_[t].kind == Kind::kBinding) ++at;
-    while (at < text.size() && !rest_matches[t + 1][at]) ++at;
-    if (tokens_[t].kind == Kind::kBinding) {
-      bindings.push_back({tokens_[t].text, text.substr(begin, at - begin)});
-    }
+    if (tokens_[t].kind != Kind::kBinding) continue;
+    const size_t begin = t == 0 ? 0 : ends[t - 1];
+    *bindings++ = {tokens_[t].text, text.substr(begin, ends[t] - begin)};
   }
-  return bindings;
+  return true;
 }
 
 std::string_view Glob::literal_prefix() const {
   return tokens_[0].kind == Kind::kLiteral ? std::string_view(tokens_[0].text) : std::string_view();
+}
+
+bool Glob::Binds(std::string_view name) const {
+  return std::any_of(tokens_.begin(), tokens_.end(), [name](const Token& token) {
+    return token.kind == Kind::kBinding && token.text == name;
+  });
 }
 
 std::vector<std::string_view> Glob::binding_names() const {

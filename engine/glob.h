@@ -29,15 +29,17 @@ class Glob {
   // Takes time in proportion to the length of `text` times that of the glob. Allocates nothing.
   bool Matches(std::string_view text) const;
 
-  // Requires that Matches(text). The values of the `{name}`s, from left to right. Where a text can
-  // be cut in several ways each wildcard takes the shortest run that lets the rest match, the
-  // leftmost first.
-  std::vector<Binding> Bind(std::string_view text) const;
+  // As Matches(); if it does, the values of the `{name}`s, from left to right, go to `bindings`,
+  // which has room for kMaxWildcards. Where a text can be cut in several ways each wildcard takes
+  // the shortest run that lets the rest match, the leftmost first.
+  bool Bind(std::string_view text, Binding* bindings) const;
 
   // The text before the first wildcard.
   std::string_view literal_prefix() const;
   bool has_wildcard() const { return tokens_.size() > 1 || tokens_[0].kind != Kind::kLiteral; }
   std::vector<std::string_view> binding_names() const;
+  bool binds() const { return binds_; }
+  bool Binds(std::string_view name) const;
 
   static constexpr size_t kMaxWildcards = 16;
 
@@ -48,7 +50,13 @@ class Glob {
     std::string text;  // Of a kLiteral what it is, of a kBinding its name.
   };
 
+  // Whether the whole of `text` matches; `cut`, called with a token and where it ends, tells how far
+  // each of them reached: what it was told last of a token counts.
+  template <typename Cut>
+  bool Walk(std::string_view text, Cut cut) const;
+
   std::vector<Token> tokens_;
+  bool binds_ = false;
 };
 
 }  // namespace reeve

@@ -19,7 +19,7 @@ std::string_view ToString(Assurance assurance) {
 }
 
 std::string_view Principal::name() const {
-  return std::string_view(id.id).substr(0, id.id.rfind('@'));
+  return NameOf(id);
 }
 
 }  // namespace reeve

@@ -1,7 +1,9 @@
 #ifndef REEVE_ENGINE_RULE_H_
 #define REEVE_ENGINE_RULE_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +25,21 @@ struct Obligation {
   std::string id;
 };
 
+namespace cel {
+struct Program;
+}  // namespace cel
+
+// One clause of a rule's `when`, or of that of a role. Made by reeve/policy/condition.h, or with a
+// whole policy by reeve/policy/load.h. A copy shares its content.
+struct Condition {
+  std::string text;                             // As written.
+  std::shared_ptr<const cel::Program> program;  // Not null in a rule of a snapshot.
+};
+
+inline constexpr size_t kMaxClauses = 32;  // Of one rule.
+
 // One statement of a policy. It matches a request when one of its principals, one of its actions
-// and one of its resources do.
+// and one of its resources do, and all clauses of `when` are true.
 struct Rule {
   std::string id;  // Unique in the set: `documents/editors-edit`.
   Effect effect = Effect::kDeny;
@@ -32,7 +47,8 @@ struct Rule {
   std::vector<Pattern> principals;
   std::vector<Pattern> actions;
   std::vector<Pattern> resources;
-  bool shadow = false;  // Evaluated and recorded, and never decides.
+  std::vector<Condition> when;  // At most kMaxClauses; may be empty.
+  bool shadow = false;          // Evaluated and recorded, and never decides.
   AuditLevel audit =
       AuditLevel::kOff;  // Raises the level of the engine where this rule determined.
   std::string message;   // For the person who was refused; may be empty.

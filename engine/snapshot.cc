@@ -30,8 +30,9 @@ SnapshotBuilder::~SnapshotBuilder() = default;
 
 void SnapshotBuilder::SetDigest(std::string digest) { parts_->digest = std::move(digest); }
 
-void SnapshotBuilder::AddRole(std::string name, std::vector<Pattern> members) {
-  parts_->roles.push_back({std::move(name), std::move(members)});
+void SnapshotBuilder::AddRole(std::string name, std::vector<Pattern> members,
+                              std::vector<Condition> when) {
+  parts_->roles.push_back({std::move(name), std::move(members), std::move(when)});
 }
 
 void SnapshotBuilder::AddRule(Rule rule) { parts_->rules.push_back(std::move(rule)); }

@@ -49,8 +49,9 @@ class SnapshotBuilder {
 
   void SetDigest(std::string digest);
 
-  // A named set of principals, for Pattern::Role(name). Members are not roles themselves.
-  void AddRole(std::string name, std::vector<Pattern> members);
+  // A named set of principals, for Pattern::Role(name): those that one of `members` matches, as long
+  // as all clauses of `when` are true for the request. Members are not roles themselves.
+  void AddRole(std::string name, std::vector<Pattern> members, std::vector<Condition> when = {});
   void AddRule(Rule rule);
   void AddEntity(Entity entity);
 
@@ -60,7 +61,8 @@ class SnapshotBuilder {
 
   // InvalidArgument if two rules, roles or entities have one name, a rule lacks principals, actions
   // or resources, names a role that was not added or has a pattern where it cannot stand (such as a
-  // role among resources), an entity's name is malformed, or parents form a cycle, which goes to
+  // role among resources), a rule or role has more than kMaxClauses clauses or one without a
+  // program, an entity's name is malformed, or parents form a cycle, which goes to
   // *cycle then, if that is not null: each the parent of the one before it. Leaves the builder
   // empty.
   absl::StatusOr<std::shared_ptr<const Snapshot>> Build(std::vector<EntityId>* cycle = nullptr);

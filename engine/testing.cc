@@ -68,7 +68,7 @@ Principal MakePrincipal(std::string_view id, std::vector<std::string> groups) {
 
 std::string Ids(Decision::Rules rules) {
   std::string text;
-  for (const Rule* rule : rules) text.append(text.empty() ? "" : " ").append(rule->id);
+  for (const RuleOutcome& rule : rules) text.append(text.empty() ? "" : " ").append(rule->id);
   return text;
 }
 

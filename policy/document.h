@@ -18,6 +18,7 @@ struct PolicyDocument {
   struct RoleDefinition {
     std::string name;
     std::vector<Pattern> members;
+    std::vector<Condition> when;
   };
   struct RuleDefinition {
     Rule rule;

@@ -56,10 +56,11 @@ bool LooksLikeBool(std::string_view text) {
          text == "FALSE";
 }
 
-void FieldReader::Report(Position position, std::string message, Issue::Severity severity) {
+void FieldReader::Report(Position position, std::string message, Issue::Severity severity,
+                         int width) {
   if (reported_ > kMaxIssues) return;
   if (reported_++ == kMaxIssues) message = "there are more problems; mend these first";
-  issues_.push_back({severity, file_, position, std::move(message)});
+  issues_.push_back({severity, file_, position, std::move(message), {}, std::max(width, 1)});
 }
 
 std::string FieldReader::Suggest(std::string_view word,

@@ -41,9 +41,9 @@ class FieldReader {
   const std::string& file() const { return file_; }
   const LoadLimits& limits() const { return limits_; }
 
-  // After kMaxIssues of one file no more are kept.
+  // After kMaxIssues of one file no more are kept. `width` is that of Issue.
   void Report(Position position, std::string message,
-              Issue::Severity severity = Issue::Severity::kError);
+              Issue::Severity severity = Issue::Severity::kError, int width = 1);
   void Warn(Position position, std::string message) {
     Report(position, std::move(message), Issue::Severity::kWarning);
   }

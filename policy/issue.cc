@@ -1,6 +1,10 @@
 #include "reeve/policy/issue.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "absl/strings/str_cat.h"
+#include "reeve/engine/text.h"
 
 namespace reeve {
 
@@ -11,6 +15,34 @@ std::string ToString(const Issue& issue) {
   }
   return absl::StrCat(place, issue.severity == Issue::Severity::kWarning ? ": warning: " : ": ",
                       issue.message);
+}
+
+std::string Excerpt(const Issue& issue) {
+  if (issue.line.empty() || issue.position.column < 1) return {};
+  // What is shown of a long line.
+  constexpr int kColumns = 100;
+  constexpr int kBefore = 60;
+  const int place = issue.position.column - 1;  // from 0
+  const int first = std::max(0, place - kBefore);
+  std::string text;
+  std::string mark;
+  int column = 0;
+  for (std::string_view rest = issue.line; !rest.empty() && column < first + kColumns; ++column) {
+    char32_t ignored;
+    const size_t bytes = std::max(DecodeUtf8(rest, &ignored), size_t{1});
+    const std::string_view character = rest.substr(0, bytes);
+    rest.remove_prefix(bytes);
+    if (column < first) continue;
+    const std::string shown = character == "\t" ? " " : Printable(character);
+    const size_t width = shown == character ? 1 : shown.size();  // an escape is as wide as long
+    text += shown;
+    if (column == place) mark += '^';
+    const bool meant = column >= place && column < place + issue.width;
+    mark.append(column == place ? width - 1 : width, meant ? '~' : ' ');
+  }
+  if (column <= place) mark.append(place - column, ' ').append("^");
+  mark.erase(mark.find_last_not_of(' ') + 1);
+  return absl::StrCat("  ", text, "\n  ", mark, "\n");
 }
 
 }  // namespace reeve

@@ -31,11 +31,18 @@ struct Issue {
   // One line, lower case, no full stop: what is wrong in the author's words, and what to do.
   // Control characters of the author's text are escaped, so that it is safe on a terminal.
   std::string message;
+  // The line at `position`, without its end; empty if there is none to show.
+  std::string line = {};
+  int width = 1;  // How many columns of it from `position` on the issue is about; at least 1.
 };
 
 // "documents.yaml:14:9: unknown key `principels`; did you mean `principals`?"; a warning says so
 // before its message; an issue of the file as a whole has no line and column.
 std::string ToString(const Issue& issue);
+
+// Two lines, each with its end: the line of the file, cut to what is near the place, and below it a
+// caret, with tildes under the rest of the width. Empty if the issue has no line.
+std::string Excerpt(const Issue& issue);
 
 }  // namespace reeve
 

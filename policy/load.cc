@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "policy/document_reader.h"
 #include "policy/source_files.h"
 #include "reeve/policy/yaml_reader.h"
@@ -116,6 +117,23 @@ void Sort(std::vector<Issue>* issues) {
   });
 }
 
+// Shows each of the issues of one file the line that it is about.
+void AddLines(std::string_view text, absl::Span<Issue> issues) {
+  // A line may be the whole file, and an issue shows a part of it only.
+  constexpr size_t kMaxLine = 4096;
+  std::vector<size_t> begins = {0};
+  for (size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
+    begins.push_back(at + 1);
+  }
+  for (Issue& issue : issues) {
+    const auto line = static_cast<size_t>(issue.position.line);
+    if (line < 1 || line > begins.size()) continue;
+    const std::string_view rest = text.substr(begins[line - 1]);
+    const std::string_view whole = rest.substr(0, rest.find_first_of("\r\n"));
+    if (whole.size() <= kMaxLine) issue.line = whole;
+  }
+}
+
 // `issues` are those of finding the files.
 LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
                 const LoadLimits& limits) {
@@ -128,11 +146,16 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
   for (SourceFile& file : files) {
     YamlLimits yaml_limits;
     yaml_limits.max_bytes = limits.max_file_bytes;
+    const size_t before = result.issues.size();
     const std::optional<YamlDocument> yaml =
-        ReadYaml(file.name, std::move(file.text), yaml_limits, &result.issues);
+        ReadYaml(file.name, file.text, yaml_limits, &result.issues);
     if (yaml.has_value()) {
       ReadDocument(file.name, *yaml, limits, &documents, &result.issues);
     }
+    if (result.issues.size() > before) {
+      AddLines(file.text, absl::MakeSpan(result.issues).subspan(before));
+    }
+    file.text = std::string();
   }
   CheckNames(documents, limits, &result.issues);
   if (documents.policies.empty() && !HasError(result.issues)) {
@@ -148,7 +171,7 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
     builder.SetDigest(digest);
     for (PolicyDocument& policy : documents.policies) {
       for (PolicyDocument::RoleDefinition& role : policy.roles) {
-        builder.AddRole(std::move(role.name), std::move(role.members));
+        builder.AddRole(std::move(role.name), std::move(role.members), std::move(role.when));
       }
       for (PolicyDocument::RuleDefinition& definition : policy.rules) {
         builder.AddRule(std::move(definition.rule));

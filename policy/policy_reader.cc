@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "reeve/engine/cel/program.h"
 #include "reeve/policy/spelling.h"
 #include "reeve/policy/unicode.h"
 
@@ -52,9 +53,8 @@ PolicyDocument PolicyReader::Read(YamlNode root) {
     if (const auto name = ReadName(*node, "the name of the policy")) policy_.name = *name;
   }
   CheckDescription(*fields);
-  if (const auto let = fields->find("let"); let != fields->end()) {
-    Report(let->second.key.position(), "`let` is not supported by this version");
-  }
+  conditions_.emplace(policy_.name);
+  if (const auto node = Find(*fields, "let")) ReadNamedConditions(*node);
   if (const auto node = Find(*fields, "actions")) ReadActionSets(*node);
   if (const auto node = Find(*fields, "roles")) ReadRoles(*node);
   if (const auto node = Require(*fields, "rules", root.position(), "the policy")) ReadRules(*node);
@@ -76,6 +76,11 @@ void PolicyReader::ReadRules(YamlNode node) {
 }
 
 void PolicyReader::WarnOfUnused() {
+  for (const auto& [name, named] : named_conditions_) {
+    if (!named.used) {
+      Warn(named.position, absl::StrCat("`", name, "` is not used by any condition"));
+    }
+  }
   for (const auto& [name, role] : roles_) {
     if (!role.used) Warn(role.position, absl::StrCat("role `", name, "` is not used by any rule"));
   }
@@ -159,6 +164,29 @@ void PolicyReader::ExpandActionSets() {
   }
 }
 
+void PolicyReader::ReadNamedConditions(YamlNode node) {
+  if (!node.IsMapping()) {
+    return Report(node.position(), "`let` is not a mapping of names to expressions");
+  }
+  std::vector<std::string_view> names;
+  for (const auto [key, value] : node.members()) names.push_back(key.text());
+  for (const auto [key, value] : node.members()) {
+    const std::string name(key.text());
+    if (conditions_->IsTaken(name)) {
+      Report(key.position(), absl::StrCat("`", Printable(name),
+                                          "` cannot be defined: it means something else, or is not "
+                                          "an identifier"));
+      continue;
+    }
+    const auto text = ReadConditionText(value, absl::StrCat("`", name, "`"));
+    if (!text.has_value()) continue;
+    ConditionDefects defects;
+    conditions_->AddNamed(name, *text, &defects);
+    ReportDefects(value, defects);
+    named_conditions_[name].position = key.position();
+  }
+}
+
 void PolicyReader::ReadRoles(YamlNode node) {
   if (!node.IsMapping()) {
     return Report(node.position(), "`roles` is not a mapping of names to lists of principals");
@@ -167,21 +195,110 @@ void PolicyReader::ReadRoles(YamlNode node) {
     const auto name = ReadName(key, "the name of the role");
     if (!name.has_value()) continue;
     roles_[std::string(*name)].position = key.position();
-    PolicyDocument::RoleDefinition role = {absl::StrCat(policy_.name, "/", View(*name)), {}};
     if (value.IsNull()) {
       Report(key.position(), absl::StrCat("role `", View(*name), "` has no value"));
-    } else if (value.IsMapping()) {
-      Report(value.position(), absl::StrCat("role `", View(*name),
-                                            "` is given by a condition, which this version does "
-                                            "not support; list its principals"));
-    } else if (CheckList(value, *name, "; list the principals of the role")) {
-      for (const YamlNode item : value.items()) {
-        std::optional<Pattern> member = ReadPrincipal(item, true);
-        if (member.has_value()) role.members.push_back(*std::move(member));
-      }
+    } else {
+      ReadRole(*name, value);
     }
-    policy_.roles.push_back(std::move(role));
   }
+}
+
+void PolicyReader::ReadRole(std::string_view name, YamlNode node) {
+  PolicyDocument::RoleDefinition role = {absl::StrCat(policy_.name, "/", View(name)), {}, {}};
+  const std::string what = absl::StrCat("role `", View(name), "`");
+  if (!node.IsMapping()) {
+    role.members = ReadMembers(name, node);
+  } else if (const auto fields = ReadFields(node, what, {"principals", "when"})) {
+    if (const auto principals = Find(*fields, "principals")) {
+      role.members = ReadMembers("principals", *principals);
+    } else {
+      role.members = {Pattern::Any()};  // whoever meets the condition
+    }
+    const auto when = fields->find("when");
+    if (when != fields->end()) {
+      role.when = ReadWhen(when->second, what, {});
+    } else {
+      Report(node.position(),
+             absl::StrCat(what, " has no `when`; list its principals, or write the condition"));
+    }
+  }
+  policy_.roles.push_back(std::move(role));
+}
+
+std::vector<Pattern> PolicyReader::ReadMembers(std::string_view name, YamlNode node) {
+  std::vector<Pattern> members;
+  if (!CheckList(node, name, "; list the principals of the role")) return members;
+  for (const YamlNode item : node.items()) {
+    std::optional<Pattern> member = ReadPrincipal(item, true);
+    if (member.has_value()) members.push_back(*std::move(member));
+  }
+  return members;
+}
+
+std::optional<std::string_view> PolicyReader::ReadConditionText(YamlNode node,
+                                                                std::string_view what) {
+  if (node.IsScalar() && node.plain() && LooksLikeBool(node.text())) {
+    Report(node.position(), absl::StrCat(View(what), " is the boolean ", View(node.text()),
+                                         " for YAML; write a condition as text"));
+    return std::nullopt;
+  }
+  return ReadText(node, what, cel::kMaxExprBytes);
+}
+
+std::vector<Condition> PolicyReader::ReadWhen(YamlMember when, const std::string& what,
+                                              const std::vector<std::string>& bindings) {
+  std::vector<Condition> conditions;
+  const auto read = [&](YamlNode node) {
+    const auto text = ReadConditionText(node, "`when`");
+    if (!text.has_value()) return;
+    ConditionDefects defects;
+    std::vector<std::string> used;
+    std::optional<Condition> condition =
+        conditions_->Compile(*text, bindings, &used, &defects);
+    for (const std::string& name : used) named_conditions_[name].used = true;
+    ReportDefects(node, defects);
+    if (!condition.has_value()) return;
+    CountRegexes(*condition, node.position());
+    conditions.push_back(*std::move(condition));
+  };
+  if (when.value.IsNull()) {
+    Report(when.key.position(), "`when` has no value; an empty condition does not mean always");
+  } else if (!when.value.IsSequence()) {
+    read(when.value);
+  } else if (CheckList(when.value, "when", "; an empty list of conditions does not mean always")) {
+    if (when.value.size() > kMaxClauses) {
+      Report(when.value.position(), absl::StrCat(what, " has more than ", kMaxClauses,
+                                                 " clauses; join some by `&&`"));
+      return conditions;
+    }
+    for (const YamlNode item : when.value.items()) read(item);
+  }
+  return conditions;
+}
+
+void PolicyReader::ReportDefects(YamlNode node, const ConditionDefects& defects) {
+  const auto report = [this, node](const cel::Defect& defect, Issue::Severity severity) {
+    const Position begin = node.PositionInScalar(defect.place.begin);
+    const Position end = node.PositionInScalar(defect.place.end);
+    const int width = begin.line == end.line ? end.column - begin.column : 1;
+    Report(begin, defect.message, severity, width);
+  };
+  for (const cel::Defect& defect : defects.errors) report(defect, Issue::Severity::kError);
+  for (const cel::Defect& defect : defects.warnings) report(defect, Issue::Severity::kWarning);
+}
+
+void PolicyReader::CountRegexes(const Condition& condition, Position position) {
+  if (regex_steps_ > kMaxRegexSteps) return;  // reported
+  for (const cel::Regex& regex : condition.program->regexes) {
+    regex_steps_ += regex.size();
+    if (regex_steps_ > kMaxRegexSteps) return ReportRegexSteps(position);
+  }
+}
+
+void PolicyReader::ReportRegexSteps(Position position) {
+  Report(position, absl::StrCat("the regular expressions of this file have more than ",
+                                kMaxRegexSteps,
+                                " steps in all; write globs, or simpler expressions"));
 }
 
 std::optional<Pattern> PolicyReader::ReadRegex(YamlNode node, std::string_view what) {
@@ -199,9 +316,7 @@ std::optional<Pattern> PolicyReader::ReadRegex(YamlNode node, std::string_view w
   }
   regex_steps_ += pattern->regex_size();
   if (regex_steps_ > kMaxRegexSteps) {
-    Report(expression->position(),
-           absl::StrCat("the regular expressions of this file have more than ", kMaxRegexSteps,
-                        " steps in all; write globs, or simpler expressions"));
+    ReportRegexSteps(expression->position());
     return std::nullopt;
   }
   return *std::move(pattern);
@@ -324,12 +439,37 @@ void PolicyReader::CheckBindings(const Pattern& pattern, Position position,
                                  const Names& bound_elsewhere, Names* bound) {
   if (pattern.kind() != Pattern::Kind::kGlob) return;
   for (const std::string_view name : pattern.glob().binding_names()) {
+    if (named_conditions_.count(name) > 0 || conditions_->IsTaken(name)) {
+      Report(position, absl::StrCat("`{", View(name),
+                                    "}` has another meaning in conditions; use another name"));
+    }
     if (bound_elsewhere.contains(View(name))) {
       Report(position, absl::StrCat("`{", View(name),
                                     "}` is bound by another list of this rule; "
                                     "use another name"));
     }
     bound->insert(std::string(name));
+  }
+}
+
+void PolicyReader::CheckAllBind(const Rule& rule, Position position) {
+  Names reported;
+  for (const Condition& condition : rule.when) {
+    for (const std::string& name : condition.program->variables) {
+      const auto binds = [&name](const Pattern& pattern) {
+        return pattern.kind() == Pattern::Kind::kGlob && pattern.glob().Binds(name);
+      };
+      for (const auto* patterns : {&rule.principals, &rule.resources}) {
+        const auto bound = std::count_if(patterns->begin(), patterns->end(), binds);
+        if (bound == 0 || bound == static_cast<std::ptrdiff_t>(patterns->size())) continue;
+        if (!reported.insert(name).second) continue;
+        Report(position,
+               absl::StrCat("`", name, "` is bound by some patterns of ",
+                            patterns == &rule.principals ? "`principals`" : "`resources`",
+                            " only, so the condition has no value for the others; write two "
+                            "rules"));
+      }
+    }
   }
 }
 
@@ -355,6 +495,7 @@ void PolicyReader::ReadRule(YamlNode node) {
     ReadEffect(*effect, &rule);
   }
   Names bound_by_principals;
+  std::vector<std::string> bindings;
   if (const auto list = Require(*fields, "principals", node.position(), what)) {
     if (CheckList(*list, "principals", "; write `[anyone]` to mean anyone")) {
       rule.principals.reserve(list->size());
@@ -388,13 +529,14 @@ void PolicyReader::ReadRule(YamlNode node) {
         CheckBindings(*pattern, item.position(), bound_by_principals, &bound);
         rule.resources.push_back(*std::move(pattern));
       }
+      bindings.assign(bound.begin(), bound.end());
     }
   }
+  bindings.insert(bindings.end(), bound_by_principals.begin(), bound_by_principals.end());
+  std::sort(bindings.begin(), bindings.end());
   if (const auto when = fields->find("when"); when != fields->end()) {
-    Report(when->second.key.position(),
-           when->second.value.IsNull()
-               ? "`when` has no value; an empty condition does not mean always"
-               : "`when` is not supported by this version, so the rule cannot be loaded");
+    rule.when = ReadWhen(when->second, what, bindings);
+    CheckAllBind(rule, when->second.key.position());
   }
   CheckDescription(*fields);
   if (const auto value = Find(*fields, "message")) {

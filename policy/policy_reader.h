@@ -10,6 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "policy/conditions.h"
 #include "policy/document.h"
 #include "policy/field_reader.h"
 
@@ -28,7 +29,10 @@ class PolicyReader : public FieldReader {
 
   void ReadActionSets(YamlNode node);
   void ExpandActionSets();
+  void ReadNamedConditions(YamlNode node);
   void ReadRoles(YamlNode node);
+  void ReadRole(std::string_view name, YamlNode node);
+  std::vector<Pattern> ReadMembers(std::string_view name, YamlNode node);
   void ReadRules(YamlNode node);
   void WarnOfUnused();
 
@@ -41,6 +45,17 @@ class PolicyReader : public FieldReader {
   std::optional<Pattern> ReadRegex(YamlNode node, std::string_view what);
   std::optional<Pattern> ReadPrincipal(YamlNode node, bool in_role);
   std::optional<Pattern> ReadResource(YamlNode node);
+  // Reads what stands under `when`: a clause, or a list of them. `bindings` are the names that
+  // patterns bind.
+  std::vector<Condition> ReadWhen(YamlMember when, const std::string& what,
+                                  const std::vector<std::string>& bindings);
+  std::optional<std::string_view> ReadConditionText(YamlNode node, std::string_view what);
+  void ReportDefects(YamlNode node, const ConditionDefects& defects);
+  // Counts what the regular expressions of a condition need.
+  void CountRegexes(const Condition& condition, Position position);
+  void ReportRegexSteps(Position position);
+  // Reports names that only some patterns of a list bind, and that a condition of the rule reads.
+  void CheckAllBind(const Rule& rule, Position position);
   // Adds an action, or the members of a set.
   void ReadActions(YamlNode node, std::vector<Pattern>* actions);
   // Reports `pattern` if it binds a name that `bound_elsewhere` holds, and adds what it binds to
@@ -59,6 +74,8 @@ class PolicyReader : public FieldReader {
   };
 
   PolicyDocument policy_;
+  std::optional<Conditions> conditions_;  // Once the policy has a name.
+  std::map<std::string, NamedSet, std::less<>> named_conditions_;
   std::map<std::string, ActionSet, std::less<>> action_sets_;
   std::map<std::string, NamedSet, std::less<>> roles_;
   absl::flat_hash_map<std::string, Position> rule_ids_;

@@ -157,7 +157,7 @@ class Flattener {
 
   void Obligations(Decision::Rules rules) {
     size_t size = 0;
-    for (const Rule* rule : rules) size += rule->obligations.size();
+    for (const RuleOutcome& rule : rules) size += rule->obligations.size();
     size_t at = 0, in_rule = 0;
     List(size, kEscaped, [&](size_t) {
       while (in_rule == rules[at]->obligations.size()) {

@@ -13,7 +13,7 @@ using Json = nlohmann::ordered_json;
 
 Json Ids(Decision::Rules rules) {
   Json ids = Json::array();
-  for (const Rule* rule : rules) ids.push_back(rule->id);
+  for (const RuleOutcome& rule : rules) ids.push_back(rule->id);
   return ids;
 }
 
@@ -21,7 +21,7 @@ Json Ids(Decision::Rules rules) {
 Json Obligations(Decision::Rules rules) {
   Json obligations = Json::array();
   std::set<std::string_view> seen;
-  for (const Rule* rule : rules) {
+  for (const RuleOutcome& rule : rules) {
     for (const Obligation& obligation : rule->obligations) {
       if (seen.insert(obligation.id).second) obligations.push_back({{"id", obligation.id}});
     }

@@ -1,7 +1,7 @@
 // A value while conditions are evaluated: 16 bytes, copied freely, owning nothing. Internal.
 //
-// What a cell points to lives in the arena of the evaluation, in the program, or in the request, and
-// outlives the evaluation.
+// What a cell points to lives in the arena of the evaluation, in the program, or in the request,
+// and outlives the evaluation.
 #ifndef REEVE_ENGINE_CEL_CELL_H_
 #define REEVE_ENGINE_CEL_CELL_H_
 
@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 
-#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "reeve/engine/value.h"
 
@@ -40,29 +39,29 @@ enum class Kind : uint8_t {
 
 // Why there is no value. The text of an error is ToString(code), then `: detail` if there is one.
 enum class ErrorCode : uint8_t {
-  kNoSuchKey,        // detail: the key
-  kNoSuchVariable,   // detail: its name; a fact that this request does not have
-  kNoSuchOverload,   // detail: the operator or function
-  kDivisionByZero,   // also of `%`
-  kOverflow,         // an integer, time or duration out of range
+  kNoSuchKey,       // detail: the key
+  kNoSuchVariable,  // detail: its name; a fact that this request does not have
+  kNoSuchOverload,  // detail: the operator or function
+  kDivisionByZero,  // also of `%`
+  kOverflow,        // an integer, time or duration out of range
   kIndexOutOfRange,
-  kBadConversion,    // detail: the text or type that cannot be converted
-  kBadArgument,      // detail: what is wrong, in a few words
-  kBadRegex,         // detail: why it does not compile
-  kBadTimeZone,      // detail: its name
-  kDuplicateKey,     // detail: the key, of a map literal
-  kBadKey,           // a key that is not bool, int, uint or string
-  kNoValue,          // optional.none().value()
-  kIncomplete,       // not all groups of the principal are known
-  kNotBool,          // a condition, or an operand of a logical operator
-  kTooDeep,          // a value nested deeper than kMaxCellDepth
-  kCostLimit,        // the budget of the decision is spent
-  kMemoryLimit,      // the arena is full
+  kBadConversion,  // detail: the text or type that cannot be converted
+  kBadArgument,    // detail: what is wrong, in a few words
+  kBadRegex,       // detail: why it does not compile
+  kBadTimeZone,    // detail: its name
+  kDuplicateKey,   // detail: the key, of a map literal
+  kBadKey,         // a key that is not bool, int, uint or string
+  kNoValue,        // optional.none().value()
+  kIncomplete,     // not all groups of the principal are known
+  kNotBool,        // a condition, or an operand of a logical operator
+  kTooDeep,        // a value nested deeper than kMaxCellDepth
+  kCostLimit,      // the budget of the decision is spent
+  kMemoryLimit,    // the arena is full
 };
 std::string_view ToString(ErrorCode code);
 
-// Lists, maps and optionals that contain each other. Deeper ones are errors, so that code may recurse
-// over a value.
+// Lists, maps and optionals that contain each other. Deeper ones are errors, so that code may
+// recurse over a value.
 inline constexpr int kMaxCellDepth = 64;
 
 // One 128-bit address: of an IPv4 address the first 4 bytes count.
@@ -84,39 +83,94 @@ class Cell {
 
   Cell() : Cell(Kind::kNull) {}
 
-  static Cell Error(ErrorCode code, std::string_view detail = {});
+  static Cell Error(ErrorCode code, std::string_view detail = {}) {
+    return Text(Kind::kError, detail, static_cast<uint8_t>(code));
+  }
   static Cell Null() { return Cell(); }
-  static Cell Bool(bool value);
-  static Cell Int(int64_t value);
-  static Cell Uint(uint64_t value);
-  static Cell Double(double value);
+  static Cell Bool(bool value) {
+    Cell cell(Kind::kBool);
+    cell.bits_.boolean = value;
+    return cell;
+  }
+  static Cell Int(int64_t value) {
+    Cell cell(Kind::kInt);
+    cell.bits_.integer = value;
+    return cell;
+  }
+  static Cell Uint(uint64_t value) {
+    Cell cell(Kind::kUint);
+    cell.bits_.natural = value;
+    return cell;
+  }
+  static Cell Double(double value) {
+    Cell cell(Kind::kDouble);
+    cell.bits_.real = value;
+    return cell;
+  }
   // Valid UTF-8, shorter than 4 GiB.
-  static Cell String(std::string_view value);
-  static Cell Bytes(std::string_view value);
+  static Cell String(std::string_view value) { return Text(Kind::kString, value); }
+  static Cell Bytes(std::string_view value) { return Text(Kind::kBytes, value); }
   // `nanos` is below 1,000,000,000 and counts upwards from `seconds`, also for negative ones.
-  static Cell Timestamp(int64_t seconds, uint32_t nanos);
-  static Cell Duration(int64_t seconds, uint32_t nanos);
+  static Cell Timestamp(int64_t seconds, uint32_t nanos) {
+    return Time(Kind::kTimestamp, seconds, nanos);
+  }
+  static Cell Duration(int64_t seconds, uint32_t nanos) {
+    return Time(Kind::kDuration, seconds, nanos);
+  }
   // The name of a type, as `type(x)` gives it: "int", "google.protobuf.Timestamp".
-  static Cell Type(std::string_view name);
+  static Cell Type(std::string_view name) { return Text(Kind::kType, name); }
   // `depth` of a list or map that contains none is 1.
-  static Cell List(absl::Span<const Cell> elements, int depth);
-  static Cell Strings(absl::Span<const std::string> elements);
+  static Cell List(absl::Span<const Cell> elements, int depth) {
+    Cell cell(Kind::kList, Form::kCells, elements.size(), depth);
+    cell.bits_.cells = elements.data();
+    return cell;
+  }
+  static Cell Strings(absl::Span<const std::string> elements) {
+    Cell cell(Kind::kList, Form::kStrings, elements.size(), 1);
+    cell.bits_.strings = elements.data();
+    return cell;
+  }
   // `entries` outlives the cell.
-  static Cell Map(const MapEntries* entries, int depth);
-  static Cell Map(const Attributes* attributes);
-  static Cell Entity(const EntityFacts* entity);
+  static Cell Map(const MapEntries* entries, int depth) {
+    Cell cell(Kind::kMap, Form::kCells, 0, depth);
+    cell.bits_.entries = entries;
+    return cell;
+  }
+  static Cell Map(const Attributes* attributes) {
+    Cell cell(Kind::kMap, Form::kAttributes, 0, kMaxValueDepth);
+    cell.bits_.attributes = attributes;
+    return cell;
+  }
+  static Cell Entity(const EntityFacts* entity) {
+    Cell cell(Kind::kMap, Form::kEntity, 0, kMaxValueDepth + 1);
+    cell.bits_.entity = entity;
+    return cell;
+  }
   // Null for optional.none().
-  static Cell Optional(const Cell* value, int depth);
-  static Cell Ip(const IpBytes* address, bool is_v6);
+  static Cell Optional(const Cell* value, int depth) {
+    Cell cell(Kind::kOptional, Form::kNone, 0, depth);
+    cell.bits_.cells = value;
+    return cell;
+  }
+  static Cell Ip(const IpBytes* address, bool is_v6) {
+    return Address(Kind::kIp, address, is_v6, 0);
+  }
   // `prefix` is at most 32, or 128 if `is_v6`. Host bits may be set.
-  static Cell Cidr(const IpBytes* address, bool is_v6, uint8_t prefix);
-  // A view of a fact; `value` outlives the cell.
+  static Cell Cidr(const IpBytes* address, bool is_v6, uint8_t prefix) {
+    return Address(Kind::kCidr, address, is_v6, prefix);
+  }
+  // A view of a fact; `value` outlives the cell. Of a list or map the depth is the most that a fact
+  // may have. kOverflow of a time that CEL does not know.
   static Cell Of(const Value& value);
 
   // The same list, of which more elements may exist that are not known. `x in` it is true or
   // kIncomplete; when it is walked an error kIncomplete follows its last element; everything else
   // that depends on all of it is kIncomplete.
-  Cell Partial() const;
+  Cell Partial() const {
+    Cell cell = *this;
+    cell.extra_ |= kPartial;
+    return cell;
+  }
 
   Kind kind() const { return kind_; }
   bool is_error() const { return kind_ == Kind::kError; }
@@ -139,28 +193,63 @@ class Cell {
   uint32_t nanos() const { return size_; }
   const Cell* optional_value() const { return bits_.cells; }  // Null if there is none.
   // Of a kIp or kCidr.
-  bool is_v6() const { return (extra_ & 1) != 0; }
+  bool is_v6() const { return (extra_ & kV6) != 0; }
   const IpBytes& ip() const { return *bits_.ip; }
   uint8_t prefix() const { return static_cast<uint8_t>(size_); }
   // Of a kList.
   size_t list_size() const { return size_; }
-  bool is_partial() const { return (extra_ & 2) != 0; }
-  Cell At(size_t index) const;  // index < list_size()
+  bool is_partial() const { return (extra_ & kPartial) != 0; }
+  Cell At(size_t index) const {  // index < list_size()
+    switch (form_) {
+      case Form::kValues:
+        return Of(bits_.values[index]);
+      case Form::kStrings:
+        return String(bits_.strings[index]);
+      default:
+        return bits_.cells[index];
+    }
+  }
   // Of a kList or kMap.
   Form form() const { return form_; }
-  const Cell* cells() const { return bits_.cells; }                    // Form::kCells, a list's
-  const MapEntries& entries() const { return *bits_.entries; }         // Form::kCells, a map's
-  const Attributes& attributes() const { return *bits_.attributes; }   // Form::kAttributes
-  const EntityFacts& entity() const { return *bits_.entity; }          // Form::kEntity
+  const Cell* cells() const { return bits_.cells; }                   // Form::kCells, a list's
+  const MapEntries& entries() const { return *bits_.entries; }        // Form::kCells, a map's
+  const Attributes& attributes() const { return *bits_.attributes; }  // Form::kAttributes
+  const EntityFacts& entity() const { return *bits_.entity; }         // Form::kEntity
   // Of anything: 0 for what contains nothing.
   int depth() const { return depth_; }
 
  private:
+  static constexpr uint8_t kV6 = 1;
+  static constexpr uint8_t kPartial = 2;
+
   explicit Cell(Kind kind) : kind_(kind) { bits_.natural = 0; }
+  Cell(Kind kind, Form form, size_t size, int depth)
+      : kind_(kind),
+        form_(form),
+        depth_(static_cast<uint8_t>(depth)),
+        size_(static_cast<uint32_t>(size)) {}
+
+  static Cell Text(Kind kind, std::string_view text, uint8_t extra = 0) {
+    Cell cell(kind, Form::kNone, text.size(), 0);
+    cell.extra_ = extra;
+    cell.bits_.text = text.data();
+    return cell;
+  }
+  static Cell Time(Kind kind, int64_t seconds, uint32_t nanos) {
+    Cell cell(kind, Form::kNone, nanos, 0);
+    cell.bits_.integer = seconds;
+    return cell;
+  }
+  static Cell Address(Kind kind, const IpBytes* address, bool is_v6, uint8_t prefix) {
+    Cell cell(kind, Form::kNone, prefix, 0);
+    cell.extra_ = is_v6 ? kV6 : 0;
+    cell.bits_.ip = address;
+    return cell;
+  }
 
   Kind kind_;
   Form form_ = Form::kNone;
-  uint8_t extra_ = 0;  // error: its code; ip, cidr: 1 if v6; list: 2 if partial
+  uint8_t extra_ = 0;  // error: its code; ip, cidr: kV6; list: kPartial
   uint8_t depth_ = 0;
   uint32_t size_ = 0;  // bytes, elements, nanoseconds or prefix
   union {
@@ -179,6 +268,11 @@ class Cell {
   } bits_;
 };
 static_assert(sizeof(Cell) == 16);
+
+// As Cell::Timestamp() and Cell::Duration(), but kOverflow of what CEL does not know: a time
+// outside the years 1 to 9999, a duration that does not fit 64 bits as nanoseconds.
+Cell CheckedTimestamp(int64_t seconds, uint32_t nanos);
+Cell CheckedDuration(int64_t seconds, uint32_t nanos);
 
 // The entries of a map that an expression made, in the order in which they were written. Keys are
 // bool, int, uint or string, and no two are equal as CEL compares (1 and 1u are). Made by

@@ -43,9 +43,9 @@ class Context {
   // Starts anew. `cost` is in units of about the price of an operation on numbers.
   void Reset(uint64_t cost, size_t memory);
 
-  // Takes `units` from the budget. Returns false once it is spent: then the evaluation must end with
-  // LimitError(). An operation that takes time in proportion to something charges for it *before*
-  // it begins: a unit for each element or for each 16 bytes of text.
+  // Takes `units` from the budget. Returns false once it is spent: then the evaluation must end
+  // with LimitError(). An operation that takes time in proportion to something charges for it
+  // *before* it begins: a unit for each element or for each 16 bytes of text.
   bool Charge(uint64_t units) {
     if (units > budget_) return Exhaust();
     budget_ -= units;

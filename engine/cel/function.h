@@ -35,11 +35,11 @@ absl::Span<const Function> TimeFunctions();
 absl::Span<const Function> StringFunctions();
 absl::Span<const Function> FormatFunctions();
 absl::Span<const Function> MathFunctions();
-absl::Span<const Function> ListFunctions();      // lists and sets
+absl::Span<const Function> ListFunctions();  // lists and sets
 absl::Span<const Function> EncoderFunctions();
 absl::Span<const Function> NetworkFunctions();
 absl::Span<const Function> OptionalFunctions();
-absl::Span<const Function> EntityFunctions();    // isIn
+absl::Span<const Function> EntityFunctions();  // isIn
 
 }  // namespace reeve::cel
 

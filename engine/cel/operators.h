@@ -1,8 +1,8 @@
 // CEL's operators on cells. Internal.
 //
-// No argument is an error, unless said otherwise; the caller sees to that, since errors pass through
-// everything but `&&`, `||` and `?:`. A result may be one. Types that an operator is not made for
-// give kNoSuchOverload.
+// No argument is an error, unless said otherwise; the caller sees to that, since errors pass
+// through everything but `&&`, `||` and `?:`. A result may be one. Types that an operator is not
+// made for give kNoSuchOverload.
 #ifndef REEVE_ENGINE_CEL_OPERATORS_H_
 #define REEVE_ENGINE_CEL_OPERATORS_H_
 
@@ -27,8 +27,8 @@ Cell LessOrEqual(const Cell& a, const Cell& b);
 Cell Greater(const Cell& a, const Cell& b);
 Cell GreaterOrEqual(const Cell& a, const Cell& b);
 
-// -1, 0, 1 for values of one kind that has an order (numbers across types too); 2 if unordered (NaN);
-// 3 if they cannot be compared.
+// -1, 0, 1 for values of one kind that has an order (numbers across types too); 2 if unordered
+// (NaN); 3 if they cannot be compared.
 int Compare(const Cell& a, const Cell& b);
 
 Cell Add(const Cell& a, const Cell& b, Context& context);  // also strings, bytes, lists, times

@@ -45,7 +45,7 @@ bool LoadPolicy(const std::string& path, reeve::Engine* engine) {
 // [embed obligations]
 // Whether the server can do all that the rules oblige it to.
 bool CanDischarge(const reeve::Decision& decision, bool* stamp) {
-  for (const reeve::Rule* rule : decision.rules()) {
+  for (const reeve::RuleOutcome& rule : decision.rules()) {
     for (const reeve::Obligation& obligation : rule->obligations) {
       if (obligation.id != "stamp") return false;
       *stamp = true;

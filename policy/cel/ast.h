@@ -43,8 +43,12 @@ enum class ExprKind : uint8_t {
 // call) `!_` `-_` `_?_:_` `_[_]` `_[?_]`.
 //
 // Macros make two calls of their own: `@not_strictly_false(x)`, which is false if x is false and
-// true if x is true or an error, and `@append(list, x)`, which is `list + [x]`; `@put(map, key, value)`
-// adds an entry, a key that is there already being an error. They are applied to accumulators only.
+// true if x is true or an error, and `@append(list, x)`, which is `list + [x]`; `@put(map, key,
+// value)` adds an entry, a key that is there already being an error. They are applied to
+// accumulators only.
+//
+// `Msg{field: value}` is a call `@message("Msg", "field", value, …)`: the name as it was written,
+// then pairs; optional_args, one for each pair.
 namespace op {
 inline constexpr char kAnd[] = "_&&_", kOr[] = "_||_", kNot[] = "!_", kNegate[] = "-_";
 inline constexpr char kAdd[] = "_+_", kSubtract[] = "_-_", kMultiply[] = "_*_", kDivide[] = "_/_",
@@ -54,7 +58,8 @@ inline constexpr char kEqual[] = "_==_", kNotEqual[] = "_!=_", kLess[] = "_<_",
 inline constexpr char kIn[] = "@in", kConditional[] = "_?_:_", kIndex[] = "_[_]",
                       kOptionalIndex[] = "_[?_]";
 inline constexpr char kNotStrictlyFalse[] = "@not_strictly_false", kAppend[] = "@append",
-                      kPut[] = "@put";
+                      kPut[] = "@put", kMessage[] = "@message",
+                      kSortByKeys[] = "@sortByAssociatedKeys";
 }  // namespace op
 
 // `range` is walked; each element (key, or index and element, or key and value) is bound to
@@ -62,8 +67,8 @@ inline constexpr char kNotStrictlyFalse[] = "@not_strictly_false", kAppend[] = "
 // `condition` is not false it becomes `step` for each element; the value is `result`. `condition`,
 // `step` and `result` see the accumulator, and the first two the variables.
 //
-// A binding (cel.bind, optMap) is one with an empty list as range and kNoExpr as condition and
-// step.
+// A binding (cel.bind, optMap) is one with an empty list as range, no variable, and kNoExpr as
+// condition and step: `result` with the name `accumulator` for the value of `init`.
 struct Comprehension {
   ExprId range = kNoExpr;
   std::string variable;
@@ -79,15 +84,17 @@ struct Expr {
   ExprKind kind = ExprKind::kLiteral;
   bool optional = false;   // kSelect
   bool test_only = false;  // kSelect
-  // Where an error of this node is shown: a name, a literal, an operator, the parenthesis of a call,
-  // the dot of a selection. Nodes that a macro made are where the macro's name stands.
+  // Where an error of this node is shown: a name, a literal, an operator, the name of a call, the
+  // dot of a selection, an opening bracket. Nodes that a macro made are where the macro's name
+  // stands.
   SourceRange place;
-  Literal literal;                   // kLiteral
-  std::string name;                  // kIdent, kSelect, kCall
-  ExprId operand = kNoExpr;          // kSelect; kCall: what stands before the dot, or kNoExpr
-  std::vector<ExprId> args;          // kCall, kList, kMap
-  std::vector<bool> optional_args;   // kList, kMap: which were written with `?`; empty if none was
-  Comprehension comprehension;       // kComprehension
+  Literal literal;           // kLiteral
+  std::string name;          // kIdent, kSelect, kCall
+  ExprId operand = kNoExpr;  // kSelect; kCall: what stands before the dot, or kNoExpr
+  std::vector<ExprId> args;  // kCall, kList, kMap
+  // kList, kMap, `@message`: which were written with `?`; empty if none was.
+  std::vector<bool> optional_args;
+  Comprehension comprehension;  // kComprehension
 };
 
 // A whole expression. A value type.
@@ -108,15 +115,16 @@ struct Defect {
   std::string message;
 };
 
-// How deep nodes may lie in each other. It bounds every walk over a tree. Chains of `&&` and `||` are
-// one level; each binary operator of a chain such as `a + b + c` is one.
+// How deep nodes may lie in each other. It bounds every walk over a tree. Chains of `&&` and `||`
+// are one level; each binary operator of a chain such as `a + b + c` is one.
 inline constexpr int kMaxExprDepth = 200;
 inline constexpr size_t kMaxExprNodes = 20000;  // macros expanded
 inline constexpr size_t kMaxExprBytes = 64 * 1024;
 
 // As a fully parenthesised expression, one line: `_&&_(a, _==_(b.c, 1u))`. Two trees of the same
 // meaning print the same, wherever they stood. Comprehensions print as
-// `@fold(range, variable, accumulator, init, condition, step, result)`, or with `variable, variable2`.
+// `@fold(range, variable, accumulator, init, condition, step, result)`, or with `variable,
+// variable2`; bindings as `@bind(accumulator, init, result)`.
 std::string ToString(const Ast& ast);
 std::string ToString(const Ast& ast, ExprId id);
 

@@ -17,7 +17,7 @@ using reference::World;
 
 std::vector<std::string> IdsOf(Decision::Rules rules) {
   std::vector<std::string> ids;
-  for (const Rule* rule : rules) ids.push_back(rule->id);
+  for (const RuleOutcome& rule : rules) ids.push_back(rule->id);
   return ids;
 }
 
@@ -45,7 +45,7 @@ std::string Summary(const Answer& answer) {
 
 bool Same(Decision::Rules got, const std::vector<std::string>& want) {
   return std::equal(got.begin(), got.end(), want.begin(), want.end(),
-                    [](const Rule* rule, const std::string& id) { return rule->id == id; });
+                    [](const RuleOutcome& rule, const std::string& id) { return rule->id == id; });
 }
 
 const char* Word(Truth truth) {

@@ -1,0 +1,388 @@
+#include "reeve/engine/cel/machine.h"
+
+#include <algorithm>
+#include <new>
+
+#include "reeve/engine/cel/function.h"
+
+namespace reeve::cel {
+namespace {
+
+// The first error of two operands; null if neither is one.
+const Cell* ErrorOf(const Cell& a, const Cell& b) {
+  if (a.is_error()) return &a;
+  return b.is_error() ? &b : nullptr;
+}
+
+Cell NotBool() { return Cell::Error(ErrorCode::kNotBool); }
+
+// `a && b` if `decisive` is false, `a || b` if it is true: the decisive value wins over an error.
+Cell Logical(const Cell& a, const Cell& b, bool decisive) {
+  if (a.is_bool(decisive) || b.is_bool(decisive)) return Cell::Bool(decisive);
+  if (const Cell* error = ErrorOf(a, b); error != nullptr) return *error;
+  if (a.kind() != Kind::kBool || b.kind() != Kind::kBool) return NotBool();
+  return Cell::Bool(!decisive);
+}
+
+Cell Binary(Op op, const Cell& a, const Cell& b, Context& context) {
+  if (const Cell* error = ErrorOf(a, b); error != nullptr) return *error;
+  switch (op) {
+    case Op::kEqual:
+      return Equal(a, b, context);
+    case Op::kNotEqual:
+      return NotEqual(a, b, context);
+    case Op::kLess:
+      return Less(a, b);
+    case Op::kLessOrEqual:
+      return LessOrEqual(a, b);
+    case Op::kGreater:
+      return Greater(a, b);
+    case Op::kGreaterOrEqual:
+      return GreaterOrEqual(a, b);
+    case Op::kAdd:
+      return Add(a, b, context);
+    case Op::kSubtract:
+      return Subtract(a, b);
+    case Op::kMultiply:
+      return Multiply(a, b);
+    case Op::kDivide:
+      return Divide(a, b);
+    case Op::kModulo:
+      return Modulo(a, b);
+    case Op::kIn:
+      return In(a, b, context);
+    case Op::kIndex:
+      return Index(a, b, context);
+    default:
+      return OptionalIndex(a, b, context);
+  }
+}
+
+// The list `cells` with the optional ones among them taken for what they hold, or left out.
+Cell MakeList(absl::Span<const Cell> cells, const std::vector<bool>* optional, Context& context) {
+  Cell* const elements = context.Allocate<Cell>(cells.size());
+  if (elements == nullptr) return context.LimitError();
+  size_t size = 0;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    if (cells[i].is_error()) return cells[i];
+    if (optional == nullptr || !(*optional)[i]) {
+      elements[size++] = cells[i];
+    } else if (cells[i].kind() != Kind::kOptional) {
+      return Cell::Error(ErrorCode::kNoSuchOverload, "[?x]");
+    } else if (const Cell* value = cells[i].optional_value(); value != nullptr) {
+      elements[size++] = *value;
+    }
+  }
+  return context.MakeList({elements, size});
+}
+
+Cell MakeMap(absl::Span<const Cell> cells, const std::vector<bool>* optional, Context& context) {
+  MapBuilder builder(cells.size() / 2, context);
+  for (size_t i = 0; i < cells.size(); i += 2) {
+    if (const Cell* error = ErrorOf(cells[i], cells[i + 1]); error != nullptr) return *error;
+    const Cell* value = &cells[i + 1];
+    if (optional != nullptr && (*optional)[i / 2]) {
+      if (value->kind() != Kind::kOptional) {
+        return Cell::Error(ErrorCode::kNoSuchOverload, "{?k: x}");
+      }
+      value = value->optional_value();
+      if (value == nullptr) continue;
+    }
+    if (Cell added = builder.Add(cells[i], *value); added.is_error()) return added;
+  }
+  return builder.Build();
+}
+
+// What precedes the elements of a list that grows. Lists that share the elements see as many of
+// them as they have, so the longest one may grow in place.
+struct alignas(16) Growth {
+  uint32_t size;
+  uint32_t capacity;
+};
+
+Cell Append(const Cell& list, const Cell& element, Context& context) {
+  if (const Cell* error = ErrorOf(list, element); error != nullptr) return *error;
+  const auto size = static_cast<uint32_t>(list.list_size());
+  auto* growth = size == 0 ? nullptr
+                           : reinterpret_cast<Growth*>(const_cast<Cell*>(list.cells())) - 1;
+  if (growth == nullptr || growth->size != size || growth->capacity == size) {
+    const uint32_t capacity = size == 0 ? 4 : size * 2;
+    Cell* const room = context.Allocate<Cell>(capacity + 1);
+    if (room == nullptr) return context.LimitError();
+    auto* const larger = new (room) Growth{size, capacity};
+    for (uint32_t i = 0; i < size; ++i) new (room + 1 + i) Cell(list.cells()[i]);
+    growth = larger;
+  }
+  Cell* const cells = reinterpret_cast<Cell*>(growth + 1);
+  new (cells + size) Cell(element);
+  growth->size = size + 1;
+  const int depth = std::max(list.depth(), element.depth() + 1);
+  if (depth > kMaxCellDepth) return Cell::Error(ErrorCode::kTooDeep);
+  return Cell::List({cells, size + 1}, depth);
+}
+
+}  // namespace
+
+void Machine::Begin(uint64_t cost, size_t memory, size_t slots) {
+  context_.Reset(cost, memory);
+  if (kept_.size() < slots) kept_.resize(slots);
+  ++decision_;
+}
+
+Cell Machine::Follow(const Program& program, const Link& link, const Variables& variables,
+                     uint32_t path) {
+  const uint32_t slot = link.paths[path];
+  if (slot != Link::kNone && kept_[slot].decision == decision_) return kept_[slot].value;
+  Cell value = variables.Get(link.variables[program.paths[path].variable], context_);
+  for (const Cell& name : program.paths[path].names) {
+    if (value.is_error()) break;
+    value = Select(value, name.text(), context_);
+  }
+  if (slot != Link::kNone) kept_[slot] = {decision_, value};
+  return value;
+}
+
+Cell Machine::RunOnce(uint32_t slot, const Program& program, const Link& link,
+                      const Variables& variables) {
+  if (slot == Link::kNone) return Run(program, link, variables);
+  if (kept_[slot].decision == decision_) return kept_[slot].value;
+  const Cell value = Run(program, link, variables);
+  kept_[slot] = {decision_, value};
+  return value;
+}
+
+Cell Machine::Run(const Program& program, const Link& link, const Variables& variables) {
+  // Every instruction runs once but for those of loops, which charge for themselves.
+  if (!context_.Charge(program.code.size())) return context_.LimitError();
+  if (cells_.size() <= program.locals + program.stack) {
+    cells_.resize(program.locals + program.stack + 1);
+  }
+  if (walks_.size() < program.loops.size()) walks_.resize(program.loops.size());
+  Cell* const locals = cells_.data();
+  Cell* top = locals + program.locals;  // The topmost cell of the stack, once there is one.
+  const Cell* const constants = program.constants.data();
+  const Instruction* const code = program.code.data();
+  const Instruction* at = code;
+  while (true) {
+    const Instruction i = *at++;
+    switch (i.op) {
+      case Op::kConstant:
+        *++top = constants[i.c];
+        break;
+      case Op::kVariable:
+        *++top = variables.Get(link.variables[i.c], context_);
+        break;
+      case Op::kPath:
+        *++top = Follow(program, link, variables, i.c);
+        break;
+      case Op::kCompare: {
+        const Cell value = Follow(program, link, variables, i.b);
+        *++top = value.is_error()
+                     ? value
+                     : Binary(static_cast<Op>(i.a), value, constants[i.c], context_);
+        break;
+      }
+      case Op::kLocal:
+        *++top = locals[i.c];
+        break;
+      case Op::kStore:
+        locals[i.c] = *top--;
+        break;
+      case Op::kSelect:
+        if (!top->is_error()) *top = Select(*top, constants[i.c].text(), context_);
+        break;
+      case Op::kHas:
+        if (!top->is_error()) *top = Has(*top, constants[i.c].text(), context_);
+        break;
+      case Op::kOptionalSelect:
+        if (!top->is_error()) *top = OptionalIndex(*top, constants[i.c], context_);
+        break;
+      case Op::kEqual:
+      case Op::kNotEqual:
+      case Op::kLess:
+      case Op::kLessOrEqual:
+      case Op::kGreater:
+      case Op::kGreaterOrEqual:
+      case Op::kAdd:
+      case Op::kSubtract:
+      case Op::kMultiply:
+      case Op::kDivide:
+      case Op::kModulo:
+      case Op::kIn:
+      case Op::kIndex:
+      case Op::kOptionalIndex:
+        --top;
+        *top = Binary(i.op, top[0], top[1], context_);
+        break;
+      case Op::kNegate:
+        if (!top->is_error()) *top = Negate(*top);
+        break;
+      case Op::kNot:
+        if (top->kind() == Kind::kBool) {
+          *top = Cell::Bool(!top->bool_value());
+        } else if (!top->is_error()) {
+          *top = NotBool();
+        }
+        break;
+      case Op::kAnd:
+        --top;
+        *top = Logical(top[0], top[1], false);
+        break;
+      case Op::kOr:
+        --top;
+        *top = Logical(top[0], top[1], true);
+        break;
+      case Op::kNotStrictlyFalse:
+        *top = Cell::Bool(!top->is_bool(false));
+        break;
+      case Op::kInSet:
+        if (!top->is_error()) {
+          // Only scalars are in a set, and lists and maps have no hash.
+          *top = Cell::Bool(top->kind() < Kind::kTimestamp && top->kind() > Kind::kNull &&
+                            program.sets[i.c].contains(*top));
+        }
+        break;
+      case Op::kMatches:
+        if (!top->is_error()) *top = Matches(program.regexes[i.c], *top, context_);
+        break;
+      case Op::kCall: {
+        top -= i.a;
+        const absl::Span<const Cell> arguments(top + 1, i.a);
+        const Cell* error = nullptr;
+        for (const Cell& argument : arguments) {
+          if (argument.is_error()) {
+            error = &argument;
+            break;
+          }
+        }
+        const Cell result = error != nullptr ? *error : Functions()[i.c].call(arguments, context_);
+        *++top = result;
+        break;
+      }
+      case Op::kList:
+      case Op::kMap: {
+        const size_t cells = i.op == Op::kList ? i.b : size_t{2} * i.b;
+        const auto* optional = i.a == 1 ? &program.optional_flags[i.c] : nullptr;
+        top -= cells;
+        const Cell result = i.op == Op::kList ? MakeList({top + 1, cells}, optional, context_)
+                                              : MakeMap({top + 1, cells}, optional, context_);
+        *++top = result;
+        break;
+      }
+      case Op::kAppend:
+        --top;
+        *top = Append(top[0], top[1], context_);
+        break;
+      case Op::kPut: {
+        top -= 2;
+        MapBuilder*& builder = walks_[i.b].builder;
+        if (top->is_error()) break;
+        if (const Cell* error = ErrorOf(top[1], top[2]); error != nullptr) {
+          *top = *error;
+          break;
+        }
+        if (builder == nullptr) {
+          auto* const room = context_.Allocate<MapBuilder>(1);
+          if (room == nullptr) {
+            *top = context_.LimitError();
+            break;
+          }
+          builder = new (room) MapBuilder(4, context_);
+        }
+        const Cell added = builder->Add(top[1], top[2]);
+        *top = added.is_error() ? added : builder->Build();
+        break;
+      }
+      case Op::kJump:
+        at = code + i.c;
+        break;
+      case Op::kJumpIfFalse:
+        if (top->is_bool(false)) at = code + i.c;
+        break;
+      case Op::kJumpIfTrue:
+        if (top->is_bool(true)) at = code + i.c;
+        break;
+      case Op::kJumpIfNotBool:
+        if (top->kind() == Kind::kBool) break;
+        if (!top->is_error()) *top = NotBool();
+        at = code + i.c;
+        break;
+      case Op::kJumpIfError:
+        if (top->is_error()) at = code + i.c;
+        break;
+      case Op::kPopJumpIfFalse:
+        if ((top--)->is_bool(false)) at = code + i.c;
+        break;
+      case Op::kJumpIfPresent:
+        if (top->is_error()) {
+          at = code + i.c;
+        } else if (top->kind() != Kind::kOptional) {
+          *top = Cell::Error(ErrorCode::kNoSuchOverload, i.a == 1 ? "orValue" : "or");
+          at = code + i.c;
+        } else if (const Cell* value = top->optional_value(); value != nullptr) {
+          if (i.a == 1) *top = *value;
+          at = code + i.c;
+        } else {
+          --top;
+        }
+        break;
+      case Op::kOptional:
+        if (!top->is_error() && top->kind() != Kind::kOptional) {
+          *top = Cell::Error(ErrorCode::kNoSuchOverload, "or");
+        }
+        break;
+      case Op::kLoop: {
+        const Cell elements = top->is_error() ? *top : Elements(*top, context_);
+        if (elements.is_error()) {
+          *top = elements;
+          at = code + i.c;
+          break;
+        }
+        walks_[i.b] = {*top, elements, 0, nullptr};
+        --top;
+        break;
+      }
+      case Op::kNext: {
+        Walk& walk = walks_[i.b];
+        const Loop& loop = program.loops[i.b];
+        const size_t size = walk.elements.list_size() + (walk.elements.is_partial() ? 1 : 0);
+        if (walk.next == size) {
+          at = code + i.c;
+          break;
+        }
+        if (!context_.Charge(loop.cost)) return context_.LimitError();
+        const uint32_t number = walk.next++;
+        const Cell element = number < walk.elements.list_size()
+                                 ? walk.elements.At(number)
+                                 : Cell::Error(ErrorCode::kIncomplete);
+        if (loop.variable2 == UINT32_MAX) {
+          locals[loop.variable] = element;
+        } else if (walk.container.kind() == Kind::kMap) {
+          locals[loop.variable] = element;
+          locals[loop.variable2] = Index(walk.container, element, context_);
+        } else {
+          locals[loop.variable] = Cell::Int(number);
+          locals[loop.variable2] = element;
+        }
+        break;
+      }
+      case Op::kShared: {
+        const uint32_t slot = link.shared[i.b];
+        if (slot == Link::kNone || kept_[slot].decision != decision_) break;
+        *++top = kept_[slot].value;
+        at = code + i.c;
+        break;
+      }
+      case Op::kKeep: {
+        const uint32_t slot = link.shared[i.b];
+        if (slot != Link::kNone) kept_[slot] = {decision_, *top};
+        break;
+      }
+      case Op::kReturn:
+        // A limit stays met, whatever the expression made of the error.
+        return context_.exhausted() ? context_.LimitError() : *top;
+    }
+  }
+}
+
+}  // namespace reeve::cel

@@ -1,0 +1,75 @@
+// Runs programs. Internal.
+#ifndef REEVE_ENGINE_CEL_MACHINE_H_
+#define REEVE_ENGINE_CEL_MACHINE_H_
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "reeve/engine/cel/cell.h"
+#include "reeve/engine/cel/context.h"
+#include "reeve/engine/cel/program.h"
+
+namespace reeve::cel {
+
+// Where the variables of programs come from.
+class Variables {
+ public:
+  virtual ~Variables() = default;
+
+  // The value of a variable, or an error, by the number that the program's Link gives it.
+  virtual Cell Get(uint32_t number, Context& context) const = 0;
+};
+
+// What the numbers in one program mean to the others of a set: by the place in Program::variables,
+// Program::paths and Program::shared.
+struct Link {
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  absl::Span<const uint32_t> variables;  // For Variables::Get().
+  absl::Span<const uint32_t> paths;      // Where its value is kept during a decision, or kNone.
+  absl::Span<const uint32_t> shared;     // The same.
+};
+
+// The memory in which programs run, used again by one decision after the other. What it has kept of
+// one decision is forgotten at the next Begin(). One thread at a time.
+class Machine {
+ public:
+  // Begins a decision, with `slots` for values that Links tell to keep.
+  void Begin(uint64_t cost, size_t memory, size_t slots);
+
+  // The value of `program`, or an error. Does not recurse. Allocates nothing once its memory has
+  // grown.
+  Cell Run(const Program& program, const Link& link, const Variables& variables);
+
+  // The same, or what it was before in this decision, if that is kept in `slot`.
+  Cell RunOnce(uint32_t slot, const Program& program, const Link& link,
+               const Variables& variables);
+
+  Context& context() { return context_; }
+
+ private:
+  struct Walk {
+    Cell container;
+    Cell elements;
+    uint32_t next;
+    MapBuilder* builder;
+  };
+  struct Kept {
+    uint64_t decision = 0;  // In which the value was found.
+    Cell value;
+  };
+
+  Cell Follow(const Program& program, const Link& link, const Variables& variables, uint32_t path);
+
+  Context context_;
+  std::vector<Cell> cells_;  // The stack and, below it, the locals.
+  std::vector<Walk> walks_;
+  std::vector<Kept> kept_;
+  uint64_t decision_ = 0;
+};
+
+}  // namespace reeve::cel
+
+#endif  // REEVE_ENGINE_CEL_MACHINE_H_

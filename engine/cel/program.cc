@@ -1,0 +1,106 @@
+#include "reeve/engine/cel/program.h"
+
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "reeve/engine/cel/function.h"
+
+namespace reeve::cel {
+namespace {
+
+constexpr std::array<std::string_view, static_cast<size_t>(Op::kReturn) + 1> kNames = {
+    "Constant",       "Variable",       "Path",           "Local",
+    "Store",          "Select",         "Has",            "OptionalSelect",
+    "Index",          "OptionalIndex",  "Equal",          "NotEqual",
+    "Less",           "LessOrEqual",    "Greater",        "GreaterOrEqual",
+    "Add",            "Subtract",       "Multiply",       "Divide",
+    "Modulo",         "In",             "Negate",         "Not",
+    "And",            "Or",             "NotStrictlyFalse", "InSet",
+    "Matches",        "Call",           "List",           "Map",
+    "Append",         "Put",            "Jump",           "JumpIfFalse",
+    "JumpIfTrue",     "JumpIfNotBool",  "JumpIfError",    "PopJumpIfFalse",
+    "JumpIfPresent",  "Optional",       "Loop",           "Next",
+    "Shared",         "Keep",           "Compare",        "Return",
+};
+
+std::string PathText(const Program& program, uint32_t path) {
+  std::string text = program.variables[program.paths[path].variable];
+  for (const Cell& name : program.paths[path].names) {
+    absl::StrAppend(&text, ".", std::string(name.text()));
+  }
+  return text;
+}
+
+// What the operands of `i` mean.
+std::string Operands(const Program& program, const Instruction& i) {
+  switch (i.op) {
+    case Op::kConstant:
+    case Op::kSelect:
+    case Op::kHas:
+    case Op::kOptionalSelect:
+      return ToString(program.constants[i.c]);
+    case Op::kVariable:
+      return program.variables[i.c];
+    case Op::kPath:
+      return PathText(program, i.c);
+    case Op::kCompare:
+      return absl::StrCat(PathText(program, i.b), " ",
+                          std::string(ToString(static_cast<Op>(i.a))), " ",
+                          ToString(program.constants[i.c]));
+    case Op::kLocal:
+    case Op::kStore:
+      return absl::StrCat(i.c);
+    case Op::kInSet:
+      return absl::StrCat("of ", program.sets[i.c].size());
+    case Op::kMatches:
+      return std::string(program.regexes[i.c].text());
+    case Op::kCall:
+      return absl::StrCat(std::string(Functions()[i.c].name), "/", i.a);
+    case Op::kList:
+    case Op::kMap: {
+      std::string text = absl::StrCat(i.b);
+      if (i.a == 1) {
+        for (const bool optional : program.optional_flags[i.c]) {
+          absl::StrAppend(&text, optional ? " ?" : " -");
+        }
+      }
+      return text;
+    }
+    case Op::kPut:
+      return absl::StrCat(i.b);
+    case Op::kJump:
+    case Op::kJumpIfFalse:
+    case Op::kJumpIfTrue:
+    case Op::kJumpIfNotBool:
+    case Op::kJumpIfError:
+    case Op::kPopJumpIfFalse:
+      return absl::StrCat("-> ", i.c);
+    case Op::kJumpIfPresent:
+      return absl::StrCat(i.a == 1 ? "value " : "", "-> ", i.c);
+    case Op::kLoop:
+    case Op::kNext:
+      return absl::StrCat(i.b, " -> ", i.c);
+    case Op::kShared:
+      return absl::StrCat(i.b, " ", program.shared[i.b], " -> ", i.c);
+    case Op::kKeep:
+      return absl::StrCat(i.b);
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+std::string_view ToString(Op op) { return kNames[static_cast<size_t>(op)]; }
+
+std::string ToString(const Program& program) {
+  std::string text;
+  for (size_t i = 0; i < program.code.size(); ++i) {
+    const std::string operands = Operands(program, program.code[i]);
+    absl::StrAppend(&text, i, " ", std::string(ToString(program.code[i].op)),
+                    operands.empty() ? "" : " ", operands, "\n");
+  }
+  return text;
+}
+
+}  // namespace reeve::cel

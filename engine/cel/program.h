@@ -1,0 +1,129 @@
+// A condition in the form in which it is evaluated: a flat list of instructions for a stack of cells.
+// Internal; policy/cel/compiler.h makes them.
+#ifndef REEVE_ENGINE_CEL_PROGRAM_H_
+#define REEVE_ENGINE_CEL_PROGRAM_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "reeve/engine/cel/cell.h"
+#include "reeve/engine/cel/context.h"
+#include "reeve/engine/cel/operators.h"
+#include "reeve/engine/cel/regex.h"
+
+namespace reeve::cel {
+
+// What an instruction does with the stack, whose top is on the right, and with its operands a, b, c.
+// An operation on an error leaves the first error in the place of its operands.
+enum class Op : uint8_t {
+  kConstant,        // -> constants[c]
+  kVariable,        // -> the value of variables[c]
+  kPath,            // -> what paths[c] leads to
+  kLocal,           // -> locals[c]
+  kStore,           // x ->   locals[c] = x
+  kSelect,          // x -> x.name, where constants[c] is the name
+  kHas,             // x -> has(x.name)
+  kOptionalSelect,  // x -> x.?name
+  kIndex,           // x y -> x[y]
+  kOptionalIndex,   // x y -> x[?y]
+  kEqual,           // x y -> x == y, and so on
+  kNotEqual,
+  kLess,
+  kLessOrEqual,
+  kGreater,
+  kGreaterOrEqual,
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kModulo,
+  kIn,
+  kNegate,             // x -> -x
+  kNot,                // x -> !x
+  kAnd,                // x y -> x && y
+  kOr,                 // x y -> x || y
+  kNotStrictlyFalse,   // x -> false if x is false, else true
+  kInSet,              // x -> x in sets[c]
+  kMatches,            // x -> x.matches(regexes[c])
+  kCall,               // x1 … xa -> Functions()[c](x1, …, xa)
+  kList,               // x1 … xb -> [x1, …]; if a is 1, those of optional_flags[c] are optional
+  kMap,                // k1 v1 … kb vb -> {k1: v1, …}; the same
+  kAppend,             // list x -> list + [x], in place
+  kPut,                // map k v -> map with an entry more, in place; b is the loop
+  kJump,               // goes on at c
+  kJumpIfFalse,        // x -> x   at c if x is false
+  kJumpIfTrue,         // x -> x   at c if x is true
+  kJumpIfNotBool,      // x -> x   at c if x is no bool, as an error
+  kJumpIfError,        // x -> x   at c if x is an error
+  kPopJumpIfFalse,     // x ->     at c if x is false
+  kJumpIfPresent,      // x -> x   at c if the optional x has a value, or x is an error; if a is 1 it
+                       //          leaves the value. Else x is taken away
+  kOptional,           // x -> x, or an error if x is no optional
+  kLoop,               // x ->     loops[b] walks x; at c, leaving an error, if x cannot be walked
+  kNext,               // ->       sets the variables of loops[b]; at c if there are no more elements
+  kShared,             // ->       at c with the value of shared[b], if it is known in this decision
+  kKeep,               // x -> x   now it is
+  kCompare,            // -> paths[b] OP constants[c], where a is the Op
+  kReturn,             // x        is the result
+};
+
+struct Instruction {
+  Op op;
+  uint8_t a = 0;
+  uint16_t b = 0;
+  uint32_t c = 0;
+};
+static_assert(sizeof(Instruction) == 8);
+
+// A variable, and the names of what is selected from it: `resource.owner`.
+struct Path {
+  uint32_t variable;
+  std::vector<Cell> names;  // kString
+};
+
+struct Loop {
+  uint32_t variable;                        // local
+  uint32_t variable2 = UINT32_MAX;          // local, or none
+  uint32_t cost = 1;                        // of one element
+};
+
+struct HashCell {
+  size_t operator()(const Cell& cell) const { return Hash(cell); }
+};
+// Of scalars, of which only equal ones can be in one set.
+struct EqualScalars {
+  bool operator()(const Cell& a, const Cell& b) const { return Compare(a, b) == 0; }
+};
+using CellSet = absl::flat_hash_set<Cell, HashCell, EqualScalars>;
+
+// Immutable once it is made: any thread. Its cells point into it.
+struct Program {
+  // Programs of one text, on the same values of their variables, have the same value.
+  std::string text;
+  std::vector<Instruction> code;
+  std::vector<Cell> constants;
+  std::vector<std::string> variables;  // Their names.
+  std::vector<Path> paths;
+  std::vector<CellSet> sets;
+  std::vector<Regex> regexes;
+  std::vector<std::vector<bool>> optional_flags;
+  std::vector<Loop> loops;
+  // Parts that another condition of the set may have too, and that are worth keeping: as text.
+  std::vector<std::string> shared;
+  uint32_t locals = 0;  // How many there are.
+  uint32_t stack = 0;   // How many cells it needs at most.
+  Context memory;       // What constants point to.
+};
+
+// "kConstant" and so on, without the k.
+std::string_view ToString(Op op);
+// An instruction a line, for people and tests.
+std::string ToString(const Program& program);
+
+}  // namespace reeve::cel
+
+#endif  // REEVE_ENGINE_CEL_PROGRAM_H_

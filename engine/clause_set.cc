@@ -1,0 +1,87 @@
+#include "engine/clause_set.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/str_cat.h"
+
+namespace reeve {
+namespace {
+
+constexpr std::array<std::string_view, kFirstBinding> kVariables = {"principal", "action",
+                                                                    "resource", "context"};
+
+uint32_t VariableNumber(std::string_view name, const std::vector<std::string_view>& bindings) {
+  const auto variable = std::find(kVariables.begin(), kVariables.end(), name);
+  if (variable != kVariables.end()) return static_cast<uint32_t>(variable - kVariables.begin());
+  const auto binding = std::find(bindings.begin(), bindings.end(), name);
+  if (binding == bindings.end()) return cel::Link::kNone;
+  return kFirstBinding + static_cast<uint32_t>(binding - bindings.begin());
+}
+
+// What names a path in the whole set.
+std::string PathKey(const cel::Program& program, uint32_t path) {
+  std::string key = program.variables[program.paths[path].variable];
+  for (const cel::Cell& name : program.paths[path].names) {
+    key.push_back('\0');  // in no name
+    key.append(name.text());
+  }
+  return key;
+}
+
+}  // namespace
+
+uint32_t ClauseSet::Add(const Condition& condition,
+                        const std::vector<std::string_view>& bindings) {
+  Entry entry;
+  entry.program = condition.program;
+  std::string key = condition.program->text;
+  for (const std::string& name : condition.program->variables) {
+    entry.variables.push_back(VariableNumber(name, bindings));
+    entry.binds |= entry.variables.back() >= kFirstBinding;
+    absl::StrAppend(&key, " ", entry.variables.back());
+  }
+  const auto [found, is_new] =
+      numbers_.try_emplace(std::move(key), static_cast<uint32_t>(entries_.size()));
+  if (is_new) entries_.push_back(std::move(entry));
+  ++entries_[found->second].uses;
+  return found->second;
+}
+
+void ClauseSet::Close() {
+  struct Shared {
+    uint32_t uses = 0;
+    uint32_t slot = cel::Link::kNone;
+  };
+  absl::flat_hash_map<std::string, Shared> paths;
+  absl::flat_hash_map<std::string, Shared> parts;
+  const auto slot_of = [this](Shared& shared) {
+    if (shared.uses > 1 && shared.slot == cel::Link::kNone) shared.slot = slots_++;
+    return shared.slot;
+  };
+  for (const Entry& entry : entries_) {
+    for (const cel::Instruction& i : entry.program->code) {
+      const bool path = i.op == cel::Op::kPath || i.op == cel::Op::kCompare;
+      if (path) ++paths[PathKey(*entry.program, i.op == cel::Op::kPath ? i.c : i.b)].uses;
+    }
+    for (const std::string& part : entry.program->shared) ++parts[part].uses;
+  }
+  for (Entry& entry : entries_) {
+    const cel::Program& program = *entry.program;
+    for (uint32_t i = 0; i < program.paths.size(); ++i) {
+      const bool of_binding = entry.variables[program.paths[i].variable] >= kFirstBinding;
+      entry.paths.push_back(of_binding ? cel::Link::kNone : slot_of(paths[PathKey(program, i)]));
+    }
+    for (const std::string& part : program.shared) entry.shared.push_back(slot_of(parts[part]));
+    if (entry.uses > 1 && !entry.binds) entry.slot = slots_++;
+  }
+  for (const Entry& entry : entries_) {
+    clauses_.push_back({entry.program.get(),
+                        {entry.variables, entry.paths, entry.shared},
+                        entry.slot,
+                        entry.binds});
+  }
+  numbers_ = {};
+}
+
+}  // namespace reeve

@@ -1,0 +1,62 @@
+// The conditions of a policy set, each program once, and what they can share. Internal to engine/.
+#ifndef REEVE_ENGINE_CLAUSE_SET_H_
+#define REEVE_ENGINE_CLAUSE_SET_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "reeve/engine/cel/machine.h"
+#include "reeve/engine/cel/program.h"
+#include "reeve/engine/rule.h"
+
+namespace reeve {
+
+// The variables that every condition sees, by their numbers; the bindings of a rule follow.
+enum Variable : uint32_t { kPrincipal, kAction, kResource, kContext, kFirstBinding };
+
+// One program as conditions of this set run it.
+struct Clause {
+  const cel::Program* program;
+  cel::Link link;
+  // Where the outcome is kept during a decision; Link::kNone if only one condition asks for it, or
+  // it depends on bindings.
+  uint32_t slot;
+  bool binds;  // It reads bindings.
+};
+
+// Add(), then Close(), then the questions. After Close() immutable: any thread.
+class ClauseSet {
+ public:
+  // Returns the clause's number. `bindings` are the names that the rule's patterns bind, in the
+  // order in which they are numbered. Requires that the condition has a program.
+  uint32_t Add(const Condition& condition, const std::vector<std::string_view>& bindings);
+  void Close();
+
+  const Clause& clause(uint32_t number) const { return clauses_[number]; }
+  // How many values are kept during a decision.
+  uint32_t slots() const { return slots_; }
+
+ private:
+  struct Entry {
+    std::shared_ptr<const cel::Program> program;
+    std::vector<uint32_t> variables;
+    std::vector<uint32_t> paths;
+    std::vector<uint32_t> shared;
+    uint32_t uses = 0;
+    uint32_t slot = cel::Link::kNone;
+    bool binds = false;
+  };
+
+  std::vector<Entry> entries_;
+  std::vector<Clause> clauses_;  // Once it is closed: what conditions read, side by side.
+  absl::flat_hash_map<std::string, uint32_t> numbers_;  // By text and the numbers of variables.
+  uint32_t slots_ = 0;
+};
+
+}  // namespace reeve
+
+#endif  // REEVE_ENGINE_CLAUSE_SET_H_

@@ -1,0 +1,170 @@
+#include "engine/matcher.h"
+
+#include <algorithm>
+
+namespace reeve {
+
+ClauseOutcome OutcomeOf(const cel::Cell& value) {
+  if (value.kind() != cel::Kind::kBool) return ClauseOutcome::kUnknown;
+  return value.bool_value() ? ClauseOutcome::kTrue : ClauseOutcome::kFalse;
+}
+
+bool Matcher::Begin(const CompiledSet& set, const Request& request, absl::Time now,
+                    const ConditionLimits& limits) {
+  set_ = &set;
+  if (!facts_.Gather(set, request)) return false;
+  variables_.Begin(request, facts_, now);
+  machine_.Begin(limits.steps, limits.bytes, set.clauses().slots());
+  roles_known_.assign(set.conditional_roles().size(), false);
+  roles_.resize(set.conditional_roles().size());
+  return true;
+}
+
+cel::Cell Matcher::Evaluate(uint32_t number) {
+  const Clause& clause = set_->clauses().clause(number);
+  return machine_.RunOnce(clause.slot, *clause.program, clause.link, variables_);
+}
+
+Truth Matcher::EvaluateAll(Slice clauses, ClauseOutcomes* outcomes) {
+  Truth truth = Truth::kTrue;
+  const auto numbers = set_->Clauses(clauses);
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const ClauseOutcome outcome = OutcomeOf(Evaluate(numbers[i]));
+    outcomes->Set(i, outcome);
+    if (outcome == ClauseOutcome::kFalse) return Truth::kFalse;
+    if (outcome == ClauseOutcome::kUnknown) truth = Truth::kUnknown;
+  }
+  return truth;
+}
+
+Truth Matcher::HasRole(uint32_t number) {
+  if (!roles_known_[number]) {
+    const ConditionalRole& role = set_->conditional_roles()[number];
+    ClauseOutcomes outcomes;
+    Truth truth = facts_.MatchesPrincipal(role.members, Facts::kAllPatterns);
+    if (truth != Truth::kFalse) truth = And(truth, EvaluateAll(role.clauses, &outcomes));
+    roles_[number] = truth;
+    roles_known_[number] = true;
+  }
+  return roles_[number];
+}
+
+Truth Matcher::MatchesPrincipal(const Alternatives& alternatives) {
+  Truth truth = facts_.MatchesPrincipal(alternatives, Facts::kAllPatterns);
+  for (const uint32_t role : set_->Roles(alternatives)) {
+    if (truth == Truth::kTrue) break;
+    truth = Or(truth, HasRole(role));
+  }
+  return truth;
+}
+
+Truth Matcher::Matches(const CompiledRule& rule, ClauseOutcomes* clauses, Truth* patterns) {
+  *patterns = Truth::kFalse;
+  if (facts_.MatchesAction(rule) == Truth::kFalse) return Truth::kFalse;
+  if (rule.bindings.count > 0) return MatchesBinding(rule, clauses, patterns);
+  if (facts_.MatchesResource(rule.resources, Facts::kAllPatterns) == Truth::kFalse) {
+    return Truth::kFalse;
+  }
+  *patterns = MatchesPrincipal(rule.principals);
+  if (*patterns == Truth::kFalse || rule.clauses.count == 0) return *patterns;
+  return And(*patterns, EvaluateAll(rule.clauses, clauses));
+}
+
+void Matcher::FindWays(const Alternatives& alternatives, std::string_view text, Truth without,
+                       Ways* ways) {
+  ways->clear();
+  if (without != Truth::kFalse) ways->push_back({without, nullptr});
+  if (!alternatives.binds) return;
+  for (const Pattern* pattern : set_->Patterns(alternatives)) {
+    if (pattern->kind() == Pattern::Kind::kGlob && pattern->glob().binds() &&
+        pattern->glob().Matches(text)) {
+      ways->push_back({Truth::kTrue, pattern});
+    }
+  }
+}
+
+void Matcher::Bind(const CompiledRule& rule, const Pattern& pattern, std::string_view text) {
+  Glob::Binding bindings[Glob::kMaxWildcards] = {};
+  pattern.glob().Bind(text, bindings);
+  const auto names = set_->Bindings(rule);
+  for (const Glob::Binding& binding : bindings) {
+    const auto name = std::find(names.begin(), names.end(), binding.name);
+    if (binding.name.data() != nullptr && name != names.end()) {
+      variables_.bindings()[name - names.begin()] = binding.value;
+    }
+  }
+}
+
+template <typename Visit>
+void Matcher::ForEachWay(const CompiledRule& rule, Visit visit) {
+  Truth principals = facts_.MatchesPrincipal(rule.principals, Facts::kWithoutBindings);
+  for (const uint32_t role : set_->Roles(rule.principals)) {
+    if (principals == Truth::kTrue) break;
+    principals = Or(principals, HasRole(role));
+  }
+  FindWays(rule.principals, facts_.principal_text(), principals, &principal_ways_);
+  FindWays(rule.resources, facts_.resource_text(),
+           facts_.MatchesResource(rule.resources, Facts::kWithoutBindings), &resource_ways_);
+  for (const Way& principal : principal_ways_) {
+    for (const Way& resource : resource_ways_) {
+      if (!machine_.context().Charge(1)) return;
+      variables_.bindings().assign(rule.bindings.count, std::string_view());
+      if (principal.binding != nullptr) {
+        Bind(rule, *principal.binding, facts_.principal_text());
+      }
+      if (resource.binding != nullptr) Bind(rule, *resource.binding, facts_.resource_text());
+      if (!visit(And(principal.truth, resource.truth))) return;
+    }
+  }
+}
+
+Truth Matcher::MatchesBinding(const CompiledRule& rule, ClauseOutcomes* clauses,
+                              Truth* patterns) {
+  Truth best = Truth::kFalse;
+  bool first = true;
+  ForEachWay(rule, [&](Truth matched) {
+    *patterns = Or(*patterns, matched);
+    ClauseOutcomes outcomes;
+    const Truth truth = And(matched, EvaluateAll(rule.clauses, &outcomes));
+    if (first || truth > best) *clauses = outcomes;
+    first = false;
+    best = Or(best, truth);
+    return best != Truth::kTrue;
+  });
+  return best;
+}
+
+Matcher::Parts Matcher::Explain(const CompiledRule& rule) {
+  Parts parts;
+  parts.principals = MatchesPrincipal(rule.principals);
+  parts.actions = facts_.MatchesAction(rule);
+  parts.resources = facts_.MatchesResource(rule.resources, Facts::kAllPatterns);
+  const auto numbers = set_->Clauses(rule.clauses);
+  const auto evaluate = [this, numbers] {
+    std::vector<cel::Cell> values;
+    for (const uint32_t number : numbers) values.push_back(Evaluate(number));
+    return values;
+  };
+  if (rule.bindings.count == 0) {
+    parts.clauses = evaluate();
+    return parts;
+  }
+  // Of several ways to bind names the one that comes nearest to a match.
+  Truth best = Truth::kFalse;
+  ForEachWay(rule, [&](Truth matched) {
+    std::vector<cel::Cell> values = evaluate();
+    Truth truth = matched;
+    for (const cel::Cell& value : values) {
+      const ClauseOutcome outcome = OutcomeOf(value);
+      truth = And(truth, outcome == ClauseOutcome::kTrue    ? Truth::kTrue
+                         : outcome == ClauseOutcome::kFalse ? Truth::kFalse
+                                                            : Truth::kUnknown);
+    }
+    if (parts.clauses.empty() || truth > best) parts.clauses = std::move(values);
+    best = Or(best, truth);
+    return best != Truth::kTrue;
+  });
+  return parts;
+}
+
+}  // namespace reeve

@@ -1,0 +1,87 @@
+// Asks whether rules match one request: patterns, roles and conditions. Internal to engine/.
+#ifndef REEVE_ENGINE_MATCHER_H_
+#define REEVE_ENGINE_MATCHER_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "engine/compiled_set.h"
+#include "engine/facts.h"
+#include "engine/request_variables.h"
+#include "reeve/engine/cel/machine.h"
+#include "reeve/engine/decision.h"
+
+namespace reeve {
+
+// What the value of a clause comes to; of anything but a bool, unknown.
+ClauseOutcome OutcomeOf(const cel::Cell& value);
+
+// What the conditions of one decision may use up: see Engine::Options.
+struct ConditionLimits {
+  uint64_t steps;
+  size_t bytes;
+};
+
+// The memory of one decision, which the next one on its thread takes over. One thread at a time.
+class Matcher {
+ public:
+  // What a rule needed to match, each part on its own.
+  struct Parts {
+    Truth principals;
+    Truth actions;
+    Truth resources;
+    std::vector<cel::Cell> clauses;  // The value of each: a bool, another value, or an error.
+  };
+
+  // Requires a well-formed request; all arguments but the last two outlive the questions. Returns
+  // false if the principal or the resource lies in more entities than can be asked about.
+  bool Begin(const CompiledSet& set, const Request& request, absl::Time now,
+             const ConditionLimits& limits);
+
+  const Facts& facts() const { return facts_; }
+
+  // Whether the rule matches. Stops at the first part and at the first clause that is false; the
+  // outcomes of the clauses go to *clauses. *patterns tells whether its patterns match, whatever
+  // the clauses say.
+  Truth Matches(const CompiledRule& rule, ClauseOutcomes* clauses, Truth* patterns);
+  // Asks all of it.
+  Parts Explain(const CompiledRule& rule);
+
+  // Whether the conditions have used up what they may: then no answer counts.
+  bool exhausted() { return machine_.context().exhausted(); }
+
+ private:
+  // One way in which a list of patterns matched: by a pattern that binds names, or by the others.
+  struct Way {
+    Truth truth;
+    const Pattern* binding;  // Null for all patterns that bind nothing, together.
+  };
+  using Ways = std::vector<Way>;
+
+  Truth MatchesPrincipal(const Alternatives& alternatives);
+  Truth HasRole(uint32_t role);
+  cel::Cell Evaluate(uint32_t clause);
+  Truth EvaluateAll(Slice clauses, ClauseOutcomes* outcomes);
+  // Each combination of the ways in which a principal and a resource can match binds names of its
+  // own; the rule matches if it does with one of them.
+  Truth MatchesBinding(const CompiledRule& rule, ClauseOutcomes* clauses, Truth* patterns);
+  template <typename Visit>
+  void ForEachWay(const CompiledRule& rule, Visit visit);
+  void FindWays(const Alternatives& alternatives, std::string_view text, Truth without, Ways* ways);
+  void Bind(const CompiledRule& rule, const Pattern& pattern, std::string_view text);
+
+  const CompiledSet* set_ = nullptr;
+  Facts facts_;
+  RequestVariables variables_;
+  cel::Machine machine_;
+  std::vector<Truth> roles_;       // By conditional role, once it was asked.
+  std::vector<bool> roles_known_;
+  Ways principal_ways_;
+  Ways resource_ways_;
+};
+
+}  // namespace reeve
+
+#endif  // REEVE_ENGINE_MATCHER_H_

@@ -1,0 +1,822 @@
+#include "policy/cel/compiler.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "reeve/engine/cel/function.h"
+#include "reeve/engine/cel/machine.h"
+#include "reeve/engine/cel/operators.h"
+#include "reeve/engine/text.h"
+
+namespace reeve::cel {
+namespace {
+
+// Named expressions may use each other, so that what is walked is deeper than one expression.
+constexpr int kMaxDepth = 4 * kMaxExprDepth;
+// What constants may cost to compute, each and all of one program.
+constexpr uint64_t kFoldCost = 100'000;
+constexpr int kMaxFolds = 1'000;
+constexpr size_t kFoldMemory = size_t{1} << 20;
+constexpr size_t kMaxConstantBytes = size_t{16} << 20;
+// A list of fewer constants is as quickly looked through.
+constexpr size_t kMinSet = 4;
+constexpr uint32_t kNoLocal = UINT32_MAX;
+
+struct Operator {
+  std::string_view name;
+  Op op;
+};
+constexpr Operator kOperators[] = {
+    {op::kEqual, Op::kEqual},
+    {op::kNotEqual, Op::kNotEqual},
+    {op::kLess, Op::kLess},
+    {op::kLessOrEqual, Op::kLessOrEqual},
+    {op::kGreater, Op::kGreater},
+    {op::kGreaterOrEqual, Op::kGreaterOrEqual},
+    {op::kAdd, Op::kAdd},
+    {op::kSubtract, Op::kSubtract},
+    {op::kMultiply, Op::kMultiply},
+    {op::kDivide, Op::kDivide},
+    {op::kModulo, Op::kModulo},
+    {op::kIn, Op::kIn},
+    {op::kIndex, Op::kIndex},
+    {op::kOptionalIndex, Op::kOptionalIndex},
+    {op::kNegate, Op::kNegate},
+    {op::kNot, Op::kNot},
+    {op::kNotStrictlyFalse, Op::kNotStrictlyFalse},
+    {op::kAppend, Op::kAppend},
+};
+
+std::optional<Op> FindOperator(std::string_view name) {
+  for (const Operator& candidate : kOperators) {
+    if (candidate.name == name) return candidate.op;
+  }
+  return std::nullopt;
+}
+
+// What `a op b` is with the operands exchanged; kReturn if `op` is no comparison.
+Op Flip(Op op) {
+  switch (op) {
+    case Op::kEqual:
+    case Op::kNotEqual:
+      return op;
+    case Op::kLess:
+      return Op::kGreater;
+    case Op::kLessOrEqual:
+      return Op::kGreaterOrEqual;
+    case Op::kGreater:
+      return Op::kLess;
+    case Op::kGreaterOrEqual:
+      return Op::kLessOrEqual;
+    default:
+      return Op::kReturn;
+  }
+}
+
+bool IsScalar(const Cell& cell) {
+  switch (cell.kind()) {
+    case Kind::kBool:
+    case Kind::kInt:
+    case Kind::kUint:
+    case Kind::kDouble:
+    case Kind::kString:
+    case Kind::kBytes:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// A copy of `cell` that points into the memory of `context` only.
+Cell Copy(const Cell& cell, Context& context) {
+  switch (cell.kind()) {
+    case Kind::kString:
+      return context.CopyString(cell.text());
+    case Kind::kBytes:
+      return context.CopyBytes(cell.text());
+    case Kind::kType: {
+      const Cell name = context.CopyString(cell.text());
+      return name.is_error() ? name : Cell::Type(name.text());
+    }
+    case Kind::kList: {
+      Cell* const elements = context.Allocate<Cell>(cell.list_size());
+      if (elements == nullptr) return context.LimitError();
+      for (size_t i = 0; i < cell.list_size(); ++i) elements[i] = Copy(cell.At(i), context);
+      return context.MakeList({elements, cell.list_size()});
+    }
+    case Kind::kMap: {
+      const Cell keys = Elements(cell, context);
+      if (keys.is_error()) return keys;
+      MapBuilder builder(keys.list_size(), context);
+      for (size_t i = 0; i < keys.list_size(); ++i) {
+        const Cell added = builder.Add(Copy(keys.At(i), context),
+                                       Copy(Index(cell, keys.At(i), context), context));
+        if (added.is_error()) return added;
+      }
+      return builder.Build();
+    }
+    case Kind::kOptional:
+      if (cell.optional_value() == nullptr) return cell;
+      return MakeOptional(Copy(*cell.optional_value(), context), context);
+    case Kind::kIp:
+    case Kind::kCidr: {
+      IpBytes* const address = context.Allocate<IpBytes>(1);
+      if (address == nullptr) return context.LimitError();
+      *address = cell.ip();
+      return cell.kind() == Kind::kIp ? Cell::Ip(address, cell.is_v6())
+                                      : Cell::Cidr(address, cell.is_v6(), cell.prefix());
+    }
+    default:
+      return cell;
+  }
+}
+
+class NoVariables final : public Variables {
+ public:
+  Cell Get(uint32_t, Context&) const override { return Cell::Error(ErrorCode::kNoSuchVariable); }
+};
+
+// What is known of a node before code is made for it.
+struct Facts {
+  bool global = false;    // It reads a variable.
+  bool changing = false;  // One that may change within a decision.
+  bool named = false;     // It reads a named expression.
+  bool costly = false;    // Worth keeping during a decision.
+  // The outermost comprehension around it whose variables it reads, counted from 0.
+  size_t outermost = SIZE_MAX;
+
+  bool closed() const { return !global && outermost == SIZE_MAX; }
+};
+
+class Compiler {
+ public:
+  Compiler(const CompileOptions& options, std::vector<Defect>* defects,
+           std::vector<Defect>* warnings, bool fold)
+      : options_(options),
+        defects_(defects),
+        warnings_(warnings),
+        fold_(fold),
+        program_(std::make_shared<Program>()) {
+    program_->memory.Reset(std::numeric_limits<uint64_t>::max(), kMaxConstantBytes);
+  }
+
+  std::shared_ptr<const Program> Compile(const CheckedExpr& expr, ExprId root) {
+    Unit& unit = UnitOf(expr);
+    program_->text = TextOf(unit, root);
+    Emit(unit, root);
+    Add({Op::kReturn}, 0);
+    if (failed_) return nullptr;
+    program_->locals = most_locals_;
+    program_->stack = most_cells_;
+    return std::move(program_);
+  }
+
+ private:
+  // An expression, or a named one that it uses.
+  struct Unit {
+    const CheckedExpr* expr;
+    std::vector<Facts> facts;
+    std::vector<std::optional<std::optional<Cell>>> constants;  // By node, once it was tried.
+  };
+  struct Local {
+    std::string_view name;
+    uint32_t number;
+  };
+  struct Level {
+    std::string_view name;
+    size_t level;
+  };
+
+  // --- Facts ---
+
+  Unit& UnitOf(const CheckedExpr& expr) {
+    std::unique_ptr<Unit>& unit = units_[&expr];
+    if (unit == nullptr) {
+      unit = std::make_unique<Unit>();
+      unit->expr = &expr;
+      unit->facts.resize(expr.ast.nodes.size());
+      unit->constants.resize(expr.ast.nodes.size());
+      std::vector<Level> scope;
+      Analyze(*unit, expr.ast.root, &scope, 0);
+    }
+    return *unit;
+  }
+
+  const CheckedExpr* FindNamed(std::string_view name) const {
+    if (options_.named == nullptr) return nullptr;
+    const auto found = options_.named->find(name);
+    return found == options_.named->end() ? nullptr : &found->second;
+  }
+
+  bool IsChanging(std::string_view name) const {
+    return options_.changing != nullptr &&
+           std::find(options_.changing->begin(), options_.changing->end(), name) !=
+               options_.changing->end();
+  }
+
+  // `level` is how many comprehensions there are around the node.
+  void Analyze(Unit& unit, ExprId id, std::vector<Level>* scope, size_t level) {
+    const Expr& expr = unit.expr->ast[id];
+    Facts facts;
+    const auto add = [&](ExprId child, size_t child_level) {
+      if (child == kNoExpr) return;
+      Analyze(unit, child, scope, child_level);
+      const Facts& of_child = unit.facts[child];
+      facts.global |= of_child.global;
+      facts.changing |= of_child.changing;
+      facts.named |= of_child.named;
+      facts.costly |= of_child.costly;
+      facts.outermost = std::min(facts.outermost, of_child.outermost);
+    };
+    if (expr.kind == ExprKind::kIdent && !unit.expr->is_type[id]) {
+      const auto local = std::find_if(scope->rbegin(), scope->rend(), [&expr](const Level& entry) {
+        return entry.name == expr.name;
+      });
+      if (local != scope->rend()) {
+        facts.outermost = local->level;
+      } else {
+        const std::string_view name = WithoutDot(expr.name);
+        if (const CheckedExpr* const named = FindNamed(name); named != nullptr) {
+          facts = UnitOf(*named).facts[named->ast.root];
+          facts.named = true;
+          facts.costly = true;
+        } else {
+          facts.global = true;
+          facts.changing = IsChanging(name);
+        }
+      }
+    }
+    add(expr.operand, level);
+    for (const ExprId argument : expr.args) add(argument, level);
+    if (expr.kind == ExprKind::kCall) {
+      const Function* function = FindFunction(expr.name);
+      facts.costly |= function != nullptr && function->costly;
+    }
+    if (expr.kind == ExprKind::kComprehension) {
+      const Comprehension& fold = expr.comprehension;
+      add(fold.range, level);
+      add(fold.init, level);
+      const size_t outer = scope->size();
+      scope->push_back({fold.accumulator, level});
+      if (fold.condition != kNoExpr) {
+        scope->push_back({fold.variable, level});
+        if (!fold.variable2.empty()) scope->push_back({fold.variable2, level});
+        add(fold.condition, level + 1);
+        add(fold.step, level + 1);
+        scope->resize(outer + 1);
+        facts.costly = true;
+      }
+      add(fold.result, level + 1);
+      scope->resize(outer);
+      // Its own variables are not seen from outside.
+      if (facts.outermost != SIZE_MAX && facts.outermost >= level) facts.outermost = SIZE_MAX;
+    }
+    unit.facts[id] = facts;
+  }
+
+  static std::string_view WithoutDot(std::string_view name) {
+    return name.substr(0, 1) == "." ? name.substr(1) : name;
+  }
+
+  // What tells the node from all others in the set.
+  std::string TextOf(const Unit& unit, ExprId id) const {
+    return absl::StrCat(unit.facts[id].named ? options_.scope : "", ":",
+                        ToString(unit.expr->ast, id));
+  }
+
+  // --- Constants ---
+
+  // The value of a node that depends on nothing; nothing if it does, or has none.
+  std::optional<Cell> Constant(Unit& unit, ExprId id) {
+    std::optional<std::optional<Cell>>& known = unit.constants[id];
+    if (!known.has_value()) known = FindConstant(unit, id);
+    return *known;
+  }
+
+  std::optional<Cell> FindConstant(Unit& unit, ExprId id) {
+    const Expr& expr = unit.expr->ast[id];
+    if (expr.kind == ExprKind::kLiteral) return Kept(OfLiteral(expr.literal));
+    if (unit.expr->is_type[id]) return Kept(Cell::Type(expr.name));
+    if (expr.kind == ExprKind::kIdent && unit.facts[id].named) {
+      const CheckedExpr& named = *FindNamed(WithoutDot(expr.name));
+      return Constant(UnitOf(named), named.ast.root);
+    }
+    if (!fold_ || !unit.facts[id].closed() || folds_ >= kMaxFolds) return std::nullopt;
+    ++folds_;
+    std::vector<Defect> ignored;
+    Compiler compiler(options_, &ignored, nullptr, /*fold=*/false);
+    const std::shared_ptr<const Program> program = compiler.Compile(*unit.expr, id);
+    if (program == nullptr) return std::nullopt;
+    Machine machine;
+    machine.Begin(kFoldCost, kFoldMemory, 0);
+    const Cell value = machine.Run(*program, Link(), NoVariables());
+    if (!value.is_error()) return Kept(value);
+    if (IsMistake(unit, id, value)) Warn(expr.place, ToString(value));
+    return std::nullopt;
+  }
+
+  // Whether the constants of a function are such that it can never have a value.
+  bool IsMistake(Unit& unit, ExprId id, const Cell& error) {
+    const Expr& expr = unit.expr->ast[id];
+    if (expr.kind != ExprKind::kCall) return false;
+    if (error.error_code() != ErrorCode::kBadConversion &&
+        error.error_code() != ErrorCode::kBadArgument &&
+        error.error_code() != ErrorCode::kBadTimeZone) {
+      return false;
+    }
+    return std::all_of(expr.args.begin(), expr.args.end(),
+                       [&](ExprId argument) { return Constant(unit, argument).has_value(); });
+  }
+
+  static Cell OfLiteral(const Literal& literal) {
+    struct Visitor {
+      Cell operator()(const NullLiteral&) const { return Cell::Null(); }
+      Cell operator()(bool value) const { return Cell::Bool(value); }
+      Cell operator()(int64_t value) const { return Cell::Int(value); }
+      Cell operator()(uint64_t value) const { return Cell::Uint(value); }
+      Cell operator()(double value) const { return Cell::Double(value); }
+      Cell operator()(const std::string& value) const { return Cell::String(value); }
+      Cell operator()(const BytesLiteral& value) const { return Cell::Bytes(value.bytes); }
+    };
+    return std::visit(Visitor(), literal);
+  }
+
+  // The cell, with what it points to kept in the program. Nothing if there is no room.
+  std::optional<Cell> Kept(const Cell& cell) {
+    const Cell copy = Copy(cell, program_->memory);
+    if (copy.is_error() || program_->memory.exhausted()) return std::nullopt;
+    return copy;
+  }
+
+  uint32_t AddConstant(const Cell& cell) {
+    program_->constants.push_back(cell);
+    return static_cast<uint32_t>(program_->constants.size() - 1);
+  }
+
+  uint32_t AddText(std::string_view text) {
+    return AddConstant(program_->memory.CopyString(text));
+  }
+
+  // --- Code ---
+
+  void Fail(SourceRange place, std::string message) {
+    failed_ = true;
+    defects_->push_back({place, std::move(message)});
+  }
+
+  void Warn(SourceRange place, std::string message) {
+    if (warnings_ != nullptr) warnings_->push_back({place, std::move(message)});
+  }
+
+  // `growth` is by how many cells the stack grows.
+  size_t Add(Instruction instruction, int growth) {
+    program_->code.push_back(instruction);
+    cells_ += growth;
+    most_cells_ = std::max(most_cells_, static_cast<uint32_t>(cells_));
+    return program_->code.size() - 1;
+  }
+
+  void EmitConstant(const Cell& cell) { Add({Op::kConstant, 0, 0, AddConstant(cell)}, 1); }
+
+  // Lets the jump at `at` lead to what comes next.
+  void Land(size_t at) { program_->code[at].c = static_cast<uint32_t>(program_->code.size()); }
+
+  uint32_t VariableNumber(std::string_view name) {
+    const auto found =
+        std::find(program_->variables.begin(), program_->variables.end(), std::string(name));
+    if (found == program_->variables.end()) {
+      program_->variables.emplace_back(name);
+      return static_cast<uint32_t>(program_->variables.size() - 1);
+    }
+    return static_cast<uint32_t>(found - program_->variables.begin());
+  }
+
+  const Local* FindLocal(std::string_view name) const {
+    const auto found = std::find_if(locals_.rbegin(), locals_.rend(),
+                                    [name](const Local& local) { return local.name == name; });
+    return found == locals_.rend() ? nullptr : &*found;
+  }
+
+  uint32_t AddLocal(std::string_view name) {
+    const uint32_t number = next_local_++;
+    most_locals_ = std::max(most_locals_, next_local_);
+    locals_.push_back({name, number});
+    return number;
+  }
+
+  // Leaves one cell more on the stack.
+  void Emit(Unit& unit, ExprId id) {
+    if (failed_) return;
+    const Expr& expr = unit.expr->ast[id];
+    if (program_->code.size() > kMaxInstructions || depth_ > kMaxDepth) {
+      return Fail(expr.place, "the expression is too large, with the named ones that it uses");
+    }
+    if (const std::optional<Cell> constant = Constant(unit, id); constant.has_value()) {
+      return EmitConstant(*constant);
+    }
+    ++depth_;
+    const Facts& facts = unit.facts[id];
+    const bool shared = fold_ && facts.costly && facts.global && !facts.changing &&
+                        facts.outermost == SIZE_MAX && IsCostlyItself(unit, id) &&
+                        program_->shared.size() < UINT16_MAX;
+    if (shared) {
+      const auto key = static_cast<uint16_t>(program_->shared.size());
+      program_->shared.push_back(
+TextOf(unit, id));
+      const size_t known = Add({Op::kShared, 0, key}, 0);
+      EmitNode(unit, id);
+      Add({Op::kKeep, 0, key}, 0);
+      Land(known);
+    } else {
+      EmitNode(unit, id);
+    }
+    --depth_;
+  }
+
+  bool IsCostlyItself(const Unit& unit, ExprId id) const {
+    const Expr& expr = unit.expr->ast[id];
+    switch (expr.kind) {
+      case ExprKind::kIdent:
+        return true;  // a named expression
+      case ExprKind::kComprehension:
+        return true;
+      case ExprKind::kCall: {
+        const Function* function = FindFunction(expr.name);
+        return function != nullptr && function->costly;
+      }
+      default:
+        return false;
+    }
+  }
+
+  void EmitNode(Unit& unit, ExprId id) {
+    const Expr& expr = unit.expr->ast[id];
+    switch (expr.kind) {
+      case ExprKind::kLiteral:
+        return Fail(expr.place, "the constants of the expression are too large");
+      case ExprKind::kIdent:
+        return EmitIdent(unit, id);
+      case ExprKind::kSelect:
+        return EmitSelect(unit, id);
+      case ExprKind::kCall:
+        return EmitCall(unit, id);
+      case ExprKind::kList:
+        return EmitList(unit, id);
+      case ExprKind::kMap:
+        return EmitList(unit, id);
+      case ExprKind::kComprehension:
+        return EmitComprehension(unit, id);
+    }
+  }
+
+  void EmitIdent(Unit& unit, ExprId id) {
+    const Expr& expr = unit.expr->ast[id];
+    if (unit.expr->is_type[id]) {
+      return Fail(expr.place, "the constants of the expression are too large");
+    }
+    if (const Local* local = FindLocal(expr.name); local != nullptr) {
+      Add({Op::kLocal, 0, 0, local->number}, 1);
+      return;
+    }
+    const std::string_view name = WithoutDot(expr.name);
+    const CheckedExpr* const named = FindNamed(name);
+    if (named == nullptr) {
+      Add({Op::kVariable, 0, 0, VariableNumber(name)}, 1);
+      return;
+    }
+    // The named expression does not see the local variables around its name.
+    std::vector<Local> locals;
+    std::swap(locals, locals_);
+    Emit(UnitOf(*named), named->ast.root);
+    std::swap(locals, locals_);
+  }
+
+  // The number of the path that `id` is; nothing if it is none.
+  std::optional<uint32_t> FindPath(Unit& unit, ExprId id) {
+    std::vector<std::string_view> names;
+    ExprId at = id;
+    while (true) {
+      const Expr& expr = unit.expr->ast[at];
+      if (expr.kind == ExprKind::kSelect && !expr.optional && !expr.test_only) {
+        names.push_back(expr.name);
+        at = expr.operand;
+      } else if (expr.kind == ExprKind::kCall && expr.name == op::kIndex) {
+        const Expr& key = unit.expr->ast[expr.args[1]];
+        if (key.kind != ExprKind::kLiteral || !std::holds_alternative<std::string>(key.literal)) {
+          return std::nullopt;
+        }
+        names.push_back(std::get<std::string>(key.literal));
+        at = expr.args[0];
+      } else {
+        break;
+      }
+    }
+    const Expr& root = unit.expr->ast[at];
+    const std::string_view name = WithoutDot(root.name);
+    if (names.empty() || root.kind != ExprKind::kIdent || unit.expr->is_type[at] ||
+        FindLocal(root.name) != nullptr || FindNamed(name) != nullptr) {
+      return std::nullopt;
+    }
+    std::reverse(names.begin(), names.end());
+    const uint32_t variable = VariableNumber(name);
+    for (size_t i = 0; i < program_->paths.size(); ++i) {
+      const Path& path = program_->paths[i];
+      if (path.variable == variable &&
+          std::equal(path.names.begin(), path.names.end(), names.begin(), names.end(),
+                     [](const Cell& a, std::string_view b) { return a.text() == b; })) {
+        return static_cast<uint32_t>(i);
+      }
+    }
+    Path path = {variable, {}};
+    for (const std::string_view part : names) {
+      path.names.push_back(program_->memory.CopyString(part));
+    }
+    program_->paths.push_back(std::move(path));
+    return static_cast<uint32_t>(program_->paths.size() - 1);
+  }
+
+  void EmitSelect(Unit& unit, ExprId id) {
+    const Expr& expr = unit.expr->ast[id];
+    if (!expr.optional && !expr.test_only) {
+      if (const auto path = FindPath(unit, id); path.has_value()) {
+        Add({Op::kPath, 0, 0, *path}, 1);
+        return;
+      }
+    }
+    Emit(unit, expr.operand);
+    Add({expr.test_only  ? Op::kHas
+         : expr.optional ? Op::kOptionalSelect
+                         : Op::kSelect,
+         0, 0, AddText(expr.name)},
+        0);
+  }
+
+  void EmitCall(Unit& unit, ExprId id) {
+    const Expr& expr = unit.expr->ast[id];
+    if (expr.operand == kNoExpr) {
+      if (expr.name == op::kAnd) return EmitLogical(unit, id, false);
+      if (expr.name == op::kOr) return EmitLogical(unit, id, true);
+      if (expr.name == op::kConditional) return EmitConditional(unit, id);
+      if (expr.name == op::kPut) {
+        for (const ExprId argument : expr.args) Emit(unit, argument);
+        Add({Op::kPut, 0, loops_.empty() ? uint16_t{0} : loops_.back()}, -2);
+        return;
+      }
+      if (const std::optional<Op> op = FindOperator(expr.name); op.has_value()) {
+        return EmitOperator(unit, id, *op);
+      }
+    } else if ((expr.name == "or" || expr.name == "orValue") && expr.args.size() == 1) {
+      Emit(unit, expr.operand);
+      const uint8_t unwrap = expr.name == "orValue" ? 1 : 0;
+      const size_t present = Add({Op::kJumpIfPresent, unwrap}, -1);
+      Emit(unit, expr.args[0]);
+      if (unwrap == 0) Add({Op::kOptional}, 0);
+      Land(present);
+      return;
+    }
+    EmitFunction(unit, id);
+  }
+
+  void EmitFunction(Unit& unit, ExprId id) {
+    const Expr& expr = unit.expr->ast[id];
+    std::vector<ExprId> arguments;
+    if (expr.operand != kNoExpr) arguments.push_back(expr.operand);
+    arguments.insert(arguments.end(), expr.args.begin(), expr.args.end());
+    if (expr.name == "matches" && arguments.size() == 2) {
+      const std::optional<Cell> pattern = Constant(unit, arguments[1]);
+      if (pattern.has_value() && pattern->kind() == Kind::kString) {
+        absl::StatusOr<Regex> regex = Regex::Compile(pattern->text());
+        if (!regex.ok()) {
+          return Fail(unit.expr->ast[arguments[1]].place, std::string(regex.status().message()));
+        }
+        program_->regexes.push_back(*std::move(regex));
+        Emit(unit, arguments[0]);
+        Add({Op::kMatches, 0, 0, static_cast<uint32_t>(program_->regexes.size() - 1)}, 0);
+        return;
+      }
+    }
+    const Function* const function = FindFunction(expr.name);
+    if (function == nullptr || arguments.size() > UINT8_MAX) {
+      return Fail(expr.place, absl::StrCat("`", Printable(expr.name), "` cannot be called here"));
+    }
+    CheckConstants(unit, id, *function, arguments);
+    for (const ExprId argument : arguments) Emit(unit, argument);
+    Add({Op::kCall, static_cast<uint8_t>(arguments.size()), 0,
+         static_cast<uint32_t>(function - Functions().data())},
+        1 - static_cast<int>(arguments.size()));
+  }
+
+  // Reports constants that a function never takes, whatever its other arguments are.
+  void CheckConstants(Unit& unit, ExprId id, const Function& function,
+                      absl::Span<const ExprId> arguments) {
+    const Expr& expr = unit.expr->ast[id];
+    if (arguments.size() != 2) return;
+    const std::optional<Cell> constant = Constant(unit, arguments[1]);
+    if (!constant.has_value()) return;
+    const SourceRange place = unit.expr->ast[arguments[1]].place;
+    if (expr.name.compare(0, 3, "get") == 0 && constant->kind() == Kind::kString) {
+      Context context;
+      context.Reset(kFoldCost, kFoldMemory);
+      const Cell arguments_of_epoch[] = {Cell::Timestamp(0, 0), *constant};
+      const Cell value = function.call(arguments_of_epoch, context);
+      if (value.is_error()) Fail(place, ToString(value));
+    }
+    if (expr.name == "isIn") {
+      const bool list = constant->kind() == Kind::kList;
+      for (size_t i = 0; i < (list ? constant->list_size() : 1); ++i) {
+        const Cell name = list ? constant->At(i) : *constant;
+        if (name.kind() == Kind::kString && name.text().find(':') == std::string_view::npos) {
+          Fail(place, absl::StrCat("`", Printable(name.text()),
+                                   "` names no entity; write `type:id`, such as `group:",
+                                   Printable(name.text()), "`"));
+        }
+      }
+    }
+  }
+
+  void EmitOperator(Unit& unit, ExprId id, Op op) {
+    const Expr& expr = unit.expr->ast[id];
+    if (op == Op::kIndex) {
+      if (const auto path = FindPath(unit, id); path.has_value()) {
+        Add({Op::kPath, 0, 0, *path}, 1);
+        return;
+      }
+    }
+    if (op == Op::kIn && EmitInSet(unit, id)) return;
+    if (Flip(op) != Op::kReturn && EmitCompare(unit, id, op)) return;
+    for (const ExprId argument : expr.args) Emit(unit, argument);
+    Add({op}, 1 - static_cast<int>(expr.args.size()));
+  }
+
+  // `x in [constants]` by a hash table.
+  bool EmitInSet(Unit& unit, ExprId id) {
+    const Expr& expr = unit.expr->ast[id];
+    const std::optional<Cell> list = Constant(unit, expr.args[1]);
+    if (!list.has_value() || list->kind() != Kind::kList || list->list_size() < kMinSet) {
+      return false;
+    }
+    CellSet set;
+    for (size_t i = 0; i < list->list_size(); ++i) {
+      const Cell element = list->At(i);
+      if (!IsScalar(element)) return false;
+      if (Compare(element, element) == 0) set.insert(element);  // NaN equals nothing
+    }
+    program_->sets.push_back(std::move(set));
+    Emit(unit, expr.args[0]);
+    Add({Op::kInSet, 0, 0, static_cast<uint32_t>(program_->sets.size() - 1)}, 0);
+    return true;
+  }
+
+  // `path == constant` and its like, in one instruction.
+  bool EmitCompare(Unit& unit, ExprId id, Op op) {
+    const Expr& expr = unit.expr->ast[id];
+    std::optional<Cell> constant = Constant(unit, expr.args[1]);
+    ExprId other = expr.args[0];
+    if (!constant.has_value()) {
+      constant = Constant(unit, expr.args[0]);
+      other = expr.args[1];
+      op = Flip(op);
+    }
+    if (!constant.has_value()) return false;
+    const auto path = FindPath(unit, other);
+    if (!path.has_value() || *path > UINT16_MAX) return false;
+    Add({Op::kCompare, static_cast<uint8_t>(op), static_cast<uint16_t>(*path),
+         AddConstant(*constant)},
+        1);
+    return true;
+  }
+
+  // `a && b && …`, or `||` if `decisive`.
+  void EmitLogical(Unit& unit, ExprId id, bool decisive) {
+    const Expr& expr = unit.expr->ast[id];
+    std::vector<ExprId> operands;
+    for (const ExprId operand : expr.args) {
+      const std::optional<Cell> constant = Constant(unit, operand);
+      if (!constant.has_value() || constant->kind() != Kind::kBool) {
+        operands.push_back(operand);
+      } else if (constant->is_bool(decisive)) {
+        return EmitConstant(*constant);
+      }
+    }
+    if (operands.empty()) return EmitConstant(Cell::Bool(!decisive));
+    std::vector<size_t> exits;
+    for (size_t i = 0; i < operands.size(); ++i) {
+      Emit(unit, operands[i]);
+      if (i > 0) Add({decisive ? Op::kOr : Op::kAnd}, -1);
+      if (i + 1 < operands.size()) {
+        exits.push_back(Add({decisive ? Op::kJumpIfTrue : Op::kJumpIfFalse}, 0));
+      }
+    }
+    // An operand that is left alone must be a bool all the same.
+    if (operands.size() == 1) exits.push_back(Add({Op::kJumpIfNotBool}, 0));
+    for (const size_t exit : exits) Land(exit);
+  }
+
+  void EmitConditional(Unit& unit, ExprId id) {
+    const Expr& expr = unit.expr->ast[id];
+    const std::optional<Cell> constant = Constant(unit, expr.args[0]);
+    if (constant.has_value() && constant->kind() == Kind::kBool) {
+      return Emit(unit, expr.args[constant->bool_value() ? 1 : 2]);
+    }
+    Emit(unit, expr.args[0]);
+    const size_t error = Add({Op::kJumpIfNotBool}, 0);
+    const size_t otherwise = Add({Op::kPopJumpIfFalse}, -1);
+    Emit(unit, expr.args[1]);
+    const size_t end = Add({Op::kJump}, -1);
+    Land(otherwise);
+    Emit(unit, expr.args[2]);
+    Land(error);
+    Land(end);
+  }
+
+  void EmitList(Unit& unit, ExprId id) {
+    const Expr& expr = unit.expr->ast[id];
+    const bool map = expr.kind == ExprKind::kMap;
+    const size_t size = map ? expr.args.size() / 2 : expr.args.size();
+    if (size > UINT16_MAX) return Fail(expr.place, "the list is too long");
+    for (const ExprId argument : expr.args) Emit(unit, argument);
+    Instruction make = {map ? Op::kMap : Op::kList, 0, static_cast<uint16_t>(size), 0};
+    if (!expr.optional_args.empty()) {
+      make.a = 1;
+      make.c = static_cast<uint32_t>(program_->optional_flags.size());
+      program_->optional_flags.push_back(expr.optional_args);
+    }
+    Add(make, 1 - static_cast<int>(expr.args.size()));
+  }
+
+  void EmitComprehension(Unit& unit, ExprId id) {
+    const Comprehension& fold = unit.expr->ast[id].comprehension;
+    const size_t outer_locals = locals_.size();
+    const uint32_t outer_next = next_local_;
+    if (fold.condition == kNoExpr) {
+      Emit(unit, fold.init);
+      Add({Op::kStore, 0, 0, AddLocal(fold.accumulator)}, -1);
+      Emit(unit, fold.result);
+    } else {
+      if (program_->loops.size() > UINT16_MAX) {
+        return Fail(unit.expr->ast[id].place, "there are too many comprehensions");
+      }
+      const auto number = static_cast<uint16_t>(program_->loops.size());
+      program_->loops.emplace_back();
+      Emit(unit, fold.range);
+      const size_t walk = Add({Op::kLoop, 0, number}, -1);
+      Emit(unit, fold.init);
+      const uint32_t accumulator = AddLocal(fold.accumulator);
+      Add({Op::kStore, 0, 0, accumulator}, -1);
+      const uint32_t variable = AddLocal(fold.variable);
+      const uint32_t variable2 = fold.variable2.empty() ? kNoLocal : AddLocal(fold.variable2);
+      const size_t next = Add({Op::kNext, 0, number}, 0);
+      std::vector<size_t> exits = {next};
+      loops_.push_back(number);
+      const std::optional<Cell> always = Constant(unit, fold.condition);
+      if (!always.has_value() || !always->is_bool(true)) {
+        Emit(unit, fold.condition);
+        exits.push_back(Add({Op::kPopJumpIfFalse}, -1));
+      }
+      Emit(unit, fold.step);
+      Add({Op::kStore, 0, 0, accumulator}, -1);
+      Add({Op::kJump, 0, 0, static_cast<uint32_t>(next)}, 0);
+      loops_.pop_back();
+      for (const size_t exit : exits) Land(exit);
+      program_->loops[number] = {variable, variable2,
+                                 static_cast<uint32_t>(program_->code.size() - next)};
+      locals_.resize(outer_locals + 1);  // the result sees the accumulator
+      Emit(unit, fold.result);
+      Land(walk);
+    }
+    locals_.resize(outer_locals);
+    next_local_ = outer_next;
+  }
+
+  const CompileOptions& options_;
+  std::vector<Defect>* const defects_;
+  std::vector<Defect>* const warnings_;
+  const bool fold_;
+  const std::shared_ptr<Program> program_;
+  absl::flat_hash_map<const CheckedExpr*, std::unique_ptr<Unit>> units_;
+  std::vector<Local> locals_;
+  std::vector<uint16_t> loops_;  // Around what is compiled.
+  uint32_t next_local_ = 0;
+  uint32_t most_locals_ = 0;
+  uint32_t most_cells_ = 0;
+  int cells_ = 0;
+  int depth_ = 0;
+  int folds_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<const Program> Compile(const CheckedExpr& expr, const CompileOptions& options,
+                                       std::vector<Defect>* defects,
+                                       std::vector<Defect>* warnings) {
+  Compiler compiler(options, defects, warnings, /*fold=*/true);
+  return compiler.Compile(expr, expr.ast.root);
+}
+
+}  // namespace reeve::cel

@@ -1,0 +1,124 @@
+#include "policy/conditions.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "policy/cel/parser.h"
+#include "policy/cel/type.h"
+
+namespace reeve {
+namespace {
+
+using cel::Type;
+using cel::TypeKind;
+
+constexpr std::string_view kVariables[] = {"principal", "action", "resource", "context"};
+
+// Parses and checks; nothing if there are errors.
+std::optional<cel::CheckedExpr> Read(std::string_view text, const cel::Environment& environment,
+                                     std::vector<cel::Defect>* errors) {
+  std::optional<cel::Ast> ast = cel::Parse(text, {}, errors);
+  if (!ast.has_value()) return std::nullopt;
+  return cel::Check(*std::move(ast), environment, {}, errors);
+}
+
+bool CanBeBool(const Type& type) {
+  return type.kind == TypeKind::kBool || type.kind == TypeKind::kDyn;
+}
+
+}  // namespace
+
+Conditions::Conditions(std::string scope) : scope_(std::move(scope)) {
+  const Type attributes = Type::Map(Type::Of(TypeKind::kString), Type::Dyn());
+  environment_.AddVariable("principal", attributes);
+  environment_.AddVariable("resource", attributes);
+  environment_.AddVariable("context", attributes);
+  environment_.AddVariable("action", Type::Of(TypeKind::kString));
+}
+
+bool Conditions::IsTaken(std::string_view name) const {
+  // What cannot be read as a variable of that name alone has another meaning.
+  cel::Environment environment;
+  environment.AddVariable(std::string(name), Type::Dyn());
+  std::vector<cel::Defect> ignored;
+  const std::optional<cel::CheckedExpr> checked = Read(name, environment, &ignored);
+  return !checked.has_value() || checked->ast[checked->ast.root].kind != cel::ExprKind::kIdent ||
+         checked->is_type[checked->ast.root] ||
+         std::find(std::begin(kVariables), std::end(kVariables), name) != std::end(kVariables) ||
+         cel::Environment::Standard().FindVariable(name) != nullptr;
+}
+
+bool Conditions::AddNamed(const std::string& name, std::string_view text,
+                          ConditionDefects* defects) {
+  std::optional<cel::CheckedExpr> checked = Read(text, environment_, &defects->errors);
+  if (checked.has_value()) {
+    // Compiled for its errors only; conditions carry their own copy.
+    const cel::CompileOptions options = {&named_, scope_, nullptr};
+    if (cel::Compile(*checked, options, &defects->errors, &defects->warnings) == nullptr) {
+      checked.reset();
+    }
+  }
+  environment_.AddVariable(name, checked.has_value() ? checked->type() : Type::Dyn());
+  if (!checked.has_value()) return false;
+  named_.insert_or_assign(name, *std::move(checked));
+  return true;
+}
+
+void Conditions::FindNamed(const cel::Ast& ast, std::vector<std::string>* used) const {
+  for (const cel::Expr& expr : ast.nodes) {
+    if (expr.kind == cel::ExprKind::kIdent && named_.count(expr.name) > 0) {
+      used->push_back(expr.name);
+    }
+  }
+}
+
+Conditions::Compiled Conditions::Compile(std::string_view text,
+                                         const std::vector<std::string>& bindings) const {
+  Compiled result;
+  std::vector<cel::Defect>& errors = result.defects.errors;
+  std::optional<cel::CheckedExpr> checked;
+  if (bindings.empty()) {
+    checked = Read(text, environment_, &errors);
+  } else {
+    cel::Environment environment = environment_;
+    for (const std::string& name : bindings) {
+      environment.AddVariable(name, Type::Of(TypeKind::kString));
+    }
+    checked = Read(text, environment, &errors);
+  }
+  if (!checked.has_value()) return result;
+  FindNamed(checked->ast, &result.used);
+  if (!CanBeBool(checked->type())) {
+    errors.push_back({checked->ast[checked->ast.root].place,
+                      absl::StrCat("the condition is of type ", cel::ToString(checked->type()),
+                                   "; it must be true or false")});
+    return result;
+  }
+  const cel::CompileOptions options = {&named_, scope_, &bindings};
+  std::shared_ptr<const cel::Program> program =
+      cel::Compile(*checked, options, &errors, &result.defects.warnings);
+  if (program != nullptr) result.condition = {std::string(text), std::move(program)};
+  return result;
+}
+
+std::optional<Condition> Conditions::Compile(std::string_view text,
+                                             const std::vector<std::string>& bindings,
+                                             std::vector<std::string>* used,
+                                             ConditionDefects* defects) {
+  const std::string key = absl::StrCat(absl::StrJoin(bindings, ","), ":", std::string(text));
+  auto found = compiled_.find(key);
+  if (found == compiled_.end()) {
+    found = compiled_.emplace(key, Compile(text, bindings)).first;
+  }
+  const Compiled& compiled = found->second;
+  used->insert(used->end(), compiled.used.begin(), compiled.used.end());
+  defects->errors.insert(defects->errors.end(), compiled.defects.errors.begin(),
+                         compiled.defects.errors.end());
+  defects->warnings.insert(defects->warnings.end(), compiled.defects.warnings.begin(),
+                           compiled.defects.warnings.end());
+  return compiled.condition;
+}
+
+}  // namespace reeve

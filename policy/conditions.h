@@ -1,0 +1,61 @@
+// Compiles the conditions of one policy file: clauses under `when`, names under `let`.
+#ifndef REEVE_POLICY_CONDITIONS_H_
+#define REEVE_POLICY_CONDITIONS_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "policy/cel/ast.h"
+#include "policy/cel/checker.h"
+#include "policy/cel/compiler.h"
+#include "reeve/engine/rule.h"
+
+namespace reeve {
+
+// What is wrong with one text, and what is suspicious in it.
+struct ConditionDefects {
+  std::vector<cel::Defect> errors;
+  std::vector<cel::Defect> warnings;
+};
+
+// One thread at a time.
+class Conditions {
+ public:
+  // `scope` tells the names of this file from those of others.
+  explicit Conditions(std::string scope);
+
+  // Whether conditions have a meaning for `name` already: a variable, a type, a reserved word.
+  bool IsTaken(std::string_view name) const;
+
+  // Lets the conditions that are compiled from now on use `name` for `text`. Returns false if there
+  // are errors; then `name` can be used all the same, and has any type.
+  bool AddNamed(const std::string& name, std::string_view text, ConditionDefects* defects);
+
+  // A clause of a rule whose patterns bind `bindings`. Nothing if there are errors. The names under
+  // `let` that it uses are added to `used`.
+  std::optional<Condition> Compile(std::string_view text,
+                                   const std::vector<std::string>& bindings,
+                                   std::vector<std::string>* used, ConditionDefects* defects);
+
+ private:
+  struct Compiled {
+    std::optional<Condition> condition;
+    std::vector<std::string> used;
+    ConditionDefects defects;
+  };
+
+  Compiled Compile(std::string_view text, const std::vector<std::string>& bindings) const;
+  void FindNamed(const cel::Ast& ast, std::vector<std::string>* used) const;
+
+  const std::string scope_;
+  cel::Environment environment_;
+  cel::NamedExprs named_;
+  absl::flat_hash_map<std::string, Compiled> compiled_;  // By text and bindings.
+};
+
+}  // namespace reeve
+
+#endif  // REEVE_POLICY_CONDITIONS_H_
