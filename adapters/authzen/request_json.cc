@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "reeve/adapters/authzen/json_value.h"
-#include "reeve/adapters/authzen/rfc3339.h"
+#include "reeve/engine/rfc3339.h"
 
 namespace reeve {
 namespace {

@@ -1,4 +1,4 @@
-#include "reeve/adapters/authzen/rfc3339.h"
+#include "reeve/engine/rfc3339.h"
 
 #include <ostream>
 #include <string>

@@ -1,5 +1,5 @@
-#ifndef REEVE_ADAPTERS_AUTHZEN_RFC3339_H_
-#define REEVE_ADAPTERS_AUTHZEN_RFC3339_H_
+#ifndef REEVE_ENGINE_RFC3339_H_
+#define REEVE_ENGINE_RFC3339_H_
 
 #include <optional>
 #include <string_view>
@@ -18,4 +18,4 @@ std::optional<absl::Time> ParseRfc3339(std::string_view text);
 
 }  // namespace reeve
 
-#endif  // REEVE_ADAPTERS_AUTHZEN_RFC3339_H_
+#endif  // REEVE_ENGINE_RFC3339_H_
