@@ -66,7 +66,7 @@ constexpr Declaration kDeclarations[] = {
     {op::kIn, "(A, list(A)) -> bool; (A, map(A, B)) -> bool"},
     {op::kNotStrictlyFalse, "(bool) -> bool"},
     {op::kAppend, "(list(A), A) -> list(A)"},
-    {op::kPut, "(map(A, B), A, B) -> map(A, B); (map(A, B), map(A, B)) -> map(A, B)"},
+    {op::kPut, "(map(A, B), A, B) -> map(A, B)"},
 
     // Sizes and conversions.
     {"size",
@@ -76,8 +76,7 @@ constexpr Declaration kDeclarations[] = {
     {"dyn", "(A) -> dyn"},
     {"bool", "(bool) -> bool; (string) -> bool"},
     {"bytes", "(bytes) -> bytes; (string) -> bytes"},
-    {"double",
-     "(double) -> double; (int) -> double; (uint) -> double; (string) -> double"},
+    {"double", "(double) -> double; (int) -> double; (uint) -> double; (string) -> double"},
     {"duration", "(duration) -> duration; (int) -> duration; (string) -> duration"},
     {"int",
      "(int) -> int; (uint) -> int; (double) -> int; (string) -> int; (timestamp) -> int;"
@@ -118,6 +117,10 @@ constexpr Declaration kDeclarations[] = {
     {"format", "string.(list(dyn)) -> string"},
     {"join", "list(string).() -> string; list(string).(string) -> string"},
     {"strings.quote", "(string) -> string"},
+    {"regex.extract", "(string, string) -> optional_type(string)"},
+    {"regex.extractAll", "(string, string) -> list(string)"},
+    {"regex.replace",
+     "(string, string, string) -> string; (string, string, string, int) -> string"},
 
     // Numbers.
     {"math.greatest", kExtreme},
@@ -147,11 +150,11 @@ constexpr Declaration kDeclarations[] = {
      "list(bool).() -> list(bool); list(duration).() -> list(duration);"
      "list(timestamp).() -> list(timestamp); list(string).() -> list(string);"
      "list(bytes).() -> list(bytes)"},
-    {"@sortByAssociatedKeys",
-     "list(T).(list(int)) -> list(T); list(T).(list(uint)) -> list(T);"
-     "list(T).(list(double)) -> list(T); list(T).(list(bool)) -> list(T);"
-     "list(T).(list(duration)) -> list(T); list(T).(list(timestamp)) -> list(T);"
-     "list(T).(list(string)) -> list(T); list(T).(list(bytes)) -> list(T)"},
+    {op::kSortByKeys,
+     "(list(T), list(int)) -> list(T); (list(T), list(uint)) -> list(T);"
+     "(list(T), list(double)) -> list(T); (list(T), list(bool)) -> list(T);"
+     "(list(T), list(duration)) -> list(T); (list(T), list(timestamp)) -> list(T);"
+     "(list(T), list(string)) -> list(T); (list(T), list(bytes)) -> list(T)"},
     {"distinct", "list(T).() -> list(T)"},
     {"reverse", "list(T).() -> list(T); string.() -> string"},
     {"first", "list(T).() -> optional_type(T)"},

@@ -41,8 +41,8 @@ TypeId Unifier::Make(TypeKind kind, std::string_view name, std::vector<TypeId> p
     parts = 1 + static_cast<uint32_t>(parameters.size());
     std::fill(parameters.begin(), parameters.end(), Of(TypeKind::kDyn));
   }
-  std::string key = absl::StrCat(static_cast<int>(kind), " ",
-                                 absl::string_view(name.data(), name.size()));
+  std::string key =
+      absl::StrCat(static_cast<int>(kind), " ", absl::string_view(name.data(), name.size()));
   for (const TypeId parameter : parameters) absl::StrAppend(&key, " ", parameter);
   const auto [made, is_new] = made_.try_emplace(std::move(key), nodes_.size());
   if (!is_new) return made->second;
@@ -81,7 +81,8 @@ Type Unifier::Export(TypeId id, uint32_t* parts) const {
   const Node& node = nodes_[id];
   if (node.kind == TypeKind::kParameter) return Type::Dyn();
   Type type{node.kind, node.name, {}};
-  for (const TypeId parameter : node.parameters) type.parameters.push_back(Export(parameter, parts));
+  for (const TypeId parameter : node.parameters)
+    type.parameters.push_back(Export(parameter, parts));
   return type;
 }
 

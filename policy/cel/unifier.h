@@ -83,7 +83,7 @@ class Unifier {
   static constexpr uint32_t kMaxSteps = 1000;
 
   std::deque<Node> nodes_;
-  std::vector<TypeId> bindings_;  // by TypeId; itself if free or no variable
+  std::vector<TypeId> bindings_;                  // by TypeId; itself if free or no variable
   std::vector<std::pair<TypeId, TypeId>> trail_;  // what Bind() changed, to take it back
   absl::flat_hash_map<std::string, TypeId> made_;
   uint32_t steps_ = 0;
