@@ -31,6 +31,44 @@ char* WriteFraction(uint32_t nanos, char* out) {
   return out;
 }
 
+char* WriteV4(const IpBytes& ip, char* out, char* end) {
+  for (size_t i = 0; i < 4; ++i) {
+    if (i > 0) *out++ = '.';
+    out = std::to_chars(out, end, ip.bytes[i]).ptr;
+  }
+  return out;
+}
+
+// The first of the longest runs of two or more zero groups is `::`.
+char* WriteV6(const IpBytes& ip, char* out, char* end) {
+  constexpr size_t kGroups = 8;
+  uint16_t groups[kGroups];
+  for (size_t i = 0; i < kGroups; ++i) {
+    groups[i] = static_cast<uint16_t>(ip.bytes[2 * i] << 8 | ip.bytes[2 * i + 1]);
+  }
+  size_t run = kGroups;
+  size_t run_size = 1;
+  for (size_t i = 0; i < kGroups; ++i) {
+    size_t size = 0;
+    while (i + size < kGroups && groups[i + size] == 0) ++size;
+    if (size > run_size) {
+      run = i;
+      run_size = size;
+    }
+  }
+  for (size_t i = 0; i < kGroups; ++i) {
+    if (i == run) {
+      *out++ = ':';
+      *out++ = ':';
+      i += run_size - 1;
+      continue;
+    }
+    if (i > 0 && out[-1] != ':') *out++ = ':';
+    out = std::to_chars(out, end, groups[i], 16).ptr;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string_view WriteInt(int64_t value, char (&out)[kMaxNotation]) {
@@ -74,6 +112,17 @@ std::string_view WriteDuration(int64_t seconds, uint32_t nanos, char (&out)[kMax
   }
   end = WriteFraction(nanos, std::to_chars(end, out + kMaxNotation, seconds).ptr);
   *end++ = 's';
+  return {out, static_cast<size_t>(end - out)};
+}
+
+std::string_view WriteAddress(const Cell& address, char (&out)[kMaxNotation]) {
+  char* const limit = out + kMaxNotation;
+  char* end =
+      address.is_v6() ? WriteV6(address.ip(), out, limit) : WriteV4(address.ip(), out, limit);
+  if (address.kind() == Kind::kCidr) {
+    *end++ = '/';
+    end = std::to_chars(end, limit, address.prefix()).ptr;
+  }
   return {out, static_cast<size_t>(end - out)};
 }
 

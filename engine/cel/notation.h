@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "reeve/engine/cel/cell.h"
+
 namespace reeve::cel {
 
 // Room for each of the texts below.
@@ -22,6 +24,9 @@ std::string_view WriteDouble(double value, char (&out)[kMaxNotation]);
 std::string_view WriteTimestamp(int64_t seconds, uint32_t nanos, char (&out)[kMaxNotation]);
 // Seconds: `-1.5s`.
 std::string_view WriteDuration(int64_t seconds, uint32_t nanos, char (&out)[kMaxNotation]);
+// A kIp or a kCidr: `192.0.2.1`, `2001:db8::/32` (RFC 5952, but always in hexadecimal, so that ip()
+// reads it back).
+std::string_view WriteAddress(const Cell& address, char (&out)[kMaxNotation]);
 
 }  // namespace reeve::cel
 

@@ -1,8 +1,5 @@
 #include "reeve/engine/cel/operators.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -400,15 +397,6 @@ Cell Look(const Cell& container, const Cell& key, Context& context) {
 
 std::string ToStringAt(const Cell& cell, int depth);
 
-std::string AddressToString(const Cell& cell) {
-  char text[INET6_ADDRSTRLEN];
-  if (inet_ntop(cell.is_v6() ? AF_INET6 : AF_INET, cell.ip().bytes, text, sizeof(text)) ==
-      nullptr) {
-    return {};
-  }
-  return text;
-}
-
 std::string MapToString(const Cell& map, int depth) {
   if (map.form() == Cell::Form::kEntity) return "{...}";
   std::string text = "{";
@@ -473,9 +461,9 @@ std::string ToStringAt(const Cell& cell, int depth) {
                  ? "optional.none()"
                  : "optional.of(" + ToStringAt(*cell.optional_value(), depth + 1) + ")";
     case Kind::kIp:
-      return "ip(\"" + AddressToString(cell) + "\")";
+      return "ip(\"" + std::string(WriteAddress(cell, text)) + "\")";
     case Kind::kCidr:
-      return absl::StrCat("cidr(\"", AddressToString(cell), "/", cell.prefix(), "\")");
+      return "cidr(\"" + std::string(WriteAddress(cell, text)) + "\")";
   }
   return {};
 }
