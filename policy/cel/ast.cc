@@ -1,6 +1,5 @@
 #include "policy/cel/ast.h"
 
-#include <cmath>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -35,21 +34,26 @@ class Printer {
         std::visit(*this, expr.literal);
         break;
       case ExprKind::kIdent:
-        PrintName(expr.name);
+        PrintName(expr.name, /*whole=*/true);
         break;
       case ExprKind::kSelect:
         if (expr.test_only) out_ += "has(";
         Print(expr.operand);
         out_ += expr.optional ? ".?" : ".";
-        PrintName(expr.name);
+        PrintName(expr.name, /*whole=*/false);
         if (expr.test_only) out_ += ')';
         break;
       case ExprKind::kCall:
         if (expr.operand != kNoExpr) {
           Print(expr.operand);
           out_ += '.';
+          PrintName(expr.name, /*whole=*/false);
+        } else if (expr.name[0] == '@' ||
+                   expr.name.find_first_not_of("_-!+*/%<>=&|?:[]") == std::string::npos) {
+          out_ += expr.name;
+        } else {
+          PrintName(expr.name, /*whole=*/true);
         }
-        out_ += expr.name;
         PrintArgs(expr, "(", ")");
         break;
       case ExprKind::kList:
@@ -79,12 +83,13 @@ class Printer {
   std::string Take() { return std::move(out_); }
 
  private:
-  // Names that need back-quotes get them, so that they cannot look like a chain of selections or
-  // like an operator; names that macros made (`@result`) do not need them.
-  void PrintName(const std::string& name) {
-    bool plain = !name.empty();
-    for (const char c : name)
-      plain &= absl::ascii_isalnum(c) || c == '_' || c == '.' || c == '@' || c == ':';
+  // Names that need back-quotes get them, so that none looks like several. A whole name may hold
+  // dots, and what macros make of names (`@it:0:1`).
+  void PrintName(const std::string& name, bool whole) {
+    bool plain = true;
+    for (const char c : name) {
+      plain &= absl::ascii_isalnum(c) || c == '_' || c == '@' || (whole && (c == '.' || c == ':'));
+    }
     absl::StrAppend(&out_, plain ? "" : "`", name, plain ? "" : "`");
   }
 

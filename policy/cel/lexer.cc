@@ -88,7 +88,7 @@ class Lexer {
   std::vector<Token> Run() {
     for (;;) {
       SkipSpace();
-      if (pos_ == source_.size() || defects_->size() >= kMaxExprDefects) break;
+      if (pos_ == source_.size() || stopped_ || defects_->size() >= kMaxExprDefects) break;
       begin_ = pos_;
       Token token;
       token.kind = Read(&token);
@@ -96,7 +96,8 @@ class Lexer {
       tokens_.push_back(std::move(token));
     }
     Token end;
-    // After too many defects nothing that follows matters.
+    // After too many defects, or where text and quotes may be mixed up, nothing that follows
+    // matters.
     if (pos_ < source_.size()) end.kind = TokenKind::kBad;
     end.place = Range(pos_, pos_);
     tokens_.push_back(end);
@@ -248,11 +249,11 @@ class Lexer {
         ++pos_;
       }
     }
-    Bad(Here(), absl::StrCat("the ", std::string(quote), " that ends the string is missing",
-                             pos_ == source_.size() || multiline
-                                 ? ""
-                                 : "; a string that spans lines stands in three quotes"));
-    return kind;
+    stopped_ = true;
+    return Bad(Here(), absl::StrCat("the ", std::string(quote), " that ends the string is missing",
+                                    pos_ == source_.size() || multiline
+                                        ? ""
+                                        : "; a string that spans lines stands in three quotes"));
   }
 
   // Reads an escape sequence, or says what is wrong with it and goes on behind it.
@@ -390,6 +391,7 @@ class Lexer {
   std::vector<Token> tokens_;
   size_t begin_ = 0;  // of the token that is being read
   size_t pos_ = 0;
+  bool stopped_ = false;
 };
 
 }  // namespace

@@ -105,7 +105,10 @@ class Expander {
   bool Has(const Expr& call, Expr* made) {
     const Expr& field = ast_[call.args[0]];
     if (field.kind != ExprKind::kSelect || field.optional || field.test_only) {
-      return Misused(call.args[0], "`has` asks for a field: `has(a.b)`");
+      return Misused(call.args[0],
+                     field.name == op::kIndex
+                         ? "`has` asks for a field: `has(a.b)`; for a key write `key in a`"
+                         : "`has` asks for a field: `has(a.b)`");
     }
     *made = field;
     made->place = place_;
@@ -127,7 +130,6 @@ class Expander {
       }
     }
     const ExprId body = call.args.back();
-    fold.condition = kNoExpr;
     switch (macro.kind) {
       case FoldKind::kAll:
         fold.init = Constant(true);
@@ -320,7 +322,7 @@ class Expander {
 
 bool ExpandMacros(Ast* ast, std::vector<Defect>* defects) {
   const size_t before = defects->size();
-  Expander(ast, defects).Expand(ast->root);
+  if (ast->root != kNoExpr) Expander(ast, defects).Expand(ast->root);
   return defects->size() == before;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "policy/cel/lexer.h"
@@ -331,6 +332,7 @@ class Parser {
     if (expr.optional) {
       return Fail(Now().place, "`.?` selects a field; it cannot call a function");
     }
+    CheckFunctionName(name_place);
     expr.kind = ExprKind::kCall;
     expr.place = name_place;
     if (!Arguments(&expr.args)) return kNoExpr;
@@ -465,8 +467,8 @@ class Parser {
     expr.place = Now().place;
     const size_t open = pos_;
     Next();
+    SkipLoneComma(TokenKind::kRightBracket);
     while (!failed() && !Is(TokenKind::kRightBracket) && !Is(TokenKind::kEnd)) {
-      if (expr.args.empty() && Take(TokenKind::kComma)) break;  // `[,]` is an empty list.
       MarkOptional(&expr, expr.args.size());
       expr.args.push_back(Expression());
       if (!Take(TokenKind::kComma)) break;
@@ -489,9 +491,9 @@ class Parser {
   void Entries(Expr* expr, ReadKey read_key) {
     const size_t open = pos_;
     Next();
+    SkipLoneComma(TokenKind::kRightBrace);
     for (size_t entry = 0; !failed() && !Is(TokenKind::kRightBrace) && !Is(TokenKind::kEnd);
          ++entry) {
-      if (entry == 0 && Take(TokenKind::kComma)) break;
       MarkOptional(expr, entry);
       expr->args.push_back(read_key());
       if (failed()) return;
@@ -503,6 +505,11 @@ class Parser {
       if (!Take(TokenKind::kComma)) break;
     }
     Close(open, TokenKind::kRightBrace, "`,` or `}`");
+  }
+
+  // Of `[,]` and `{,}`, which are empty.
+  void SkipLoneComma(TokenKind close) {
+    if (Is(TokenKind::kComma) && tokens_[pos_ + 1].kind == close) Next();
   }
 
   // Takes a `?` before the `index`th item, if there is one.
@@ -533,9 +540,20 @@ class Parser {
     if (dot) expr.name.insert(0, ".");
     Next();
     if (!Is(TokenKind::kLeftParen)) return Add(std::move(expr));
+    CheckFunctionName(expr.place);
     expr.kind = ExprKind::kCall;
     if (!Arguments(&expr.args)) return kNoExpr;
     return Add(std::move(expr));
+  }
+
+  // Back-quotes must not make an operator callable: `_-_`, `-_`, `_/_`.
+  void CheckFunctionName(SourceRange place) {
+    const Token& name = tokens_[pos_ - 1];
+    if (name.kind != TokenKind::kQuotedIdent) return;
+    for (const char c : Word(name)) {
+      if (absl::ascii_isalnum(c)) return;
+    }
+    Report(place, absl::StrCat(Text(name), " is not the name of a function"));
   }
 
   void CheckReserved() {
@@ -605,6 +623,7 @@ std::optional<Ast> Parse(std::string_view source, const ParseOptions& options,
   if (found.empty()) return ast;
   std::stable_sort(found.begin(), found.end(),
                    [](const Defect& a, const Defect& b) { return a.place.begin < b.place.begin; });
+  if (found.size() > kMaxExprDefects) found.resize(kMaxExprDefects);
   defects->insert(defects->end(), found.begin(), found.end());
   return std::nullopt;
 }
