@@ -1,9 +1,9 @@
 // Conversions between types, and size().
 #include <charconv>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <system_error>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/charconv.h"
@@ -76,8 +76,10 @@ Cell ParseDouble(std::string_view text) {
   }
   if (!rest.empty()) return BadText(text);
   double value = 0;
-  absl::from_chars(number.data(), number.data() + number.size(), value);
-  if (std::isinf(value)) return OutOfRange();
+  const absl::from_chars_result result =
+      absl::from_chars(number.data(), number.data() + number.size(), value);
+  // Too small a number is 0, too large a one the largest.
+  if (result.ec != std::errc() && value > 1) return OutOfRange();
   return Cell::Double(negative ? -value : value);
 }
 

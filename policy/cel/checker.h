@@ -46,6 +46,9 @@ class Environment {
   }
 
  private:
+  struct Empty {};
+  explicit Environment(Empty) {}
+
   std::map<std::string, Type, std::less<>> variables_;
   std::map<std::string, std::vector<Overload>, std::less<>> functions_;
   std::string container_;
@@ -58,27 +61,33 @@ struct CheckOptions {
 };
 
 // An expression of which every name is known. In `ast`:
-// - a chain of selections that names a variable has become one kIdent with the variable's whole name
+// - a chain of selections that names a variable has become one kIdent with the variable's whole
+// name
 //   (`a.b.c`, without a leading dot);
 // - a kIdent is a variable of the environment, a local one of a comprehension (in which case the
 //   name is that which the comprehension declares, the innermost of that name), or a type
 //   (`types[id]` is then of TypeKind::kType and `is_type[id]` is true, and the name is what
-//   `type(x)` gives: `google.protobuf.Timestamp`);
-// - a kCall that was written `a.b.f(x)` and means the function `a.b.f` has that name and no operand.
+//   `type(x)` gives: `google.protobuf.Timestamp`). Only where a local one of the same name would
+//   hide it does a variable of the environment keep a leading dot: `.y`;
+// - a kCall that was written `a.b.f(x)` and means the function `a.b.f` has that name and no
+// operand.
 struct CheckedExpr {
   Ast ast;
-  std::vector<Type> types;     // By ExprId. Parameters that nothing determined are kDyn.
-  std::vector<bool> is_type;   // By ExprId.
+  // By ExprId. What nothing determined is kDyn, and so is what is part of a very large type, all
+  // if types were not checked, and nodes that are no longer part of the tree.
+  std::vector<Type> types;
+  std::vector<bool> is_type;  // By ExprId.
   const Type& type() const { return types[ast.root]; }
 };
 
 // Returns nothing, and all that is wrong, if there is any defect. The messages say what to do:
-// "unknown name `princpal`; did you mean `principal`?", "`startsWith` is not made for (int, string);
-// it takes string.(string)".
+// "unknown name `princpal`; did you mean `principal`?", "`startsWith` is not made for int.(string);
+// it takes string.(string)". In the order of their places.
 std::optional<CheckedExpr> Check(Ast ast, const Environment& environment,
                                  const CheckOptions& options, std::vector<Defect>* defects);
 
-// Text form: each node on a line, indented, with its type. For tests and `reeve eval --trace`.
+// Text form: each node on a line, indented, with its type; of comprehensions the range, the initial
+// value, the condition, the step and the result. For tests and `reeve eval --trace`.
 std::string ToString(const CheckedExpr& checked);
 
 }  // namespace reeve::cel

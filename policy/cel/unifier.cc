@@ -1,0 +1,211 @@
+#include "policy/cel/unifier.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace reeve::cel {
+namespace {
+
+bool IsDynOrError(TypeKind kind) { return kind == TypeKind::kDyn || kind == TypeKind::kError; }
+
+// cel-go lets null stand for these.
+bool TakesNull(TypeKind kind) {
+  return kind == TypeKind::kNull || kind == TypeKind::kAbstract || kind == TypeKind::kTimestamp ||
+         kind == TypeKind::kDuration;
+}
+
+}  // namespace
+
+Unifier::Unifier() {
+  for (uint8_t kind = 0; kind <= static_cast<uint8_t>(TypeKind::kType); ++kind) {
+    Node& node = nodes_.emplace_back();
+    node.kind = static_cast<TypeKind>(kind);
+    bindings_.push_back(kind);
+  }
+}
+
+TypeId Unifier::NewVariable() {
+  const TypeId id = static_cast<TypeId>(nodes_.size());
+  Node& node = nodes_.emplace_back();
+  node.kind = TypeKind::kParameter;
+  node.open = true;
+  bindings_.push_back(id);
+  return id;
+}
+
+TypeId Unifier::Make(TypeKind kind, std::string_view name, std::vector<TypeId> parameters) {
+  uint32_t parts = 1;
+  for (const TypeId parameter : parameters) parts += nodes_[parameter].parts;
+  if (parts > kMaxTypeParts) {
+    parts = 1 + static_cast<uint32_t>(parameters.size());
+    std::fill(parameters.begin(), parameters.end(), Of(TypeKind::kDyn));
+  }
+  std::string key =
+      absl::StrCat(static_cast<int>(kind), " ", absl::string_view(name.data(), name.size()));
+  for (const TypeId parameter : parameters) absl::StrAppend(&key, " ", parameter);
+  const auto [made, is_new] = made_.try_emplace(std::move(key), nodes_.size());
+  if (!is_new) return made->second;
+  Node& node = nodes_.emplace_back();
+  node.kind = kind;
+  node.name = name;
+  node.parts = parts;
+  for (const TypeId parameter : parameters) node.open |= nodes_[parameter].open;
+  node.parameters = std::move(parameters);
+  bindings_.push_back(made->second);
+  return made->second;
+}
+
+TypeId Unifier::Import(const Type& type, Variables* variables) {
+  if (type.kind == TypeKind::kParameter) {
+    const auto [variable, is_new] = variables->try_emplace(type.name, 0);
+    if (is_new) variable->second = NewVariable();
+    return variable->second;
+  }
+  if (type.parameters.empty() && type.kind != TypeKind::kAbstract) return Of(type.kind);
+  std::vector<TypeId> parameters;
+  for (const Type& parameter : type.parameters) parameters.push_back(Import(parameter, variables));
+  return Make(type.kind, type.name, std::move(parameters));
+}
+
+Type Unifier::Export(TypeId id) const {
+  uint32_t parts = 0;
+  return Export(id, &parts);
+}
+
+Type Unifier::Export(TypeId id, uint32_t* parts) const {
+  if (++*parts > kMaxTypeParts) return Type::Dyn();
+  for (uint32_t steps = 0; bindings_[id] != id; id = bindings_[id]) {
+    if (++steps > kMaxSteps) return Type::Dyn();
+  }
+  const Node& node = nodes_[id];
+  if (node.kind == TypeKind::kParameter) return Type::Dyn();
+  Type type{node.kind, node.name, {}};
+  for (const TypeId parameter : node.parameters)
+    type.parameters.push_back(Export(parameter, parts));
+  return type;
+}
+
+TypeId Unifier::Resolve(TypeId id) {
+  uint32_t steps = 0;
+  return Resolve(id, &steps);
+}
+
+TypeId Unifier::Resolve(TypeId id, uint32_t* steps) {
+  for (; bindings_[id] != id; id = bindings_[id]) {
+    if (++*steps > kMaxSteps) return Of(TypeKind::kDyn);
+  }
+  const Node& node = nodes_[id];
+  if (!node.open || node.kind == TypeKind::kParameter) return id;
+  if (++*steps > kMaxSteps) return Of(TypeKind::kDyn);
+  std::vector<TypeId> parameters;
+  for (const TypeId parameter : node.parameters) parameters.push_back(Resolve(parameter, steps));
+  return parameters == node.parameters ? id : Make(node.kind, node.name, std::move(parameters));
+}
+
+TypeId Unifier::Rename(TypeId type, const std::vector<std::pair<TypeId, TypeId>>& renamed) {
+  const Node& node = nodes_[type];
+  if (!node.open) return type;
+  if (node.kind == TypeKind::kParameter) {
+    for (const auto& [from, to] : renamed) {
+      if (from == type) return to;
+    }
+    return type;
+  }
+  std::vector<TypeId> parameters;
+  for (const TypeId parameter : node.parameters) parameters.push_back(Rename(parameter, renamed));
+  return Make(node.kind, node.name, std::move(parameters));
+}
+
+void Unifier::Bind(TypeId variable, TypeId type) {
+  trail_.emplace_back(variable, bindings_[variable]);
+  bindings_[variable] = type;
+}
+
+bool Unifier::Assign(const std::vector<std::pair<TypeId, TypeId>>& pairs) {
+  trail_.clear();
+  for (const auto& [a, b] : pairs) {
+    steps_ = 0;
+    if (Assignable(a, b)) continue;
+    for (; !trail_.empty(); trail_.pop_back()) {
+      bindings_[trail_.back().first] = trail_.back().second;
+    }
+    return false;
+  }
+  return true;
+}
+
+TypeId Unifier::Join(TypeId a, TypeId b) {
+  if (!Assign(a, b)) return Of(TypeKind::kDyn);
+  return MoreGeneral(a, b) ? a : b;
+}
+
+bool Unifier::Assignable(TypeId a, TypeId b) {
+  if (!Step()) return true;
+  const Node& left = nodes_[a];
+  const Node& right = nodes_[b];
+  if (right.kind == TypeKind::kParameter) {
+    bool bound = false;
+    if (Substitutable(a, b, &bound)) return true;
+    if (bound) return false;
+  }
+  if (left.kind == TypeKind::kParameter) {
+    bool bound = false;
+    return Substitutable(b, a, &bound);
+  }
+  if (IsDynOrError(left.kind) || IsDynOrError(right.kind)) return true;
+  if (left.kind == TypeKind::kNull) return TakesNull(right.kind);
+  if (right.kind == TypeKind::kNull) return TakesNull(left.kind);
+  if (left.kind != right.kind || left.kind == TypeKind::kType) return left.kind == right.kind;
+  if (left.name != right.name || left.parameters.size() != right.parameters.size()) return false;
+  for (size_t i = 0; i < left.parameters.size(); ++i) {
+    if (!Assignable(left.parameters[i], right.parameters[i])) return false;
+  }
+  return true;
+}
+
+// Whether `type` can be what `variable` stands for. *bound tells whether it stood for something.
+bool Unifier::Substitutable(TypeId type, TypeId variable, bool* bound) {
+  *bound = true;
+  const TypeId known = bindings_[variable];
+  if (type == variable || type == known) return true;
+  if (known == variable) {
+    *bound = false;
+    if (OccursIn(variable, type)) return false;
+    Bind(variable, type);
+    return true;
+  }
+  if (!Assignable(type, known)) return false;
+  const TypeId general = MoreGeneral(type, known) ? type : known;
+  if (general != known && !OccursIn(variable, general)) Bind(variable, general);
+  return true;
+}
+
+bool Unifier::OccursIn(TypeId variable, TypeId type) {
+  if (variable == type || !Step()) return true;
+  const Node& node = nodes_[type];
+  if (!node.open) return false;
+  if (node.kind == TypeKind::kParameter) {
+    return bindings_[type] != type && OccursIn(variable, bindings_[type]);
+  }
+  return std::any_of(node.parameters.begin(), node.parameters.end(),
+                     [&](TypeId parameter) { return OccursIn(variable, parameter); });
+}
+
+// Whether `a` says less than `b`, or the same. Both are known to be assignable. Null gives
+// way to all: what may be null is still what it is otherwise.
+bool Unifier::MoreGeneral(TypeId a, TypeId b) const {
+  const Node& left = nodes_[a];
+  const Node& right = nodes_[b];
+  if (a == b || IsDynOrError(left.kind) || left.kind == TypeKind::kParameter) return true;
+  if (IsDynOrError(right.kind) || right.kind == TypeKind::kParameter) return false;
+  if (left.kind != right.kind) return right.kind == TypeKind::kNull;
+  if (left.kind == TypeKind::kType) return true;
+  if (left.name != right.name || left.parameters.size() != right.parameters.size()) return false;
+  for (size_t i = 0; i < left.parameters.size(); ++i) {
+    if (!MoreGeneral(left.parameters[i], right.parameters[i])) return false;
+  }
+  return true;
+}
+
+}  // namespace reeve::cel
