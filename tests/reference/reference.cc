@@ -10,7 +10,7 @@ namespace {
 
 re2::StringPiece Piece(std::string_view text) { return {text.data(), text.size()}; }
 
-std::string NameOf(EntityView entity) {
+std::string TextOf(EntityView entity) {
   return std::string(entity.type) + ":" + std::string(entity.id);
 }
 
@@ -147,11 +147,11 @@ Evaluator::Evaluator(const World& world) : world_(world) {
   std::sort(rules_.begin(), rules_.end(), [](auto* a, auto* b) { return a->id < b->id; });
   for (const Entity& entity : world.entities) {
     for (const EntityId& parent : entity.parents) {
-      parents_[NameOf(entity.id)].insert(NameOf(parent));
+      parents_[TextOf(entity.id)].insert(TextOf(parent));
     }
   }
   for (const Entity& entity : world.entities) {
-    if (entity.id.type == "group") reachable_from_groups_.insert(NameOf(entity.id));
+    if (entity.id.type == "group") reachable_from_groups_.insert(TextOf(entity.id));
   }
   reachable_from_groups_ = WithAncestors(reachable_from_groups_);
 }
@@ -276,15 +276,15 @@ Answer Evaluator::Decide(const Request& request) const {
 
   // 16
   const Principal& principal = *request.principal;
-  const std::string name = NameOf(principal.id);
+  const std::string name = TextOf(principal.id);
   Names principal_in = {name};
   for (const std::string& group : principal.groups) principal_in.insert("group:" + group);
-  for (const EntityId& parent : principal.parents) principal_in.insert(NameOf(parent));
+  for (const EntityId& parent : principal.parents) principal_in.insert(TextOf(parent));
   principal_in = WithAncestors(principal_in);
 
-  const std::string resource = NameOf(request.resource);
+  const std::string resource = TextOf(request.resource);
   Names resource_in = {resource};
-  for (const EntityId& parent : request.resource_parents) resource_in.insert(NameOf(parent));
+  for (const EntityId& parent : request.resource_parents) resource_in.insert(TextOf(parent));
   resource_in = WithAncestors(resource_in);
 
   std::vector<std::string> allows, near_misses, denies;
