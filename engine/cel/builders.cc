@@ -1,4 +1,4 @@
-#include "reeve/engine/cel/builders.h"
+#include "engine/cel/builders.h"
 
 #include <algorithm>
 #include <cstring>

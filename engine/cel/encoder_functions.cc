@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "reeve/engine/cel/builders.h"
+#include "engine/cel/builders.h"
 #include "reeve/engine/cel/function.h"
 
 namespace reeve::cel {

@@ -3,11 +3,9 @@
 #include <charconv>
 #include <cmath>
 
-#include "absl/time/civil_time.h"
-#include "absl/time/time.h"
-#include "reeve/engine/cel/builders.h"
+#include "engine/cel/builders.h"
 #include "reeve/engine/cel/function.h"
-#include "reeve/engine/cel/operators.h"
+#include "reeve/engine/cel/notation.h"
 #include "reeve/engine/text.h"
 
 namespace reeve::cel {
@@ -89,40 +87,6 @@ void AppendPrecise(T number, std::chars_format format, int precision, TextBuilde
   const char* end =
       std::to_chars(text.data(), text.data() + text.size(), number, format, precision).ptr;
   out.Append({text.data(), static_cast<size_t>(end - text.data())});
-}
-
-// The parts of a time of day or a date, with leading zeros.
-void AppendPadded(int64_t number, size_t width, TextBuilder& out) {
-  char text[24];
-  const char* end = std::to_chars(text, text + sizeof(text), number).ptr;
-  const size_t length = static_cast<size_t>(end - text);
-  for (size_t i = length; i < width; ++i) out.Append('0');
-  out.Append({text, length});
-}
-
-// RFC 3339, in UTC, with as many decimals as there are.
-void AppendTimestamp(const Cell& cell, TextBuilder& out) {
-  const absl::CivilSecond civil =
-      absl::ToCivilSecond(absl::FromUnixSeconds(cell.seconds()), absl::UTCTimeZone());
-  AppendPadded(civil.year(), 4, out);
-  out.Append('-');
-  AppendPadded(civil.month(), 2, out);
-  out.Append('-');
-  AppendPadded(civil.day(), 2, out);
-  out.Append('T');
-  AppendPadded(civil.hour(), 2, out);
-  out.Append(':');
-  AppendPadded(civil.minute(), 2, out);
-  out.Append(':');
-  AppendPadded(civil.second(), 2, out);
-  if (cell.nanos() > 0) {
-    uint32_t nanos = cell.nanos();
-    size_t width = 9;
-    for (; nanos % 10 == 0; nanos /= 10) --width;
-    out.Append('.');
-    AppendPadded(nanos, width, out);
-  }
-  out.Append('Z');
 }
 
 void AppendDuration(const Cell& cell, TextBuilder& out) {
@@ -215,9 +179,11 @@ Cell Formatter::AppendString(const Cell& cell, TextBuilder& out) {
       if (!context_.Charge(TextCost(cell.text().size()))) return context_.LimitError();
       AppendBytes(cell.text(), out);
       return Cell();
-    case Kind::kTimestamp:
-      AppendTimestamp(cell, out);
+    case Kind::kTimestamp: {
+      char text[kMaxNotation];
+      out.Append(WriteTimestamp(cell.seconds(), cell.nanos(), text));
       return Cell();
+    }
     case Kind::kDuration:
       AppendDuration(cell, out);
       return Cell();
@@ -308,11 +274,12 @@ Cell Formatter::AppendDecimal(const Cell& cell) {
 Cell Formatter::AppendFixed(const Cell& cell, int precision) {
   switch (cell.kind()) {
     case Kind::kInt:
-    case Kind::kUint:
-      AppendString(cell, out_);
+    case Kind::kUint: {
+      const Cell error = AppendString(cell, out_);
       if (precision > 0) out_.Append('.');
       for (int i = 0; i < precision; ++i) out_.Append('0');
-      return Cell();
+      return error;
+    }
     case Kind::kDouble:
       if (AppendNamed(cell.double_value(), out_)) return Cell();
       AppendPrecise(cell.double_value(), std::chars_format::fixed, precision, out_);
@@ -441,14 +408,7 @@ Cell AppendClause(const Clause& clause, const Cell& argument, Formatter& formatt
   }
 }
 
-Cell Format(absl::Span<const Cell> arguments, Context& context) {
-  const Cell& list = arguments[1];
-  if (arguments[0].kind() != Kind::kString || list.kind() != Kind::kList) {
-    return NoSuchOverload("format");
-  }
-  if (list.is_partial()) return Cell::Error(ErrorCode::kIncomplete);
-  std::string_view text = arguments[0].text();
-  if (!context.Charge(TextCost(text.size()))) return context.LimitError();
+Cell FormatText(std::string_view text, const Cell& list, Context& context) {
   Formatter formatter(context);
   size_t used = 0;  // Of the list.
   while (true) {
@@ -470,6 +430,18 @@ Cell Format(absl::Span<const Cell> arguments, Context& context) {
     const Cell error = AppendClause(clause, argument, formatter);
     if (error.is_error()) return error;
   }
+}
+
+Cell Format(absl::Span<const Cell> arguments, Context& context) {
+  const Cell& list = arguments[1];
+  if (arguments[0].kind() != Kind::kString || list.kind() != Kind::kList) {
+    return NoSuchOverload("format");
+  }
+  if (list.is_partial()) return Cell::Error(ErrorCode::kIncomplete);
+  const std::string_view text = arguments[0].text();
+  if (!context.Charge(TextCost(text.size()))) return context.LimitError();
+  const Cell result = FormatText(text, list, context);
+  return context.exhausted() ? context.LimitError() : result;
 }
 
 constexpr Function kFunctions[] = {{"format", 2, 2, Format, /*costly=*/true}};

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "reeve/engine/cel/builders.h"
+#include "engine/cel/builders.h"
 #include "reeve/engine/cel/function.h"
 #include "reeve/engine/cel/operators.h"
 

@@ -1,14 +1,13 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstring>
-#include <utility>
 
-#include "reeve/engine/cel/builders.h"
+#include "engine/cel/builders.h"
 #include "reeve/engine/cel/function.h"
 #include "reeve/engine/cel/network.h"
+#include "reeve/engine/cel/notation.h"
 
 namespace reeve::cel {
 namespace {
@@ -113,50 +112,6 @@ IpBytes Masked(const IpBytes& ip, uint8_t bits) {
   return masked;
 }
 
-char* PrintV4(const IpBytes& ip, char* to, char* end) {
-  for (size_t i = 0; i < 4; ++i) {
-    if (i > 0) *to++ = '.';
-    to = std::to_chars(to, end, ip.bytes[i]).ptr;
-  }
-  return to;
-}
-
-// RFC 5952: the first of the longest runs of two or more zero groups is `::`.
-char* PrintV6(const IpBytes& ip, char* to, char* end) {
-  std::array<uint16_t, 8> groups;
-  for (size_t i = 0; i < 8; ++i) {
-    groups[i] = static_cast<uint16_t>(ip.bytes[2 * i] << 8 | ip.bytes[2 * i + 1]);
-  }
-  size_t run = 8;
-  size_t run_size = 1;
-  for (size_t i = 0; i < 8; ++i) {
-    size_t size = 0;
-    while (i + size < 8 && groups[i + size] == 0) ++size;
-    if (size > run_size) {
-      run = i;
-      run_size = size;
-    }
-  }
-  for (size_t i = 0; i < 8; ++i) {
-    if (i == run) {
-      *to++ = ':';
-      *to++ = ':';
-      i += run_size - 1;
-      continue;
-    }
-    if (i > 0 && to[-1] != ':') *to++ = ':';
-    to = std::to_chars(to, end, groups[i], 16).ptr;
-  }
-  return to;
-}
-
-// Into `text`, which has room for kMaxTextSize.
-std::string_view Print(const IpBytes& ip, bool is_v6, char* text) {
-  char* end = text + kMaxTextSize;
-  end = is_v6 ? PrintV6(ip, text, end) : PrintV4(ip, text, end);
-  return {text, static_cast<size_t>(end - text)};
-}
-
 // `ip(string)` and `cidr.ip()`.
 Cell Ip(Arguments arguments, Context& context) {
   const Cell& argument = arguments[0];
@@ -193,8 +148,9 @@ Cell IsCanonical(Arguments arguments, Context&) {
   Address address;
   const std::string_view defect = ParseIp(arguments[0].text(), &address);
   if (!defect.empty()) return Cell::Error(ErrorCode::kBadConversion, defect);
-  char text[kMaxTextSize];
-  return Cell::Bool(Print(address.ip, address.is_v6, text) == arguments[0].text());
+  char text[kMaxNotation];
+  const Cell ip = Cell::Ip(&address.ip, address.is_v6);
+  return Cell::Bool(WriteAddress(ip, text) == arguments[0].text());
 }
 
 Cell Family(Arguments arguments, Context&) {
@@ -319,13 +275,8 @@ constexpr Function kFunctions[] = {
 }  // namespace
 
 Cell IpToString(const Cell& address, Context& context) {
-  char text[kMaxTextSize];
-  const std::string_view ip = Print(address.ip(), address.is_v6(), text);
-  if (address.kind() == Kind::kIp) return context.CopyString(ip);
-  char* end = text + ip.size();
-  *end++ = '/';
-  end = std::to_chars(end, text + kMaxTextSize, address.prefix()).ptr;
-  return context.CopyString({text, static_cast<size_t>(end - text)});
+  char text[kMaxNotation];
+  return context.CopyString(WriteAddress(address, text));
 }
 
 absl::Span<const Function> NetworkFunctions() { return kFunctions; }

@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-#include "reeve/engine/cel/builders.h"
+#include "engine/cel/builders.h"
 #include "reeve/engine/cel/operators.h"
 #include "reeve/engine/text.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "reeve/engine/cel/builders.h"
+#include "engine/cel/builders.h"
 #include "reeve/engine/cel/function.h"
 #include "reeve/engine/cel/regex.h"
 #include "reeve/engine/text.h"
