@@ -1,16 +1,15 @@
 // Conversions between types, and size().
 #include <charconv>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <system_error>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/charconv.h"
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "reeve/engine/cel/function.h"
-#include "reeve/engine/cel/network.h"
 #include "reeve/engine/cel/notation.h"
 #include "reeve/engine/cel/operators.h"
 #include "reeve/engine/rfc3339.h"
@@ -77,8 +76,10 @@ Cell ParseDouble(std::string_view text) {
   }
   if (!rest.empty()) return BadText(text);
   double value = 0;
-  absl::from_chars(number.data(), number.data() + number.size(), value);
-  if (std::isinf(value)) return OutOfRange();
+  const absl::from_chars_result result =
+      absl::from_chars(number.data(), number.data() + number.size(), value);
+  // Too small a number is 0, too large a one the largest.
+  if (result.ec != std::errc() && value > 1) return OutOfRange();
   return Cell::Double(negative ? -value : value);
 }
 
@@ -281,7 +282,7 @@ Cell ToText(absl::Span<const Cell> arguments, Context& context) {
       return context.CopyString(WriteDuration(value.seconds(), value.nanos(), text));
     case Kind::kIp:
     case Kind::kCidr:
-      return IpToString(value, context);
+      return context.CopyString(WriteAddress(value, text));
     default:
       return NoOverload("string");
   }
