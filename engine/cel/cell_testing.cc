@@ -1,7 +1,7 @@
 #include "reeve/engine/cel/cell_testing.h"
 
 #include <algorithm>
-#include <cstring>
+#include <deque>
 
 #include "reeve/engine/cel/function.h"
 #include "reeve/engine/cel/operators.h"
@@ -11,7 +11,8 @@ namespace {
 
 template <typename T>
 const T& Keep(T value) {
-  return *new T(std::move(value));
+  static auto& kept = *new std::deque<T>;
+  return kept.emplace_back(std::move(value));
 }
 
 const IpBytes* KeepAddress(std::initializer_list<uint8_t> bytes) {

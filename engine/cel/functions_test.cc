@@ -1,8 +1,9 @@
 // What the functions of texts, formats, numbers, lists, encodings and networks answer.
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <algorithm>
 #include <deque>
+#include <initializer_list>
 #include <limits>
 #include <ostream>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "reeve/engine/cel/function.h"
 #include "reeve/engine/cel/network.h"
 #include "reeve/engine/cel/operators.h"
@@ -44,13 +46,15 @@ Cell U(uint64_t number) { return Cell::Uint(number); }
 Cell D(double number) { return Cell::Double(number); }
 Cell T(bool value) { return Cell::Bool(value); }
 
-Cell L(std::vector<Cell> elements) {
-  static auto* lists = new std::deque<std::vector<Cell>>;
-  lists->push_back(std::move(elements));
-  return ArgumentContext().MakeList(lists->back());
+Cell Kept(const std::vector<Cell>& elements) {
+  Cell* kept = ArgumentContext().Allocate<Cell>(elements.size());
+  std::copy(elements.begin(), elements.end(), kept);
+  return ArgumentContext().MakeList({kept, elements.size()});
 }
 
-Cell M(const std::vector<std::pair<Cell, Cell>>& entries) {
+Cell L(std::initializer_list<Cell> elements) { return Kept(elements); }
+
+Cell M(std::initializer_list<std::pair<Cell, Cell>> entries) {
   MapBuilder builder(entries.size(), ArgumentContext());
   for (const auto& [key, value] : entries) EXPECT_FALSE(builder.Add(key, value).is_error());
   return builder.Build();
@@ -79,24 +83,38 @@ Cell Facts() {
   return Cell::Of(*map);
 }
 
-std::string_view Repeated(std::string_view text, size_t times) {
+std::string_view Repeated(std::string_view text, size_t times, std::string_view before = {}) {
   static auto* texts = new std::deque<std::string>;
-  std::string& repeated = texts->emplace_back();
+  std::string& repeated = texts->emplace_back(before);
   for (size_t i = 0; i < times; ++i) repeated += text;
   return repeated;
 }
 
+// A row of a table allocates nothing and has no destructor, or the compiler would take minutes over
+// the tables.
+class Arguments {
+ public:
+  Arguments(std::initializer_list<Cell> cells) : size_(cells.size()) {
+    std::copy(cells.begin(), cells.end(), cells_);
+  }
+  operator absl::Span<const Cell>() const { return {cells_, size_}; }  // NOLINT
+
+ private:
+  Cell cells_[5];
+  size_t size_;
+};
+
 struct Case {
   const char* name;
   const char* function;
-  std::vector<Cell> arguments;
+  Arguments arguments;
   // As ToString() has it.
-  std::string want;
+  std::string_view want;
 };
 
 std::ostream& operator<<(std::ostream& os, const Case& c) { return os << c.name; }
 
-std::string Call(const char* name, const std::vector<Cell>& arguments, Context& context) {
+std::string Call(std::string_view name, absl::Span<const Cell> arguments, Context& context) {
   const Function* function = FindFunction(name);
   if (function == nullptr) return "no such function";
   if (arguments.size() < function->min_arguments) return "too few arguments";
@@ -133,7 +151,9 @@ TEST_P(FunctionTest, EndsAtItsLimit) {
 
 std::string NameOf(const testing::TestParamInfo<Case>& info) { return info.param.name; }
 
-std::string NoOverload(const std::string& function) { return "no such overload: " + function; }
+std::string_view NoOverload(std::string_view function) {
+  return ArgumentContext().CopyString("no such overload: " + std::string(function)).text();
+}
 
 const Case kPredicates[] = {
     {"Contains", "contains", {S("tacocat"), S("coc")}, "true"},
@@ -383,8 +403,8 @@ const Case kStrings[] = {
 INSTANTIATE_TEST_SUITE_P(Strings, FunctionTest, testing::ValuesIn(kStrings), NameOf);
 
 // `format.format([argument])`.
-Case F(const char* name, const char* format, const Cell& argument, std::string want) {
-  return {name, "format", {S(format), L({argument})}, std::move(want)};
+Case F(const char* name, const char* format, const Cell& argument, std::string_view want) {
+  return {name, "format", {S(format), L({argument})}, want};
 }
 
 const Case kFormats[] = {
@@ -450,7 +470,7 @@ const Case kFormats[] = {
     F("FixedNaN", "%f", D(kNaN), R"("NaN")"),
     F("FixedInfinity", "%.2f", D(-kInfinity), R"("-Infinity")"),
     F("FixedNull", "%f", Cell(), "bad argument: %f is for numbers"),
-    F("FixedLongest", "%.1000f", I(1), "\"1." + std::string(1000, '0') + "\""),
+    F("FixedLongest", "%.1000f", I(1), Repeated(R"(")", 1, Repeated("0", 1000, R"("1.)"))),
     F("FixedTooLong", "%.1001f", I(1), "bad argument: a precision is at most 1000"),
     F("FixedOverflow", "%.99999999999999999999f", I(1),
       "bad argument: a precision is at most 1000"),
@@ -466,7 +486,7 @@ const Case kFormats[] = {
 
     F("Binary", "%b", I(5), R"("101")"),
     F("BinaryNegative", "%b", I(-5), R"("-101")"),
-    F("BinaryLeast", "%b", I(kMin), "\"-1" + std::string(63, '0') + "\""),
+    F("BinaryLeast", "%b", I(kMin), Repeated(R"(")", 1, Repeated("0", 63, R"("-1)"))),
     F("BinaryUint", "%b", U(64), R"("1000000")"),
     F("BinaryTrue", "%b", T(true), R"("1")"),
     F("BinaryFalse", "%b", T(false), R"("0")"),
@@ -608,13 +628,13 @@ Cell Twenty() {
   for (int i = 0; i < 20; ++i) {
     elements.push_back(i % 3 == 0 ? I(i) : i % 3 == 1 ? U(static_cast<uint64_t>(i)) : D(i));
   }
-  return L(std::move(elements));
+  return Kept(elements);
 }
 
 Cell Ten(int64_t from) {
   std::vector<Cell> elements;
   for (int64_t i = from; i < from + 10; ++i) elements.push_back(I(i));
-  return L(std::move(elements));
+  return Kept(elements);
 }
 
 const Case kLists[] = {
@@ -1014,7 +1034,7 @@ TEST(RegexTest, ManyExpressions) {
 struct HugeCase {
   const char* name;
   const char* function;
-  std::vector<Cell> arguments;
+  Arguments arguments;
 };
 
 std::ostream& operator<<(std::ostream& os, const HugeCase& c) { return os << c.name; }
@@ -1022,13 +1042,13 @@ std::ostream& operator<<(std::ostream& os, const HugeCase& c) { return os << c.n
 Cell Numbers(size_t count) {
   std::vector<Cell> elements;
   for (size_t i = 0; i < count; ++i) elements.push_back(I(static_cast<int64_t>(count - i)));
-  return L(std::move(elements));
+  return Kept(elements);
 }
 
 Cell ListsOf(size_t count) {
   std::vector<Cell> elements;
   for (size_t i = 0; i < count; ++i) elements.push_back(L({I(static_cast<int64_t>(i))}));
-  return L(std::move(elements));
+  return Kept(elements);
 }
 
 // A list of two lists of two lists...
@@ -1048,11 +1068,11 @@ const HugeCase kHuge[] = {
      {S(Repeated("a", 10000)), S(".*"), S(Repeated("\\0", 10000))}},
     {"RegexReplaceQuadratic", "regex.replace", {S(Repeated("a", 60000)), S("a.*b|a"), S("")}},
     {"RegexExtractAll", "regex.extractAll", {S(Repeated("a", 60000)), S("a.*b|a")}},
-    {"Matches", "matches", {S(Repeated("a", 10000000)), S("(a|aa)*b")}},
-    {"Contains", "contains", {S(Repeated("a", 100000000)), S("b")}},
+    {"Matches", "matches", {S(Repeated("a", 1000000)), S("(a|aa)*b")}},
+    {"Contains", "contains", {S(Repeated("a", 10000000)), S("b")}},
     {"LastIndexOf", "lastIndexOf", {S(Repeated("a", 1000000)), S("b")}},
     {"LastIndexOfLong", "lastIndexOf", {S(Repeated("a", 200000)), S(Repeated("ba", 50000))}},
-    {"Join", "join", {L(std::vector<Cell>(2000, S("a"))), S(Repeated("b", 100000))}},
+    {"Join", "join", {Kept(std::vector<Cell>(2000, S("a"))), S(Repeated("b", 100000))}},
     {"Flatten", "flatten", {Doubled(60), I(100)}},
     {"Format", "format", {S("%s"), L({Doubled(60)})}},
     {"FormatHex", "format", {S("%x"), L({S(Repeated("a", 4000000))})}},
@@ -1063,12 +1083,12 @@ const HugeCase kHuge[] = {
     {"Slice", "slice", {Numbers(1000000), I(0), I(1000000)}},
     {"SetsContains", "sets.contains", {ListsOf(5000), ListsOf(5000)}},
     {"SetsContainsNumbers", "sets.contains", {Numbers(500000), Numbers(500000)}},
-    {"SetsIntersects", "sets.intersects", {ListsOf(5000), L(std::vector<Cell>(5000, L({})))}},
-    {"Greatest", "math.greatest", {Numbers(2000000)}},
+    {"SetsIntersects", "sets.intersects", {ListsOf(5000), Kept(std::vector<Cell>(5000, L({})))}},
+    {"Greatest", "math.greatest", {Numbers(600000)}},
     {"Encode", "base64.encode", {B(Repeated("a", 5000000))}},
     {"Decode", "base64.decode", {S(Repeated("a", 5000000))}},
     {"Quote", "strings.quote", {S(Repeated("\n", 2000000))}},
-    {"Reverse", "reverse", {S(Repeated("é", 10000000))}},
+    {"Reverse", "reverse", {S(Repeated("é", 5000000))}},
 };
 
 class HugeTest : public testing::TestWithParam<HugeCase> {};

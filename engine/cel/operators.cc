@@ -689,7 +689,13 @@ Cell In(const Cell& element, const Cell& container, Context& context) {
   if (!context.Charge(size)) return context.LimitError();
   Cell result = container.is_partial() ? Cell::Error(ErrorCode::kIncomplete) : Cell::Bool(false);
   for (size_t i = 0; i < size; ++i) {
-    const Cell equal = Equal(element, container.At(i), context);
+    const Cell candidate = container.At(i);
+    // Most texts differ in their size: the next, without more ado.
+    if (element.kind() == Kind::kString && candidate.kind() == Kind::kString &&
+        element.text().size() != candidate.text().size()) {
+      continue;
+    }
+    const Cell equal = Equal(element, candidate, context);
     if (equal.is_bool(true) || context.exhausted()) return equal;
     if (equal.is_error()) result = equal;  // A later element may still be the one.
   }

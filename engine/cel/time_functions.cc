@@ -115,17 +115,19 @@ Cell Offset(absl::Span<const Cell> arguments, std::string_view function, Context
   return Cell::Int(zone->At(absl::FromUnixSeconds(arguments[0].seconds())).offset);
 }
 
-// A day, and the second of it.
+// Days since 1970, and the second of the day.
 struct LocalTime {
-  absl::CivilDay day;
+  int64_t days;
   int64_t second;
+
+  absl::CivilDay day() const { return absl::CivilDay(1970, 1, 1) + days; }
 };
 
 LocalTime Split(int64_t seconds) {
   int64_t days = seconds / kSecondsPerDay;
   int64_t second = seconds % kSecondsPerDay;
   if (second < 0) second += kSecondsPerDay, --days;
-  return {absl::CivilDay(1970, 1, 1) + days, second};
+  return {days, second};
 }
 
 // A part of a timestamp, by the first argument's local time.
@@ -153,34 +155,34 @@ Cell ClockPart(absl::Span<const Cell> arguments, std::string_view function, int6
 
 Cell GetFullYear(absl::Span<const Cell> arguments, Context& context) {
   return TimestampPart(arguments, "getFullYear", context,
-                       [](const LocalTime& time) { return time.day.year(); });
+                       [](const LocalTime& time) { return time.day().year(); });
 }
 
 Cell GetMonth(absl::Span<const Cell> arguments, Context& context) {
   return TimestampPart(arguments, "getMonth", context,
-                       [](const LocalTime& time) { return time.day.month() - 1; });
+                       [](const LocalTime& time) { return time.day().month() - 1; });
 }
 
 Cell GetDate(absl::Span<const Cell> arguments, Context& context) {
   return TimestampPart(arguments, "getDate", context,
-                       [](const LocalTime& time) { return time.day.day(); });
+                       [](const LocalTime& time) { return time.day().day(); });
 }
 
 Cell GetDayOfMonth(absl::Span<const Cell> arguments, Context& context) {
   return TimestampPart(arguments, "getDayOfMonth", context,
-                       [](const LocalTime& time) { return time.day.day() - 1; });
+                       [](const LocalTime& time) { return time.day().day() - 1; });
 }
 
 // Sunday is 0 in CEL; absl's days begin with Monday.
 Cell GetDayOfWeek(absl::Span<const Cell> arguments, Context& context) {
   return TimestampPart(arguments, "getDayOfWeek", context, [](const LocalTime& time) {
-    return (static_cast<int>(absl::GetWeekday(time.day)) + 1) % 7;
+    return (static_cast<int>(absl::GetWeekday(time.day())) + 1) % 7;
   });
 }
 
 Cell GetDayOfYear(absl::Span<const Cell> arguments, Context& context) {
   return TimestampPart(arguments, "getDayOfYear", context,
-                       [](const LocalTime& time) { return absl::GetYearDay(time.day) - 1; });
+                       [](const LocalTime& time) { return absl::GetYearDay(time.day()) - 1; });
 }
 
 Cell GetHours(absl::Span<const Cell> arguments, Context& context) {
