@@ -71,6 +71,9 @@ constexpr struct {
     {op::kOptionalIndex, "[?]"},
 };
 
+// The most defects that are told. More is not read, and looking for near words takes time.
+constexpr size_t kMaxDefects = 100;
+
 // The most ways to call a function that a message lists.
 constexpr size_t kMaxListed = 3;
 
@@ -186,6 +189,7 @@ class Checker {
 
   // Checks a node and all below it.
   TypeId Check(ExprId id) {
+    if (defects_.size() >= kMaxDefects) return kError;
     // The parser's trees are less deep; others might be written by hand.
     if (depth_ > 2 * kMaxExprDepth) return Fail(At(id).place, "nested too deeply");
     ++depth_;

@@ -82,7 +82,7 @@ struct CheckedExpr {
 
 // Returns nothing, and all that is wrong, if there is any defect. The messages say what to do:
 // "unknown name `princpal`; did you mean `principal`?", "`startsWith` is not made for int.(string);
-// it takes string.(string)". In the order of their places.
+// it takes string.(string)". In the order of their places; the first hundred or so.
 std::optional<CheckedExpr> Check(Ast ast, const Environment& environment,
                                  const CheckOptions& options, std::vector<Defect>* defects);
 

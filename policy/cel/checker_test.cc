@@ -448,7 +448,7 @@ const NameRow kNames[] = {
     {"Root", {"y:int"}, "A.B", "y", "y"},
     {"LeadingDot", {"A.y:int", "y:int"}, "A", ".y", "y"},
     {"LeadingDotOfPath", {"A.y.z:int", "y.z:int"}, "A", ".y.z", "y.z"},
-    {"LeadingDotOnlyRoot", {"A.y:int"}, "A", ".y", "0-2: unknown name `y`; did you mean `A.y`?"},
+    {"LeadingDotOnlyRoot", {"A.y:int"}, "A", ".y", "0-2: unknown name `y`"},
     {"LocalHidesPath",
      {"y.z:int"},
      "",
@@ -581,6 +581,14 @@ TEST(Check, BoundsTypes) {
   }
   source += "a39 == a38 || a0 == [a39]" + std::string(40, ')');
   EXPECT_EQ(Outcome(source, environment), "bool");
+}
+
+TEST(Check, TellsAtMostAHundredDefects) {
+  std::string source = "[";
+  for (int i = 0; i < 1000; ++i) absl::StrAppend(&source, "unknown", i, ", f", i, "(1), ");
+  std::vector<Defect> defects;
+  EXPECT_FALSE(Check(Tree(source + "1]"), Usual(), {}, &defects).has_value());
+  EXPECT_EQ(defects.size(), 100u);
 }
 
 TEST(Check, RefusesTreesThatAreTooDeep) {
