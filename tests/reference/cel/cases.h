@@ -155,7 +155,7 @@ inline constexpr CelCase kCelCases[] = {
     {"AddMixed", "dyn(1) + 1u", "error"},
     {"AddStrings", "'a' + 'é'", R"("aé")"},
     {"AddBytes", R"(b'a' + b'\xff')", R"(b"a\xff")"},
-    {"AddLists", "[1] + ['a']", R"([1, "a"])"},
+    {"AddLists", "[1] + [2, 3]", "[1, 2, 3]"},
     {"AddMaps", "dyn({}) + {}", "error"},
     {"AddNulls", "dyn(null) + null", "error"},
     {"Subtract", "1 - 2", "-1"},
