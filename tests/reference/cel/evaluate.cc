@@ -280,12 +280,7 @@ class Evaluator {
     steps_.left = scope.max_steps;
   }
 
-  Outcome Run() {
-    Outcome outcome = Evaluate(ast_.root);
-    // However the error was passed on.
-    if (steps_.spent) return {std::nullopt, true, true, "too many steps"};
-    return outcome;
-  }
+  Outcome Run() { return Evaluate(ast_.root); }
 
  private:
   // A name that a macro made. The value of cel.bind() may be an error.
@@ -306,6 +301,7 @@ class Evaluator {
     bool partial = false;
   };
 
+  // Once this came out nothing else can: each further expression ends the same.
   Outcome Spent() {
     steps_.spent = true;
     return {std::nullopt, true, true, "too many steps"};

@@ -196,6 +196,7 @@ TEST(LimitTest, EndsWhatWouldTakeForever) {
 TEST(LimitTest, IsNotAbsorbed) {
   EXPECT_TRUE(EvaluateText("lists.range(1000000000000) == [] || true", {}).limit);
   EXPECT_TRUE(EvaluateText("[1].exists(x, lists.range(1000000000000) == [])", {}).limit);
+  EXPECT_TRUE(EvaluateText("cel.bind(x, lists.range(1000000000000), true)", {}).limit);
 }
 
 TEST(DepthTest, IsBounded) {
