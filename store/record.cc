@@ -175,7 +175,10 @@ class Flattener {
   void Clause(ClauseOutcome outcome, std::string_view text, size_t* text_bytes) {
     std::string changed;
     const std::string_view kept = text.size() <= kMaxTextBytes ? text : Beginning(text);
-    if (!IsValidUtf8(kept)) {
+    if (*text_bytes + kept.size() > kMaxClauseTextBytes) {
+      out_.head.flags |= kEscaped;
+      text = {};
+    } else if (!IsValidUtf8(kept)) {
       changed = Escape(text);
       text = changed;
     } else if (kept.size() < text.size()) {
@@ -183,10 +186,8 @@ class Flattener {
       changed = std::string(kept) + "...";
       text = changed;
     }
-    if (*text_bytes + text.size() > kMaxClauseTextBytes) {
-      out_.head.flags |= kEscaped;
-      text = {};
-    }
+    // What was changed may be longer than it was.
+    if (*text_bytes + text.size() > kMaxClauseTextBytes) text = {};
     *text_bytes += text.size();
     AppendClause({outcome, text}, &out_.bytes);
   }
