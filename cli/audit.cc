@@ -95,6 +95,7 @@ std::string ToJsonLine(const AuditRow& row) {
       {"error", row.error},
       {"near_misses", Parsed(row.near_misses)},
       {"shadow_rules", Parsed(row.shadow_rules)},
+      {"clauses", Parsed(row.clauses)},
       {"principal_assurance", row.principal_assurance},
       {"via", row.via},
       {"host", row.host},

@@ -4,6 +4,17 @@
 #include <cstdlib>
 #include <utility>
 
+namespace reeve {
+
+void DecisionBuilder::SetRules(Decision::Rules rules, Decision::Rules near_misses,
+                               Decision::Rules shadow_rules, Decision* decision) {
+  decision->rules_.assign(rules.begin(), rules.end());
+  decision->near_misses_.assign(near_misses.begin(), near_misses.end());
+  decision->shadow_rules_.assign(shadow_rules.begin(), shadow_rules.end());
+}
+
+}  // namespace reeve
+
 namespace reeve::testing {
 namespace {
 

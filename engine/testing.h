@@ -11,6 +11,18 @@
 #include "absl/time/time.h"
 #include "reeve/engine/engine.h"
 
+namespace reeve {
+
+// Decisions as no policy here makes them.
+class DecisionBuilder {
+ public:
+  // Replaces the rules that `decision` names. They must outlive it.
+  static void SetRules(Decision::Rules rules, Decision::Rules near_misses,
+                       Decision::Rules shadow_rules, Decision* decision);
+};
+
+}  // namespace reeve
+
 namespace reeve::testing {
 
 // The pattern that policy files write as `text`: a word, `role:name`, `re:expression` or a glob.

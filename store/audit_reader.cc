@@ -27,7 +27,8 @@ constexpr char kColumns[] =
     "d.id, d.time, d.decision, d.reason, d.principal, d.action, d.resource, d.rules, d.message, "
     "d.error, d.principal_assurance, d.via, d.host, d.actor, d.evidence, d.groups, "
     "d.principal_parents, d.principal_attributes, d.resource_parents, d.resource_attributes, "
-    "d.context, d.near_misses, d.shadow_rules, d.obligations, d.policy, d.audit_level, d.process, "
+    "d.context, d.near_misses, d.shadow_rules, d.clauses, d.obligations, d.policy, d.audit_level, "
+    "d.process, "
     "d.machine, d.groups_complete, d.escaped, d.time_fixed, d.latency_ns, d.writer, d.seq, "
     "d.number, d.unix_us";
 
@@ -57,6 +58,7 @@ AuditRow ReadRow(const Statement& row) {
                                       &AuditRow::context,
                                       &AuditRow::near_misses,
                                       &AuditRow::shadow_rules,
+                                      &AuditRow::clauses,
                                       &AuditRow::obligations,
                                       &AuditRow::policy,
                                       &AuditRow::audit_level,

@@ -45,6 +45,7 @@ struct AuditRow {
   // JSON.
   std::string near_misses;
   std::string shadow_rules;
+  std::string clauses;
   std::string obligations;
   std::string policy;
   std::string audit_level;

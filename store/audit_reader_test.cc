@@ -250,6 +250,7 @@ TEST_F(AuditReaderTest, ARowHoldsAllColumns) {
       {"context", row.context},
       {"near_misses", row.near_misses},
       {"shadow_rules", row.shadow_rules},
+      {"clauses", row.clauses},
       {"obligations", row.obligations},
       {"policy", row.policy},
       {"audit_level", row.audit_level},

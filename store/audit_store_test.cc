@@ -6,8 +6,10 @@
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <new>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -135,6 +137,7 @@ TEST(AuditStoreTest, ARowSaysAll) {
       {"seq", "1"},
       {"number", "1"},
       {"unix_us", "1800000000123456"},
+      {"clauses", "[]"},
   };
   for (const auto& c : kCases) {
     EXPECT_EQ(SelectOne(path, absl::StrCat("SELECT ", c.column, " FROM decisions")), c.want)
@@ -153,6 +156,157 @@ TEST(AuditStoreTest, ADenialSaysItsMessageAndObligations) {
   EXPECT_EQ(SelectOne(path, "SELECT decision, reason, rules, message, obligations FROM decisions"),
             "deny|deny_rule|[\"docs/never\"]|Documents are never deleted.|"
             "[\"page-security\",\"tell-owner\"]");
+}
+
+using Clauses = std::vector<std::pair<ClauseOutcome, std::string>>;
+
+Rule RuleWith(std::string id, const Clauses& clauses) {
+  Rule rule;
+  rule.id = std::move(id);
+  for (const auto& clause : clauses) rule.when.emplace_back().text = clause.second;
+  return rule;
+}
+
+RuleOutcome OutcomeOf(const Rule& rule, const Clauses& clauses) {
+  RuleOutcome outcome = {&rule, ClauseOutcomes()};
+  for (size_t i = 0; i < clauses.size(); ++i) outcome.clauses.Set(i, clauses[i].first);
+  return outcome;
+}
+
+// Records a decision of three lists of rules.
+absl::Status AppendWith(AuditStore& store, Decision::Rules rules, Decision::Rules near_misses,
+                        Decision::Rules shadow_rules) {
+  const Principal ada = MakePrincipal("user:ada");
+  const EntityId resource = MakeId("doc:1");
+  const Request request(ada, "doc.read", resource);
+  Decision decision = Decider().Decide(request);
+  DecisionBuilder::SetRules(rules, near_misses, shadow_rules, &decision);
+  return store.Append({request, decision, absl::Nanoseconds(1234)}, AuditLevel::kDurable);
+}
+
+// The query that doc/audit-format.md shows for clauses.
+std::string DocumentedClauseQuery() {
+  std::ifstream file("doc/audit-format.md");
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const size_t clause = text.find("json_each(clauses)");
+  const size_t begin = text.rfind("SELECT", clause);
+  return clause == std::string::npos ? "" : text.substr(begin, text.find(';', clause) - begin);
+}
+
+TEST(AuditStoreTest, ARecordSaysWhatTheClausesCameOutAs) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  const Clauses level = {{ClauseOutcome::kTrue, "principal.level > 3"},
+                         {ClauseOutcome::kUnknown, "office_hours"}};
+  const Clauses lines = {{ClauseOutcome::kFalse, "a &&\n  b"}, {ClauseOutcome::kNotEvaluated, "c"}};
+  const Clauses shadow = {{ClauseOutcome::kTrue, "context.tls"}};
+  const Rule one = RuleWith("docs/one", level), plain = RuleWith("docs/plain", {}),
+             near = RuleWith("docs/near", lines), later = RuleWith("docs/later", shadow);
+  const RuleOutcome rules[] = {OutcomeOf(one, level), OutcomeOf(plain, {})};
+  const RuleOutcome near_misses[] = {OutcomeOf(near, lines)};
+  const RuleOutcome shadow_rules[] = {OutcomeOf(later, shadow)};
+  ASSERT_EQ(AppendWith(*store, rules, near_misses, shadow_rules), absl::OkStatus());
+  EXPECT_EQ(SelectOne(path, "SELECT rules, near_misses, shadow_rules, escaped FROM decisions"),
+            R"(["docs/one","docs/plain"]|["docs/near"]|["docs/later"]|0)");
+  EXPECT_EQ(SelectOne(path, "SELECT clauses FROM decisions"),
+            R"([{"rule":"docs/one","clause":"principal.level > 3","outcome":"true"},)"
+            R"({"rule":"docs/one","clause":"office_hours","outcome":"unknown"},)"
+            R"({"rule":"docs/near","clause":"a &&\u000a  b","outcome":"false"},)"
+            R"({"rule":"docs/near","clause":"c","outcome":"not_evaluated"},)"
+            R"({"rule":"docs/later","clause":"context.tls","outcome":"true"}])");
+  EXPECT_EQ(Select(path, DocumentedClauseQuery()),
+            std::vector<std::string>{SelectOne(path,
+                                               "SELECT time || '|user:ada|docs/one|office_hours' "
+                                               "FROM decisions")});
+
+  // The same rules with other outcomes are another text; the ids stay one.
+  const RuleOutcome others[] = {OutcomeOf(one, {}), OutcomeOf(plain, {})};
+  ASSERT_EQ(AppendWith(*store, others, {}, {}), absl::OkStatus());
+  EXPECT_EQ(SelectOne(path, "SELECT clauses FROM decisions WHERE number = 2"),
+            R"([{"rule":"docs/one","clause":"principal.level > 3","outcome":"not_evaluated"},)"
+            R"({"rule":"docs/one","clause":"office_hours","outcome":"not_evaluated"}])");
+  EXPECT_EQ(SelectOne(path, "SELECT count(DISTINCT rules) FROM records"), "1");
+
+  const std::vector<std::string> before = AllDecisions(path);
+  auto database = Database::Open(path, "audit.db", SQLITE_OPEN_READWRITE);
+  ASSERT_EQ(Rebuild(**database), absl::OkStatus());
+  EXPECT_EQ(AllDecisions(path), before);
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(AuditStoreTest, ClausesAreBounded) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  const std::string huge(65536, 'x');
+  std::string wide;  // whose characters do not end where it is cut
+  for (int i = 0; i < 10000; ++i) wide += "\u20ac";
+  const auto clauses = [](size_t count, const std::string& text) {
+    return Clauses(count, {ClauseOutcome::kTrue, text});
+  };
+  const struct {
+    const char* name;
+    std::vector<Clauses> rules;
+    const char* column;
+    std::string want;
+  } kCases[] = {
+      {"AsLongAsItMayBe",
+       {clauses(1, std::string(8192, 'x'))},
+       "length(json_extract(clauses, '$[0].clause')), escaped",
+       "8192|0"},
+      {"Cut",
+       {clauses(1, huge)},
+       "length(json_extract(clauses, '$[0].clause')), "
+       "substr(json_extract(clauses, '$[0].clause'), -4), escaped",
+       "8131|x...|1"},
+      {"CutBetweenCharacters",
+       {clauses(1, wide)},
+       "length(json_extract(clauses, '$[0].clause')), "
+       "substr(json_extract(clauses, '$[0].clause'), -4), escaped",
+       "2712|\u20ac...|1"},
+      {"CutOverLines",
+       {clauses(1, "a\n" + huge)},
+       "substr(json_extract(clauses, '$[0].clause'), 1, 3) = 'a' || char(10) || 'x', escaped",
+       "1|1"},
+      {"NotUtf8",
+       {clauses(1, "a\xff")},
+       "json_extract(clauses, '$[0].clause'), escaped",
+       "a\\xff|1"},
+      // Of each list 8 texts of 8128 + 3 bytes, and no ninth.
+      {"FullOfText",
+       {clauses(32, huge)},
+       "(SELECT count(json_extract(value, '$.clause')) || ' of ' || count(*) "
+       "FROM json_each(clauses) WHERE json_extract(value, '$.outcome') = 'true'), escaped",
+       "24 of 96|1"},
+      {"ManyRules", std::vector<Clauses>(100, clauses(32, huge)),
+       "(SELECT count(json_extract(value, '$.clause')) || ' of ' || count(*) "
+       "FROM json_each(clauses)), json_array_length(rules), escaped",
+       "24 of 3072|100|1"},
+      // What is short still fits after what is long.
+      {"ShortAfterLong",
+       {clauses(32, huge), clauses(1, "x")},
+       "json_extract(clauses, '$[32].clause'), escaped",
+       "x|1"},
+  };
+  int64_t number = 0;
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.name);
+    std::vector<Rule> rules;
+    for (const Clauses& each : c.rules) {
+      rules.push_back(RuleWith(absl::StrCat("docs/", rules.size()), each));
+    }
+    std::vector<RuleOutcome> outcomes;
+    for (size_t i = 0; i < rules.size(); ++i) outcomes.push_back(OutcomeOf(rules[i], c.rules[i]));
+    ASSERT_EQ(AppendWith(*store, outcomes, outcomes, outcomes), absl::OkStatus());
+    ++number;
+    EXPECT_EQ(SelectOne(path, absl::StrCat("SELECT ", c.column,
+                                           " FROM (SELECT rules, escaped, near_misses, clauses "
+                                           "FROM decisions WHERE number = ",
+                                           number, ")")),
+              c.want);
+    EXPECT_EQ(SelectOne(path, absl::StrCat("SELECT max(length(bytes)) < 220000 FROM segments")),
+              "1");
+  }
+  EXPECT_EQ(Verify(path), "");
 }
 
 TEST(AuditStoreTest, TimesBeforeTheEpochAndOutsideOfTheCalendar) {
@@ -656,7 +810,11 @@ TEST(AuditStoreTest, AppendAllocatesNothingOnTheCallingThread) {
   const Attributes context = {{"ip", Value::String("::1")}};
   Request request(ada, "doc.delete", {"doc", "1"});
   request.context = &context;
-  const Decision decision = decider.Decide(request);
+  Decision decision = decider.Decide(request);
+  const Clauses clauses = {{ClauseOutcome::kTrue, "principal.level > 3 &&\n  context.ip != ''"}};
+  const Rule rule = RuleWith("docs/read", clauses);
+  const RuleOutcome outcome = OutcomeOf(rule, clauses);
+  DecisionBuilder::SetRules({&outcome, 1}, {&outcome, 1}, {}, &decision);
   for (int i = 0; i < 5; ++i) {
     ASSERT_TRUE(store->Append({request, decision, {}}, AuditLevel::kDurable).ok());
   }

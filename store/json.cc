@@ -132,6 +132,27 @@ std::string ToJson(const std::vector<std::string_view>& texts) {
   return out;
 }
 
+std::string ClausesToJson(const std::vector<RecordedRule>& rules) {
+  std::string out;
+  const char* separator = "[";
+  for (const RecordedRule& rule : rules) {
+    for (const RecordedClause& clause : rule.clauses) {
+      out.append(separator).append("{\"rule\":");
+      AppendString(rule.id, &out);
+      out.append(",\"clause\":");
+      if (clause.text.empty()) {
+        out.append("null");
+      } else {
+        AppendString(clause.text, &out);
+      }
+      out.append(",\"outcome\":\"").append(ToString(clause.outcome)).append("\"}");
+      separator = ",";
+    }
+  }
+  out.append(out.empty() ? "[]" : "]");
+  return out;
+}
+
 std::string ToJson(const Attributes& attributes) {
   std::string out;
   AppendMap(attributes, &out);

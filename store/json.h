@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "reeve/engine/value.h"
+#include "reeve/store/segment.h"
 
 namespace reeve {
 
@@ -14,6 +15,10 @@ namespace reeve {
 
 // ["a","b"]. Requires valid UTF-8.
 std::string ToJson(const std::vector<std::string_view>& texts);
+
+// [{"rule":id,"clause":text,"outcome":"true"}], one for each clause; null for a text that was left
+// out. Requires valid UTF-8.
+std::string ClausesToJson(const std::vector<RecordedRule>& rules);
 
 // {"name":value}. Requires what DefectOf(attributes) asks. What JSON has no form for stands as a
 // string: bytes in Base64, timestamps as in RFC 3339, durations as "90s", NaN and the infinities.

@@ -67,13 +67,17 @@ class Flattener {
     return text.size() <= kMaxTextBytes && !HasControlCharacter(text);
   }
 
+  // What is kept of a text that may be too long: not through the middle of a character.
+  static std::string_view Beginning(std::string_view text) {
+    size_t end = std::min(text.size(), kMaxEscapedBytes);
+    while (end < text.size() && end + 3 > kMaxEscapedBytes && (text[end] & 0xC0) == 0x80) --end;
+    return text.substr(0, end);
+  }
+
   // The text that stands for one that is not safe. Looks at no more of it than is kept.
   std::string Escape(std::string_view text) {
     out_.head.flags |= kEscaped;
-    size_t end = std::min(text.size(), kMaxEscapedBytes);
-    // Not through the middle of a character.
-    while (end < text.size() && end + 3 > kMaxEscapedBytes && (text[end] & 0xC0) == 0x80) --end;
-    const std::string_view kept = text.substr(0, end);
+    const std::string_view kept = Beginning(text);
     std::string escaped = Printable(kept, kMaxEscapedBytes);
     if (kept.size() < text.size() && escaped.size() <= kMaxEscapedBytes) escaped += "...";
     return escaped;
@@ -125,12 +129,9 @@ class Flattener {
 
   void Item(std::string_view text) {
     if (IsSafe(text)) {
-      AppendVarint(text.size(), &out_.bytes);
-      out_.bytes.append(text);
+      AppendSized(text, &out_.bytes);
     } else {
-      const std::string escaped = Escape(text);
-      AppendVarint(escaped.size(), &out_.bytes);
-      out_.bytes.append(escaped);
+      AppendSized(Escape(text), &out_.bytes);
     }
   }
 
@@ -152,7 +153,43 @@ class Flattener {
 
   void Rules(Decision::Rules rules) {
     // A policy set with more rules at once than fit is beyond every limit of the engine.
-    List(rules.size(), kEscaped, [&](size_t i) { Item(rules[i]->id); });
+    size_t clauses = 0, text_bytes = 0;
+    List(rules.size(), kEscaped, [&](size_t i) {
+      const RuleOutcome& rule = rules[i];
+      Item(rule->id);
+      size_t count = std::min(rule->when.size(), kMaxClauses);
+      if (clauses + count > kMaxKeptClauses) {
+        out_.head.flags |= kEscaped;
+        count = 0;
+      }
+      clauses += count;
+      AppendVarint(count, &out_.bytes);
+      for (size_t c = 0; c < count; ++c) {
+        Clause(rule.clauses[c], rule->when[c].text, &text_bytes);
+      }
+    });
+  }
+
+  // The text stands as it was written, over several lines if it was. It is cut if it is too long
+  // itself, and left out if those of the field, `text_bytes` so far, would be.
+  void Clause(ClauseOutcome outcome, std::string_view text, size_t* text_bytes) {
+    std::string changed;
+    const std::string_view kept = text.size() <= kMaxTextBytes ? text : Beginning(text);
+    if (*text_bytes + kept.size() > kMaxClauseTextBytes) {
+      out_.head.flags |= kEscaped;
+      text = {};
+    } else if (!IsValidUtf8(kept)) {
+      changed = Escape(text);
+      text = changed;
+    } else if (kept.size() < text.size()) {
+      out_.head.flags |= kEscaped;
+      changed = std::string(kept) + "...";
+      text = changed;
+    }
+    // What was changed may be longer than it was.
+    if (*text_bytes + text.size() > kMaxClauseTextBytes) text = {};
+    *text_bytes += text.size();
+    AppendClause({outcome, text}, &out_.bytes);
   }
 
   void Obligations(Decision::Rules rules) {

@@ -82,7 +82,14 @@ CREATE TABLE rule_records(
   record INTEGER NOT NULL REFERENCES records(number),
   PRIMARY KEY(rule, time, record)
 ) WITHOUT ROWID;
+)sql";
 
+// The clauses of the rules, from segments of format 2. The view holds nothing, and so stands in the
+// newest version only: no program leaves a file at an older one than it knows.
+constexpr char kVersion2[] = R"sql(
+ALTER TABLE records ADD COLUMN clauses INTEGER REFERENCES texts(id);
+
+DROP VIEW IF EXISTS decisions;
 CREATE VIEW decisions AS SELECT
   lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) || '-' ||
         substr(hex(r.id), 13, 4) || '-' || substr(hex(r.id), 17, 4) || '-' ||
@@ -140,7 +147,8 @@ CREATE VIEW decisions AS SELECT
   w.process || '[' || w.pid || ']' AS process,
   w.host AS machine,
   r.number AS number,
-  r.time AS unix_us
+  r.time AS unix_us,
+  coalesce((SELECT text FROM texts WHERE id = r.clauses), '[]') AS clauses
 FROM records r
 JOIN names p ON p.id = r.principal
 JOIN names a ON a.id = r.action
@@ -148,7 +156,7 @@ JOIN names s ON s.id = r.resource
 JOIN writers w ON w.id = r.writer;
 )sql";
 
-constexpr Migration kMigrations[] = {{kVersion1}};
+constexpr Migration kMigrations[] = {{kVersion1}, {kVersion2}};
 
 absl::Status MigrateInTransaction(Database& database, absl::Span<const Migration> migrations) {
   const int64_t to = static_cast<int64_t>(migrations.size());

@@ -17,7 +17,8 @@ struct Migration {
   const char* sql;
 };
 
-// The i-th brings version i to version i + 1. Never change one that was released: add another.
+// The i-th brings version i to version i + 1. Never change what a released one does to tables: add
+// another. The last one makes the view, anew.
 absl::Span<const Migration> Migrations();
 
 // The version that this program writes.

@@ -1,15 +1,23 @@
 #include "reeve/store/schema.h"
 
+#include <fstream>
+#include <iterator>
+
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
+#include "reeve/store/audit_store.h"
 #include "reeve/store/testing.h"
+#include "reeve/store/unfold.h"
 
 namespace reeve {
 namespace {
 
+using testing::AllDecisions;
+using testing::Decider;
 using testing::MakeTempDir;
 using testing::Select;
 using testing::SelectOne;
+using testing::Verify;
 
 // A history of three versions, of which a program may know the first ones only.
 constexpr Migration kHistory[] = {
@@ -81,6 +89,43 @@ TEST_F(SchemaTest, AnotherDatabaseIsLeftAlone) {
   EXPECT_EQ(Select(path_, "SELECT name FROM sqlite_schema"), std::vector<std::string>{"other"});
 }
 
+// A file as the first version left it, whose records are then shown as they were.
+TEST_F(SchemaTest, Version1IsBroughtForwards) {
+  {
+    auto database = Open();
+    std::ifstream dump("store/testdata/version_1.sql");
+    const std::string sql(std::istreambuf_iterator<char>(dump), {});
+    ASSERT_FALSE(sql.empty());
+    ASSERT_EQ(database->Run(sql.c_str()), absl::OkStatus());
+  }
+  ASSERT_EQ(Version(), "1");
+  const std::vector<std::string> before = AllDecisions(path_);
+  ASSERT_EQ(before.size(), 2u);
+  std::vector<std::string> after;
+  for (const std::string& row : before) after.push_back(row + "|[]");
+
+  auto database = Open();
+  ASSERT_EQ(Migrate(*database), absl::OkStatus());
+  EXPECT_EQ(Version(), std::to_string(SchemaVersion()));
+  EXPECT_EQ(AllDecisions(path_), after);
+  EXPECT_EQ(Verify(path_), "");
+  EXPECT_EQ(SelectOne(path_, "SELECT group_concat(format) FROM segments"), "1,1");
+
+  // The rows come from the old segments as they came from them then.
+  ASSERT_EQ(Rebuild(*database), absl::OkStatus());
+  EXPECT_EQ(AllDecisions(path_), after);
+  EXPECT_EQ(Select(path_, "SELECT rules, shadow_rules FROM decisions ORDER BY number"),
+            (std::vector<std::string>{R"(["docs/never"]|[])", R"(["docs/read"]|["docs/later"])"}));
+
+  // And new ones follow them.
+  auto store = AuditStore::Open(path_);
+  ASSERT_EQ(store.status(), absl::OkStatus());
+  ASSERT_EQ(Decider().Append(**store, "doc.read", "doc:1"), absl::OkStatus());
+  EXPECT_EQ(SelectOne(path_, "SELECT group_concat(format) FROM segments"), "1,1,2");
+  EXPECT_EQ(SelectOne(path_, "SELECT count(*) FROM decisions"), "3");
+  EXPECT_EQ(Verify(path_), "");
+}
+
 // The columns that scripts rely on: append, never remove or rename.
 TEST_F(SchemaTest, TheViewHasItsColumns) {
   ASSERT_EQ(Migrate(*Open()), absl::OkStatus());
@@ -89,7 +134,8 @@ TEST_F(SchemaTest, TheViewHasItsColumns) {
       "id time decision reason principal action resource rules message error principal_assurance "
       "via host actor evidence groups groups_complete principal_parents principal_attributes "
       "resource_parents resource_attributes context near_misses shadow_rules obligations policy "
-      "latency_ns audit_level escaped time_fixed writer seq process machine number unix_us");
+      "latency_ns audit_level escaped time_fixed writer seq process machine number unix_us "
+      "clauses");
 }
 
 }  // namespace

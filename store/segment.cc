@@ -89,8 +89,7 @@ class AttributesWriter {
   static bool IsShort(std::string_view text) { return text.size() <= kMaxStringBytes; }
 
   bool Put(std::string_view bytes) {
-    AppendVarint(bytes.size(), out_);
-    out_->append(bytes);
+    AppendSized(bytes, out_);
     return true;
   }
 
@@ -386,6 +385,31 @@ bool IsText(std::string_view text) {
   return text.size() <= kMaxTextBytes && !HasControlCharacter(text);
 }
 
+bool ReadText(Reader& in, std::string_view* text) {
+  return in.Sized(kMaxTextBytes, text) && (IsText(*text) || in.Fail("a text is malformed"));
+}
+
+// A list, each item of which `read` takes from the bytes; it returns false if it fails.
+template <typename T, typename Read>
+absl::StatusOr<std::vector<T>> ReadItems(std::string_view bytes, const Read& read) {
+  std::vector<T> list;
+  if (bytes.empty()) return list;
+  Reader in(bytes);
+  if (bytes.size() > kMaxFieldBytes) in.Fail("a list is too long");
+  uint64_t size = 0;
+  if (in.Number(kMaxListItems, &size) && size == 0) {
+    in.Fail("an empty list is not written as nothing");
+  }
+  if (size > in.rest()) in.Fail("a count is larger than what follows");
+  if (in.ok()) list.resize(size);
+  for (T& item : list) {
+    if (!read(in, &item)) break;
+  }
+  in.End();
+  if (!in.ok()) return in.status();
+  return list;
+}
+
 // Decodes a segment, and checks each string of its table as what it is used for.
 class SegmentReader {
  public:
@@ -393,8 +417,10 @@ class SegmentReader {
 
   absl::StatusOr<Segment> Read() {
     uint64_t count = 0;
-    uint8_t format = 0;
-    if (in_.Byte(&format) && format != kSegmentFormat) in_.Fail("the format is unknown");
+    uint8_t& format = segment_.format;
+    if (in_.Byte(&format) && (format < kOldestFormat || format > kSegmentFormat)) {
+      in_.Fail("the format is unknown");
+    }
     if (in_.Number(in_.rest() / kMinRecordBytes, &count) && count == 0) {
       in_.Fail("the segment has no record");
     }
@@ -461,7 +487,9 @@ class SegmentReader {
       if (ref > used_ + 1) return in_.Fail("the strings are not in the order of their use");
       if (ref > used_) used_ = ref;
       record.refs[i] = static_cast<uint32_t>(ref);
-      if (ref != 0 && !Check(ref, KindOf(static_cast<Field>(i)))) return false;
+      if (ref != 0 && !Check(ref, KindOf(static_cast<Field>(i), segment_.format))) {
+        return false;
+      }
     }
     return true;
   }
@@ -480,6 +508,9 @@ class SegmentReader {
       case FieldKind::kMap:
         if (!DecodeAttributes(text).ok()) return in_.Fail("a map is malformed");
         break;
+      case FieldKind::kRules:
+        if (!DecodeRules(text).ok()) return in_.Fail("a list of rules is malformed");
+        break;
     }
     checked_[ref] |= bit;
     return true;
@@ -494,16 +525,17 @@ class SegmentReader {
 
 }  // namespace
 
-FieldKind KindOf(Field field) {
+FieldKind KindOf(Field field, uint8_t format) {
   switch (field) {
     case Field::kGroups:
     case Field::kPrincipalParents:
     case Field::kResourceParents:
+    case Field::kObligations:
+      return FieldKind::kList;
     case Field::kRules:
     case Field::kNearMisses:
     case Field::kShadowRules:
-    case Field::kObligations:
-      return FieldKind::kList;
+      return format == 1 ? FieldKind::kList : FieldKind::kRules;
     case Field::kPrincipalAttributes:
     case Field::kResourceAttributes:
     case Field::kContext:
@@ -535,6 +567,26 @@ void AppendSigned(int64_t value, std::string* out) {
   AppendVarint(static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63), out);
 }
 
+void AppendSized(std::string_view bytes, std::string* out) {
+  AppendVarint(bytes.size(), out);
+  out->append(bytes);
+}
+
+void AppendClause(const RecordedClause& clause, std::string* out) {
+  out->push_back(static_cast<char>(clause.outcome));
+  AppendSized(clause.text, out);
+}
+
+void AppendRules(const std::vector<RecordedRule>& rules, std::string* out) {
+  if (rules.empty()) return;
+  AppendVarint(rules.size(), out);
+  for (const RecordedRule& rule : rules) {
+    AppendSized(rule.id, out);
+    AppendVarint(rule.clauses.size(), out);
+    for (const RecordedClause& clause : rule.clauses) AppendClause(clause, out);
+  }
+}
+
 bool AppendAttributes(const Attributes& attributes, std::string* out) {
   if (attributes.empty()) return true;
   const size_t before = out->size();
@@ -548,23 +600,31 @@ absl::StatusOr<Attributes> DecodeAttributes(std::string_view bytes) {
 }
 
 absl::StatusOr<std::vector<std::string_view>> DecodeList(std::string_view bytes) {
-  std::vector<std::string_view> list;
-  if (bytes.empty()) return list;
-  Reader in(bytes);
-  if (bytes.size() > kMaxFieldBytes) in.Fail("a list is too long");
-  uint64_t size = 0;
-  if (in.Number(kMaxListItems, &size) && size == 0) {
-    in.Fail("an empty list is not written as nothing");
+  return ReadItems<std::string_view>(bytes, ReadText);
+}
+
+absl::StatusOr<std::vector<RecordedRule>> DecodeRules(std::string_view bytes, uint8_t format) {
+  if (format == 1) {
+    return ReadItems<RecordedRule>(
+        bytes, [](Reader& in, RecordedRule* rule) { return ReadText(in, &rule->id); });
   }
-  if (size > in.rest()) in.Fail("a count is larger than what follows");
-  if (in.ok()) list.resize(size);
-  for (std::string_view& item : list) {
-    if (!in.Sized(kMaxTextBytes, &item)) break;
-    if (!IsText(item)) in.Fail("a text is malformed");
-  }
-  in.End();
-  if (!in.ok()) return in.status();
-  return list;
+  size_t clauses = 0, text_bytes = 0;
+  return ReadItems<RecordedRule>(bytes, [&](Reader& in, RecordedRule* rule) {
+    uint64_t count;
+    if (!ReadText(in, &rule->id) || !in.Number(kMaxClauses, &count)) return false;
+    clauses += count;
+    if (clauses > kMaxKeptClauses) return in.Fail("there are too many clauses");
+    rule->clauses.resize(count);
+    for (RecordedClause& clause : rule->clauses) {
+      uint8_t outcome;
+      if (!in.Byte(&outcome) || !in.Sized(kMaxTextBytes, &clause.text)) return false;
+      if (outcome > static_cast<uint8_t>(ClauseOutcome::kTrue)) return in.Fail("unknown outcome");
+      if (!IsValidUtf8(clause.text)) return in.Fail("a clause is not valid UTF-8");
+      clause.outcome = static_cast<ClauseOutcome>(outcome);
+      text_bytes += clause.text.size();
+    }
+    return text_bytes <= kMaxClauseTextBytes || in.Fail("the clauses are too long");
+  });
 }
 
 void SegmentEncoder::Add(const RecordHead& head, const Fields& fields) {
@@ -594,10 +654,7 @@ void SegmentEncoder::Finish(std::string* out) {
   out->push_back(static_cast<char>(kSegmentFormat));
   AppendVarint(count_, out);
   AppendVarint(table_.size(), out);
-  for (std::string_view text : table_) {
-    AppendVarint(text.size(), out);
-    out->append(text);
-  }
+  for (std::string_view text : table_) AppendSized(text, out);
   out->append(records_);
   Clear();
 }

@@ -21,12 +21,14 @@ namespace reeve {
 // A segment: some records of one writer as one run of bytes. doc/audit-format.md says which byte is
 // what. The encoding is canonical: one content has one encoding, and no other bytes decode.
 
-inline constexpr uint8_t kSegmentFormat = 1;
+inline constexpr uint8_t kSegmentFormat = 2;  // The one that is written.
+inline constexpr uint8_t kOldestFormat = 1;   // Read as well: its rules have no clauses.
 
 // The variable parts of a record, in the order in which they are encoded. Each is empty or
 //   a text   valid UTF-8 without control characters, at most kMaxTextBytes
 //   a list   of texts, as AppendList() writes it
 //   a map    as AppendAttributes() writes it
+//   rules    as AppendRules() writes them; in format 1 a list of their ids
 enum class Field : uint8_t {
   kPrincipal,            // text, `type:id`
   kVia,                  // text
@@ -41,9 +43,9 @@ enum class Field : uint8_t {
   kResourceParents,      // list of `type:id`
   kResourceAttributes,   // map
   kContext,              // map
-  kRules,                // list
-  kNearMisses,           // list
-  kShadowRules,          // list
+  kRules,                // rules
+  kNearMisses,           // rules
+  kShadowRules,          // rules
   kMessage,              // text
   kObligations,          // list
   kError,                // text
@@ -51,12 +53,12 @@ enum class Field : uint8_t {
 };
 inline constexpr size_t kFieldCount = 20;
 
-enum class FieldKind : uint8_t { kText, kList, kMap };
-FieldKind KindOf(Field field);
+enum class FieldKind : uint8_t { kText, kList, kMap, kRules };
+FieldKind KindOf(Field field, uint8_t format = kSegmentFormat);
 
 // What else a record says, as bits.
 enum RecordFlag : uint32_t {
-  kEscaped = 1 << 0,        // a text was malformed or too long, and is escaped or cut
+  kEscaped = 1 << 0,        // a text was malformed or too long, and is escaped, cut or left out
   kGroupsPartial = 1 << 1,  // the adapter could not list all groups
   kTimeFixed = 1 << 2,      // the request fixed the clock
   // Left out, because it is malformed or too large:
@@ -71,7 +73,24 @@ enum RecordFlag : uint32_t {
 
 inline constexpr size_t kMaxTextBytes = 8192;
 inline constexpr size_t kMaxListItems = 65536;
-inline constexpr size_t kMaxFieldBytes = 4 << 20;  // of a list or a map
+inline constexpr size_t kMaxFieldBytes = 4 << 20;  // of a list, a map or rules
+
+// What is kept of the clauses of all rules of one field.
+inline constexpr size_t kMaxKeptClauses = 1024;
+inline constexpr size_t kMaxClauseTextBytes = 65536;
+
+// A clause of a rule as it is recorded.
+struct RecordedClause {
+  ClauseOutcome outcome;
+  // As in the policy: valid UTF-8, at most kMaxTextBytes. May hold control characters, such as the
+  // end of a line. Empty if it was left out.
+  std::string_view text;
+};
+
+struct RecordedRule {
+  std::string_view id;
+  std::vector<RecordedClause> clauses;  // At most kMaxClauses.
+};
 
 // The parts of a record that have a fixed form. The time lies within the years 1 to 9999.
 struct RecordHead {
@@ -125,12 +144,13 @@ struct Segment {
   }
   Fields fields(const Record& record) const;
 
+  uint8_t format = kSegmentFormat;
   std::vector<std::string_view> table;  // Each string once; the first is the empty one.
   std::vector<Record> records;
 };
 
-// DataLoss if `bytes` are not exactly what SegmentEncoder writes: lists and maps are checked as
-// well. Takes time and memory in proportion to `bytes`.
+// DataLoss if `bytes` are not exactly what SegmentEncoder writes, or wrote in an older format: the
+// fields are checked as well. Takes time and memory in proportion to `bytes`.
 absl::StatusOr<Segment> DecodeSegment(std::string_view bytes);
 
 // Appends the encoding of `attributes`, nothing if they are empty. Returns false, and leaves `out`
@@ -143,9 +163,24 @@ absl::StatusOr<Attributes> DecodeAttributes(std::string_view bytes);
 // DataLoss if `bytes` are not exactly what AppendList() writes. Points into `bytes`.
 absl::StatusOr<std::vector<std::string_view>> DecodeList(std::string_view bytes);
 
+// DataLoss if `bytes` are not exactly what AppendRules() writes, or wrote in an older format.
+// Points into `bytes`.
+absl::StatusOr<std::vector<RecordedRule>> DecodeRules(std::string_view bytes,
+                                                      uint8_t format = kSegmentFormat);
+
 // Base-128, the low bits first; negative numbers alternate with positive ones (0, -1, 1, -2, ...).
 void AppendVarint(uint64_t value, std::string* out);
 void AppendSigned(int64_t value, std::string* out);
+
+// Appends a length and as many bytes.
+void AppendSized(std::string_view bytes, std::string* out);
+
+// Appends one of the clauses that follow the id of a rule and their number.
+void AppendClause(const RecordedClause& clause, std::string* out);
+
+// Appends `rules`, nothing if there are none. Requires what RecordedRule says, and the limits
+// above.
+void AppendRules(const std::vector<RecordedRule>& rules, std::string* out);
 
 // Appends a list of `size` texts, which `append` writes: it is called with 0 to size - 1 and
 // returns the text to append. An empty list is written as nothing.
@@ -153,11 +188,7 @@ template <typename Get>
 void AppendList(size_t size, const Get& get, std::string* out) {
   if (size == 0) return;
   AppendVarint(size, out);
-  for (size_t i = 0; i < size; ++i) {
-    const std::string_view item = get(i);
-    AppendVarint(item.size(), out);
-    out->append(item);
-  }
+  for (size_t i = 0; i < size; ++i) AppendSized(get(i), out);
 }
 
 }  // namespace reeve

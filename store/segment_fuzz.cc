@@ -35,12 +35,24 @@ void CheckList(std::string_view bytes) {
   reeve::ToJson(*list);
 }
 
+void CheckRules(std::string_view bytes, uint8_t format) {
+  const absl::StatusOr<std::vector<reeve::RecordedRule>> rules = reeve::DecodeRules(bytes, format);
+  if (!rules.ok()) return;
+  for (const reeve::RecordedRule& rule : *rules) Check(rule.clauses.size() <= reeve::kMaxClauses);
+  reeve::ClausesToJson(*rules);
+  if (format != reeve::kSegmentFormat) return CheckList(bytes);
+  std::string again;
+  reeve::AppendRules(*rules, &again);
+  Check(again == bytes);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   CheckMap(bytes);
   CheckList(bytes);
+  CheckRules(bytes, reeve::kSegmentFormat);
   const absl::StatusOr<reeve::Segment> segment = reeve::DecodeSegment(bytes);
   if (!segment.ok()) return 0;
   reeve::SegmentEncoder encoder;
@@ -48,14 +60,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const reeve::Fields fields = segment->fields(record);
     encoder.Add(record.head, fields);
     for (size_t i = 0; i < reeve::kFieldCount; ++i) {
-      const reeve::FieldKind kind = reeve::KindOf(static_cast<reeve::Field>(i));
+      const auto field = static_cast<reeve::Field>(i);
+      const reeve::FieldKind kind = reeve::KindOf(field);
       if (kind == reeve::FieldKind::kMap) CheckMap(fields[i]);
       if (kind == reeve::FieldKind::kList) CheckList(fields[i]);
+      if (kind == reeve::FieldKind::kRules) CheckRules(fields[i], segment->format);
     }
     Check(reeve::RecordHead(record.head).micros() >= -62135596800000000);
   }
   std::string again;
   encoder.Finish(&again);
+  again[0] = static_cast<char>(segment->format);
   Check(again == bytes);
   return 0;
 }

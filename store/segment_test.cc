@@ -33,6 +33,12 @@ std::string ListOf(const std::vector<std::string>& items) {
   return bytes;
 }
 
+std::string RulesOf(const std::vector<RecordedRule>& rules) {
+  std::string bytes;
+  AppendRules(rules, &bytes);
+  return bytes;
+}
+
 std::string MapOf(const Attributes& attributes) {
   std::string bytes;
   EXPECT_TRUE(AppendAttributes(attributes, &bytes));
@@ -89,7 +95,8 @@ Record MakeRecord() {
   record.field(Field::kPrincipalAttributes) = MapOf({{"level", Value::Int(7)}});
   record.field(Field::kAction) = "doc.read";
   record.field(Field::kResource) = "doc:1";
-  record.field(Field::kRules) = ListOf({"docs/read"});
+  record.field(Field::kRules) =
+      RulesOf({{"docs/read", {{ClauseOutcome::kTrue, "principal.level > 3"}}}});
   return record;
 }
 
@@ -109,7 +116,7 @@ std::string ExampleIn(const char* path) {
 // doc/audit-format.md, byte by byte.
 TEST(SegmentTest, TheDocumentedExample) {
   const std::string bytes = ExampleIn("doc/audit-format.md");
-  ASSERT_EQ(bytes.size(), 152u);
+  ASSERT_EQ(bytes.size(), 174u);
   std::vector<Record> records = {MakeRecord(), MakeRecord()};
   records[1].head.reason = Reason::kNoRule;
   records[1].head.seconds += 1;
@@ -117,6 +124,137 @@ TEST(SegmentTest, TheDocumentedExample) {
   records[1].field(Field::kRules).clear();
   EXPECT_EQ(absl::BytesToHexString(Encode(records)), absl::BytesToHexString(bytes));
   ExpectRoundTrip(records);
+}
+
+// What the first version wrote. It must be read for as long as there are such files.
+TEST(SegmentTest, Format1IsRead) {
+  const std::string bytes = FromHex(
+      "01 02 06 08 757365723a616461 07 01 05 7374616666 09 01 05 6c6576656c 02 0e"
+      "08 646f632e72656164 05 646f633a31 0b 01 09 646f63732f72656164"
+      "000102030405060708090a0b0c0d0e0f 80c8ceb40d 959aef3a d209 02 01 03 00"
+      "01 00 00 00 00 02 00 03 04 05 00 00 00 06 00 00 00 00 00 00"
+      "000102030405060708090a0b0c0d0e0f 02 00 d209 02 04 03 00"
+      "01 00 00 00 00 02 00 03 04 05 00 00 00 00 00 00 00 00 00 00");
+  const absl::StatusOr<Segment> segment = DecodeSegment(bytes);
+  ASSERT_TRUE(segment.ok()) << segment.status();
+  EXPECT_EQ(segment->format, 1);
+  ASSERT_EQ(segment->records.size(), 2u);
+  const Segment::Record& first = segment->records[0];
+  Record want = MakeRecord();
+  want.field(Field::kRules) = ListOf({"docs/read"});
+  EXPECT_TRUE(SameHead(first.head, want.head));
+  const Fields fields = segment->fields(first);
+  for (size_t f = 0; f < kFieldCount; ++f) EXPECT_EQ(fields[f], want.fields[f]) << f;
+  EXPECT_EQ(segment->text(segment->records[1], Field::kRules), "");
+
+  const auto rules = DecodeRules(segment->text(first, Field::kRules), segment->format);
+  ASSERT_TRUE(rules.ok()) << rules.status();
+  ASSERT_EQ(rules->size(), 1u);
+  EXPECT_EQ(rules->at(0).id, "docs/read");
+  EXPECT_TRUE(rules->at(0).clauses.empty());
+  EXPECT_EQ(ClausesToJson(*rules), "[]");
+}
+
+// The same bytes under the number of the other format are refused.
+TEST(SegmentTest, FormatsAreNotConfused) {
+  std::string bytes = Encode({MakeRecord()});
+  bytes[0] = 1;
+  EXPECT_FALSE(DecodeSegment(bytes).ok());
+  Record record = MakeRecord();
+  record.field(Field::kRules) = ListOf({"docs/read"});
+  EXPECT_FALSE(DecodeSegment(Encode({record})).ok());
+}
+
+TEST(SegmentTest, RulesComeBackWithTheirClauses) {
+  const std::string longest(kMaxTextBytes, 'x');
+  const std::vector<RecordedClause> full(kMaxClauses, {ClauseOutcome::kUnknown, "x"});
+  const struct {
+    const char* name;
+    std::vector<RecordedRule> rules;
+    std::string json;  // of the clauses
+  } kCases[] = {
+      {"None", {}, "[]"},
+      {"NoClauses", {{"a/a", {}}, {"a/b", {}}}, "[]"},
+      {"EachOutcome",
+       {{"a/a",
+         {{ClauseOutcome::kTrue, "t"},
+          {ClauseOutcome::kFalse, "f"},
+          {ClauseOutcome::kUnknown, "u"},
+          {ClauseOutcome::kNotEvaluated, "n"}}}},
+       R"([{"rule":"a/a","clause":"t","outcome":"true"},)"
+       R"({"rule":"a/a","clause":"f","outcome":"false"},)"
+       R"({"rule":"a/a","clause":"u","outcome":"unknown"},)"
+       R"({"rule":"a/a","clause":"n","outcome":"not_evaluated"}])"},
+      {"LeftOut",
+       {{"a/a", {{ClauseOutcome::kFalse, ""}}}},
+       R"([{"rule":"a/a","clause":null,"outcome":"false"}])"},
+      {"Lines",
+       {{"a/a", {}}, {"a/b", {{ClauseOutcome::kTrue, "a == \"\u00e9\" &&\n  b\x1b\u202e"}}}},
+       "[{\"rule\":\"a/b\",\"clause\":\"a == \\\"\u00e9\\\" &&\\u000a  b\\u001b\\u202e\","
+       "\"outcome\":\"true\"}]"},
+      {"LongestText",
+       {{"a/a", {{ClauseOutcome::kTrue, longest}}}},
+       absl::StrCat(R"([{"rule":"a/a","clause":")", longest, R"(","outcome":"true"}])")},
+      {"MostClauses", std::vector<RecordedRule>(kMaxKeptClauses / kMaxClauses, {"a", full}), ""},
+      {"MostText", {{"a/a", std::vector<RecordedClause>(8, {ClauseOutcome::kTrue, longest})}}, ""},
+  };
+  for (const auto& c : kCases) {
+    const std::string bytes = RulesOf(c.rules);
+    const auto rules = DecodeRules(bytes);
+    ASSERT_TRUE(rules.ok()) << c.name << ": " << rules.status();
+    EXPECT_EQ(RulesOf(*rules), bytes) << c.name;
+    ASSERT_EQ(rules->size(), c.rules.size()) << c.name;
+    for (size_t i = 0; i < rules->size(); ++i) {
+      const RecordedRule &got = rules->at(i), &want = c.rules[i];
+      EXPECT_EQ(got.id, want.id) << c.name;
+      ASSERT_EQ(got.clauses.size(), want.clauses.size()) << c.name;
+      for (size_t k = 0; k < got.clauses.size(); ++k) {
+        EXPECT_EQ(got.clauses[k].outcome, want.clauses[k].outcome) << c.name;
+        EXPECT_EQ(got.clauses[k].text, want.clauses[k].text) << c.name;
+      }
+    }
+    if (!c.json.empty()) {
+      EXPECT_EQ(ClausesToJson(*rules), c.json) << c.name;
+    }
+    Record record = MakeRecord();
+    record.field(Field::kNearMisses) = bytes;
+    ExpectRoundTrip({record});
+  }
+}
+
+TEST(SegmentTest, RefusesRulesThatItDoesNotWrite) {
+  const std::string longest(kMaxTextBytes, 'x');
+  const std::vector<RecordedClause> full(kMaxClauses, {ClauseOutcome::kTrue, "x"});
+  std::vector<RecordedRule> many(kMaxKeptClauses / kMaxClauses, {"a", full});
+  many.push_back({"b", {{ClauseOutcome::kTrue, "x"}}});
+  std::vector<RecordedClause> large(8, {ClauseOutcome::kTrue, longest});
+  large.push_back({ClauseOutcome::kTrue, "x"});
+  const std::string too_long = longest + "x";
+  const struct {
+    const char* name;
+    std::string bytes;
+    const char* message;
+  } kCases[] = {
+      {"Empty", FromHex("00"), "an empty list is not written as nothing"},
+      {"CountTooLarge", FromHex("7f"), "a count is larger than what follows"},
+      {"NoClauseCount", FromHex("01 01 61"), "the bytes end too early"},
+      {"TooManyClausesOfOneRule", FromHex("01 01 61 21"), "a number is out of range"},
+      {"ClauseCountTooLong", FromHex("01 01 61 80 00"), "longer than it needs to be"},
+      {"ClauseMissing", FromHex("01 01 61 02 03 01 78"), "the bytes end too early"},
+      {"UnknownOutcome", FromHex("01 01 61 01 04 01 78"), "unknown outcome"},
+      {"TextNotUtf8", FromHex("01 01 61 01 03 01 ff"), "a clause is not valid UTF-8"},
+      {"IdWithEscape", FromHex("01 01 1b 00"), "a text is malformed"},
+      {"LeftOver", FromHex("01 01 61 00 00"), "bytes are left over"},
+      {"TextTooLong", RulesOf({{"a", {{ClauseOutcome::kTrue, too_long}}}}),
+       "a number is out of range"},
+      {"TooManyClauses", RulesOf(many), "there are too many clauses"},
+      {"TooMuchText", RulesOf({{"a", large}}), "the clauses are too long"},
+  };
+  for (const auto& c : kCases) {
+    const absl::Status status = DecodeRules(c.bytes).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << c.name;
+    EXPECT_TRUE(absl::StrContains(status.message(), c.message)) << c.name << ": " << status;
+  }
 }
 
 TEST(SegmentTest, AStringIsKeptOnce) {
@@ -266,6 +404,7 @@ TEST(SegmentTest, RefusesBytesThatItDoesNotWrite) {
       "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00";
   const std::string head = "00000000000000000000000000000000 00 00 00 02 01 00 00";
   const std::string no_fields = "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00";
+  ASSERT_TRUE(DecodeSegment(FromHex("02 01 00" + empty_record)).ok());
   ASSERT_TRUE(DecodeSegment(FromHex("01 01 00" + empty_record)).ok());
   const struct {
     const char* name;
@@ -273,53 +412,61 @@ TEST(SegmentTest, RefusesBytesThatItDoesNotWrite) {
     const char* message;
   } kCases[] = {
       {"Nothing", "", "byte 0: the bytes end too early"},
-      {"UnknownFormat", "02 01 00" + empty_record, "the format is unknown"},
-      {"NoRecord", "01 00 00", "no record"},
-      {"CountTooLarge", "01 02 00" + empty_record, "out of range"},
-      {"HugeCount", "01 ff ff ff ff ff ff ff ff ff 01 00" + empty_record, "out of range"},
-      {"NumberTooLong", "01 81 00 00" + empty_record, "longer than it needs"},
-      {"NumberTooLarge", "01 ff ff ff ff ff ff ff ff ff 02 00" + empty_record, "too large"},
-      {"LeftOver", "01 01 00" + empty_record + "00", "left over"},
-      {"HugeTable", "01 01 ff ff ff 7f" + empty_record, "out of range"},
-      {"HugeString", "01 01 01 ff ff ff 7f" + empty_record, "out of range"},
-      {"StringTooLong", "01 01 01 ff 01" + empty_record, "end too early"},
-      {"UnusedString", "01 01 01 01 61" + empty_record, "not used"},
-      {"EmptyString", "01 01 01 00" + head + "01" + no_fields, "empty string"},
-      {"SameStringTwice", "01 01 02 01 61 01 61" + head + "01 02" + no_fields.substr(3), "twice"},
-      {"WrongOrder", "01 01 02 01 61 01 62" + head + "02 01" + no_fields.substr(3), "order"},
-      {"NoSuchString", "01 01 01 01 61" + head + "02" + no_fields, "out of range"},
-      {"TextNotUtf8", "01 01 01 01 ff" + head + "01" + no_fields, "a text is malformed"},
-      {"TextWithEscape", "01 01 01 01 1b" + head + "01" + no_fields, "a text is malformed"},
-      {"MalformedList", "01 01 01 01 61" + head + "00 00 00 00 00 01" + no_fields.substr(15),
+      {"Format0", "00 01 00" + empty_record, "the format is unknown"},
+      {"Format3", "03 01 00" + empty_record, "the format is unknown"},
+      {"NoRecord", "02 00 00", "no record"},
+      {"CountTooLarge", "02 02 00" + empty_record, "out of range"},
+      {"HugeCount", "02 ff ff ff ff ff ff ff ff ff 01 00" + empty_record, "out of range"},
+      {"NumberTooLong", "02 81 00 00" + empty_record, "longer than it needs"},
+      {"NumberTooLarge", "02 ff ff ff ff ff ff ff ff ff 02 00" + empty_record, "too large"},
+      {"LeftOver", "02 01 00" + empty_record + "00", "left over"},
+      {"HugeTable", "02 01 ff ff ff 7f" + empty_record, "out of range"},
+      {"HugeString", "02 01 01 ff ff ff 7f" + empty_record, "out of range"},
+      {"StringTooLong", "02 01 01 ff 01" + empty_record, "end too early"},
+      {"UnusedString", "02 01 01 01 61" + empty_record, "not used"},
+      {"EmptyString", "02 01 01 00" + head + "01" + no_fields, "empty string"},
+      {"SameStringTwice", "02 01 02 01 61 01 61" + head + "01 02" + no_fields.substr(3), "twice"},
+      {"WrongOrder", "02 01 02 01 61 01 62" + head + "02 01" + no_fields.substr(3), "order"},
+      {"NoSuchString", "02 01 01 01 61" + head + "02" + no_fields, "out of range"},
+      {"TextNotUtf8", "02 01 01 01 ff" + head + "01" + no_fields, "a text is malformed"},
+      {"TextWithEscape", "02 01 01 01 1b" + head + "01" + no_fields, "a text is malformed"},
+      {"MalformedList", "02 01 01 01 61" + head + "00 00 00 00 00 01" + no_fields.substr(15),
        "a list is malformed"},
-      {"MalformedMap", "01 01 01 01 61" + head + "00 00 00 00 00 00 00 01" + no_fields.substr(21),
+      {"MalformedMap", "02 01 01 01 61" + head + "00 00 00 00 00 00 00 01" + no_fields.substr(21),
        "a map is malformed"},
+      {"MalformedRules",
+       "02 01 02 01 61 03 01 05 61" + head +
+           "01 00 00 00 00 00 00 00 00 00 00 00 00 02 00 00 00 00 00 00",
+       "a list of rules is malformed"},
       {"Nanoseconds",
-       "01 01 00 00000000000000000000000000000000 00 80 94 eb dc 03 00 02 01 00 00" + no_fields +
+       "02 01 00 00000000000000000000000000000000 00 80 94 eb dc 03 00 02 01 00 00" + no_fields +
            "00",
        "out of range"},
       {"Year0",
-       "01 01 00 00000000000000000000000000000000 81 dc 8f f9 ce 03 00 00 02 01 00 00" + no_fields +
+       "02 01 00 00000000000000000000000000000000 81 dc 8f f9 ce 03 00 00 02 01 00 00" + no_fields +
            "00",
        "years 1 to 9999"},
       {"UnknownLevel",
-       "01 01 00 00000000000000000000000000000000 00 00 00 03 01 00 00 00" + no_fields,
+       "02 01 00 00000000000000000000000000000000 00 00 00 03 01 00 00 00" + no_fields,
        "unknown audit level"},
       {"UnknownReason",
-       "01 01 00 00000000000000000000000000000000 00 00 00 02 08 00 00 00" + no_fields,
+       "02 01 00 00000000000000000000000000000000 00 00 00 02 08 00 00 00" + no_fields,
        "unknown reason"},
       {"UnknownAssurance",
-       "01 01 00 00000000000000000000000000000000 00 00 00 02 01 05 00 00" + no_fields,
+       "02 01 00 00000000000000000000000000000000 00 00 00 02 01 05 00 00" + no_fields,
        "unknown assurance"},
       {"UnknownFlag",
-       "01 01 00 00000000000000000000000000000000 00 00 00 02 01 00 80 04 00" + no_fields,
+       "02 01 00 00000000000000000000000000000000 00 00 00 02 01 00 80 04 00" + no_fields,
        "out of range"},
   };
   for (const auto& c : kCases) {
-    const std::string bytes = FromHex(c.hex);
+    std::string bytes = FromHex(c.hex);
     const absl::Status status = DecodeSegment(bytes).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << c.name;
     EXPECT_TRUE(absl::StrContains(status.message(), c.message)) << c.name << ": " << status;
+    if (absl::string_view(bytes).substr(0, 1) != "\x02") continue;
+    bytes[0] = 1;  // nor in the format before
+    EXPECT_EQ(DecodeSegment(bytes).status().code(), absl::StatusCode::kDataLoss) << c.name;
   }
 }
 
@@ -430,6 +577,19 @@ TEST(SegmentTest, RandomRecordsComeBack) {
             std::vector<std::string> list(below(4));
             for (std::string& item : list) item = text();
             record.fields[i] = ListOf(list);
+            break;
+          }
+          case FieldKind::kRules: {
+            std::vector<std::string> texts(8);
+            for (std::string& item : texts) item = text();
+            std::vector<RecordedRule> rules(below(4));
+            for (RecordedRule& rule : rules) {
+              rule.id = texts[below(8)];
+              for (uint64_t n = below(4); n > 0; --n) {
+                rule.clauses.push_back({static_cast<ClauseOutcome>(below(4)), texts[below(8)]});
+              }
+            }
+            record.fields[i] = RulesOf(rules);
             break;
           }
           case FieldKind::kMap: {

@@ -1,5 +1,6 @@
 #include "reeve/store/unfold.h"
 
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -12,8 +13,8 @@ namespace {
 constexpr size_t kMaxCachedNames = 100000;
 
 // Which table keeps a field, and as what.
-enum class Keep : uint8_t { kName, kText, kList, kMap };
-constexpr size_t kKeepCount = 4;
+enum class Keep : uint8_t { kName, kText, kList, kMap, kRules };
+constexpr size_t kKeepCount = 5;
 
 Keep KeepOf(Field field) {
   switch (field) {
@@ -35,6 +36,8 @@ Keep KeepOf(Field field) {
       return Keep::kList;
     case FieldKind::kMap:
       return Keep::kMap;
+    case FieldKind::kRules:
+      return Keep::kRules;
   }
   return Keep::kText;
 }
@@ -76,10 +79,18 @@ constexpr char kInsertRecord[] =
     "INSERT INTO records(writer, seq, time, id, latency, level, reason, assurance, flags, "
     "principal, action, resource, via, host, actor, policy, evidence, groups, principal_parents, "
     "principal_attributes, resource_parents, resource_attributes, context, rules, near_misses, "
-    "shadow_rules, message, obligations, error) "
-    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "shadow_rules, message, obligations, error, clauses) "
+    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
-std::string JsonOf(std::string_view bytes, Keep keep) {
+std::string JsonOf(std::string_view bytes, Keep keep, uint8_t format) {
+  if (keep == Keep::kRules) {
+    absl::StatusOr<std::vector<RecordedRule>> rules = DecodeRules(bytes, format);
+    if (!rules.ok()) return {};
+    std::vector<std::string_view> ids;
+    ids.reserve(rules->size());
+    for (const RecordedRule& rule : *rules) ids.push_back(rule.id);
+    return ToJson(ids);
+  }
   if (keep == Keep::kList) {
     absl::StatusOr<std::vector<std::string_view>> list = DecodeList(bytes);
     return list.ok() ? ToJson(*list) : std::string();
@@ -103,6 +114,9 @@ struct Unfolder::Lookup {
   const Segment& segment;
   std::vector<int64_t> ids;                 // by reference and Keep; 0 if not known yet
   std::vector<std::vector<int64_t>> rules;  // by the reference of a list of rules
+  // The text of the clauses by the references of rules, near misses and shadow rules; 0 if there
+  // are none.
+  absl::flat_hash_map<std::array<uint32_t, 3>, int64_t> clauses;
 };
 
 Unfolder::Unfolder(std::unique_ptr<Statements> statements) : statements_(std::move(statements)) {}
@@ -178,13 +192,38 @@ absl::Status Unfolder::BindField(int at, const Segment::Record& record, Field fi
   int64_t& id = lookup.ids[ref * kKeepCount + static_cast<size_t>(keep)];
   if (id == 0) {
     const std::string_view bytes = lookup.segment.table[ref];
-    absl::StatusOr<int64_t> found = keep == Keep::kName   ? NameId(bytes)
-                                    : keep == Keep::kText ? TextId(bytes)
-                                                          : TextId(JsonOf(bytes, keep));
+    absl::StatusOr<int64_t> found = keep == Keep::kName ? NameId(bytes)
+                                    : keep == Keep::kText
+                                        ? TextId(bytes)
+                                        : TextId(JsonOf(bytes, keep, lookup.segment.format));
     if (!found.ok()) return found.status();
     id = *found;
   }
   statements_->add_record.Bind(at, id);
+  return absl::OkStatus();
+}
+
+absl::Status Unfolder::BindClauses(int at, const Segment::Record& record, Lookup& lookup) {
+  const std::array<uint32_t, 3> refs = {record.ref(Field::kRules), record.ref(Field::kNearMisses),
+                                        record.ref(Field::kShadowRules)};
+  const auto [known, is_new] = lookup.clauses.try_emplace(refs, 0);
+  if (is_new) {
+    std::vector<RecordedRule> all;
+    for (const uint32_t ref : refs) {
+      absl::StatusOr<std::vector<RecordedRule>> rules =
+          DecodeRules(lookup.segment.table[ref], lookup.segment.format);
+      if (!rules.ok()) return rules.status();
+      for (RecordedRule& rule : *rules) {
+        if (!rule.clauses.empty()) all.push_back(std::move(rule));
+      }
+    }
+    if (!all.empty()) {
+      absl::StatusOr<int64_t> id = TextId(ClausesToJson(all));
+      if (!id.ok()) return id.status();
+      known->second = *id;
+    }
+  }
+  if (known->second != 0) statements_->add_record.Bind(at, known->second);
   return absl::OkStatus();
 }
 
@@ -193,10 +232,11 @@ absl::Status Unfolder::AddRules(int64_t number, const Segment::Record& record, L
   if (ref == 0) return absl::OkStatus();
   std::vector<int64_t>& rules = lookup.rules[ref];
   if (rules.empty()) {
-    absl::StatusOr<std::vector<std::string_view>> list = DecodeList(lookup.segment.table[ref]);
+    absl::StatusOr<std::vector<RecordedRule>> list =
+        DecodeRules(lookup.segment.table[ref], lookup.segment.format);
     if (!list.ok()) return list.status();
-    for (std::string_view rule : *list) {
-      absl::StatusOr<int64_t> id = NameId(rule);
+    for (const RecordedRule& rule : *list) {
+      absl::StatusOr<int64_t> id = NameId(rule.id);
       if (!id.ok()) return id.status();
       rules.push_back(*id);
     }
@@ -231,6 +271,7 @@ absl::Status Unfolder::Unfold(int64_t writer, int64_t first_seq, const Segment& 
         return status;
       }
     }
+    if (absl::Status status = BindClauses(at, record, lookup); !status.ok()) return status;
     if (absl::Status status = add.Finish(); !status.ok()) return status;
     const int64_t number = sqlite3_last_insert_rowid(statements_->database.get());
     if (absl::Status status = AddRules(number, record, lookup); !status.ok()) return status;

@@ -37,6 +37,7 @@ class Unfolder {
   absl::StatusOr<int64_t> NameId(std::string_view name);
   absl::StatusOr<int64_t> TextId(std::string_view text);
   absl::Status BindField(int at, const Segment::Record& record, Field field, Lookup& lookup);
+  absl::Status BindClauses(int at, const Segment::Record& record, Lookup& lookup);
   absl::Status AddRules(int64_t number, const Segment::Record& record, Lookup& lookup);
 
   const std::unique_ptr<Statements> statements_;

@@ -370,6 +370,7 @@ TEST_F(ReeveTest, AuditQueryShowsAndFilters) {
   EXPECT_EQ(row["principal"], "user:ada");
   EXPECT_EQ(row["principal_assurance"], "asserted");
   EXPECT_EQ(row["rules"], json::array({"documents/editors"}));
+  EXPECT_EQ(row["clauses"], json::array());
   EXPECT_EQ(row["groups"], json::array({"staff"}));
   EXPECT_EQ(count({"--id", row["id"]}), 1);
 }
