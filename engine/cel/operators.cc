@@ -637,8 +637,6 @@ Cell Negate(const Cell& a) {
       return Cell::Int(-a.int_value());
     case Kind::kDouble:
       return Cell::Double(-a.double_value());
-    case Kind::kDuration:
-      return SubtractTimes(Cell::Duration(0, 0), a, Kind::kDuration);
     default:
       return NoOverload("-");
   }
