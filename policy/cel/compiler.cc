@@ -139,6 +139,9 @@ Cell Copy(const Cell& cell, Context& context) {
 class NoVariables final : public Variables {
  public:
   Cell Get(uint32_t, Context&) const override { return Cell::Error(ErrorCode::kNoSuchVariable); }
+  Cell GetMember(uint32_t, std::string_view, Context&) const override {
+    return Cell::Error(ErrorCode::kNoSuchVariable);
+  }
 };
 
 // What is known of a node before code is made for it.
