@@ -205,10 +205,9 @@ const Kind kKinds[] = {
     {"matches", "principal.mail.matches('^[a-z$]+@example\\\\.com$$')",
      [](const Request& request, int number) {
        const Value* mail = FindString(&request.principal->attributes, "mail");
-       return mail != nullptr &&
-              RE2::PartialMatch(re2::StringPiece(mail->string_value().data(),
-                                                 mail->string_value().size()),
-                                MailPattern(number));
+       return mail != nullptr && RE2::PartialMatch(re2::StringPiece(mail->string_value().data(),
+                                                                    mail->string_value().size()),
+                                                   MailPattern(number));
      }},
     {"exists", "resource.tags.exists(t, t == 'q3' || t == 'tag$')",
      [](const Request& request, int number) {

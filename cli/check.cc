@@ -149,8 +149,8 @@ int StatusOf(bool allowed, bool malformed, bool record_failed) {
 nlohmann::ordered_json ClausesJson(const RuleExplanation& rule) {
   nlohmann::ordered_json clauses = nlohmann::ordered_json::array();
   for (const ClauseExplanation& clause : rule.clauses) {
-    clauses.push_back({{"clause", clause.clause->text},
-                       {"outcome", std::string(ToString(clause.outcome))}});
+    clauses.push_back(
+        {{"clause", clause.clause->text}, {"outcome", std::string(ToString(clause.outcome))}});
     if (!clause.error.empty()) clauses.back()["error"] = clause.error;
   }
   return clauses;
@@ -215,7 +215,8 @@ int CheckLines(const Engine& engine, Input& in) {
 
 int Check(const Options& options) {
   const LoadResult loaded = LoadPolicy(options.policy, options.entities);
-  for (const Issue& issue : loaded.issues) std::fprintf(stderr, "%s\n%s", ToString(issue).c_str(), Excerpt(issue).c_str());
+  for (const Issue& issue : loaded.issues)
+    std::fprintf(stderr, "%s\n%s", ToString(issue).c_str(), Excerpt(issue).c_str());
   if (!loaded.ok()) return kBadCall;
 
   NoRecord no_record;

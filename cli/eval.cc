@@ -90,10 +90,10 @@ std::string ErrorText(std::string_view text, const std::vector<cel::Defect>& def
 absl::Status ReadBindings(const json& object, cel::Context& context, Bindings* bindings) {
   if (!object.is_object()) return absl::InvalidArgumentError("is no JSON object of variables");
   for (const auto& [name, value] : object.items()) {
-    const bool typed = value.is_object() && value.size() == 2 && value.contains("type") &&
-                       value.contains("value");
-    absl::StatusOr<Cell> cell = typed ? FromTypedJson(value, context)
-                                      : FromPlainJson(value, context);
+    const bool typed =
+        value.is_object() && value.size() == 2 && value.contains("type") && value.contains("value");
+    absl::StatusOr<Cell> cell =
+        typed ? FromTypedJson(value, context) : FromPlainJson(value, context);
     if (!cell.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat("variable `", Printable(name), "`: ", cell.status().message()));
@@ -125,8 +125,8 @@ int EvalOne(const Options& options) {
     const absl::Status status =
         object.ok() ? ReadBindings(*object, values, &bindings) : object.status();
     if (!status.ok()) {
-      return Fail(options, absl::StrCat(Printable(options.bindings), ": ",
-                                        std::string(status.message())));
+      return Fail(options,
+                  absl::StrCat(Printable(options.bindings), ": ", std::string(status.message())));
     }
   }
   cel::Environment environment;
@@ -273,8 +273,8 @@ ordered_json DecideCase(const json& test) {
     const std::optional<cel::Expression> expression =
         cel::Expression::Compile(text, environment, {}, &defects);
     if (!expression.has_value()) {
-      return {{"error", absl::StrCat("rule `", rule.value("id", ""), "`: ",
-                                     ErrorText(text, defects))}};
+      return {
+          {"error", absl::StrCat("rule `", rule.value("id", ""), "`: ", ErrorText(text, defects))}};
     }
     machine.Begin(kSteps, kBytes, 0);
     const Cell value = expression->Evaluate(bindings, &machine);

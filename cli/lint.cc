@@ -38,7 +38,8 @@ void PrintJson(const LoadResult& loaded) {
 }
 
 void PrintText(const LoadResult& loaded, size_t warnings) {
-  for (const Issue& issue : loaded.issues) std::fprintf(stderr, "%s\n%s", ToString(issue).c_str(), Excerpt(issue).c_str());
+  for (const Issue& issue : loaded.issues)
+    std::fprintf(stderr, "%s\n%s", ToString(issue).c_str(), Excerpt(issue).c_str());
   if (!loaded.ok()) {
     const size_t errors = loaded.issues.size() - warnings;
     std::fprintf(stderr, "%zu %s; nothing is loaded\n", errors, errors == 1 ? "error" : "errors");

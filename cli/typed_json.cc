@@ -51,8 +51,9 @@ absl::StatusOr<Cell> ReadTime(bool timestamp, const json& object, Context& conte
     int64_t seconds;
     int64_t nanos = 0;
     if (!ReadInteger(object["seconds"], &seconds) ||
-        (object.contains("nanos") && !ReadInteger(object["nanos"], &nanos)) || nanos <= -1000000000 ||
-        nanos >= 1000000000 || seconds == std::numeric_limits<int64_t>::min()) {
+        (object.contains("nanos") && !ReadInteger(object["nanos"], &nanos)) ||
+        nanos <= -1000000000 || nanos >= 1000000000 ||
+        seconds == std::numeric_limits<int64_t>::min()) {
       return Wrong("`seconds` or `nanos` is not a number of them");
     }
     if (nanos < 0) {
@@ -96,8 +97,10 @@ absl::StatusOr<json> ParseJson(std::string_view text) {
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     if (in_string) {
-      if (text[i] == '\\') ++i;
-      else if (text[i] == '"') in_string = false;
+      if (text[i] == '\\')
+        ++i;
+      else if (text[i] == '"')
+        in_string = false;
       continue;
     }
     if (text[i] == '"') in_string = true;
@@ -219,8 +222,8 @@ ordered_json ToTypedJson(const Cell& cell, Context& context) {
       const Cell keys = cel::Elements(cell, context);
       for (size_t i = 0; !keys.is_error() && i < keys.list_size(); ++i) {
         const Cell value = cel::Index(cell, keys.At(i), context);
-        entries.push_back({{"key", ToTypedJson(keys.At(i), context)},
-                           {"value", ToTypedJson(value, context)}});
+        entries.push_back(
+            {{"key", ToTypedJson(keys.At(i), context)}, {"value", ToTypedJson(value, context)}});
       }
       return {{"type", "map"}, {"value", std::move(entries)}};
     }

@@ -15,11 +15,11 @@ namespace reeve {
 absl::StatusOr<nlohmann::json> ParseJson(std::string_view text);
 inline constexpr int kMaxJsonNesting = 200;
 
-// `{"type": "int", "value": "5"}`: how values of conditions are written as JSON without losing their
-// type. int and uint are decimal strings; double its shortest text, `NaN`, `Infinity`, `-Infinity`;
-// bytes base64; list an array of values; map an array of `{"key": …, "value": …}`; timestamp and
-// duration a text with `seconds` (a string) and `nanos` beside it; type, net.IP and net.CIDR their
-// text; optional_type a value, or null for none.
+// `{"type": "int", "value": "5"}`: how values of conditions are written as JSON without losing
+// their type. int and uint are decimal strings; double its shortest text, `NaN`, `Infinity`,
+// `-Infinity`; bytes base64; list an array of values; map an array of `{"key": …, "value": …}`;
+// timestamp and duration a text with `seconds` (a string) and `nanos` beside it; type, net.IP and
+// net.CIDR their text; optional_type a value, or null for none.
 //
 // InvalidArgument if `json` is none. The cell is valid until the context is reset.
 absl::StatusOr<cel::Cell> FromTypedJson(const nlohmann::json& json, cel::Context& context);

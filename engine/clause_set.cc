@@ -55,8 +55,7 @@ Member MemberOf(uint32_t variable, std::string_view name) {
   return static_cast<Member>(reserved.first + (found - reserved.names.begin()));
 }
 
-uint32_t ClauseSet::Add(const Condition& condition,
-                        const std::vector<std::string_view>& bindings) {
+uint32_t ClauseSet::Add(const Condition& condition, const std::vector<std::string_view>& bindings) {
   Entry entry;
   entry.program = condition.program;
   std::string key = condition.program->text;

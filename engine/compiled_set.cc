@@ -229,9 +229,8 @@ class CompiledSet::Compiler {
       compiled.bindings = {static_cast<uint32_t>(set_.binding_pool_.size()),
                            static_cast<uint32_t>(bindings.size())};
       set_.binding_pool_.insert(set_.binding_pool_.end(), bindings.begin(), bindings.end());
-      if (absl::Status status =
-              AddClauses(absl::StrCat("rule `", rule.id, "`"), rule.when, bindings,
-                         &compiled.clauses);
+      if (absl::Status status = AddClauses(absl::StrCat("rule `", rule.id, "`"), rule.when,
+                                           bindings, &compiled.clauses);
           !status.ok()) {
         return status;
       }
@@ -324,8 +323,7 @@ class CompiledSet::Compiler {
         case Pattern::Kind::kGlob:
         case Pattern::Kind::kRegex:
           set_.pattern_pool_.push_back(&pattern);
-          alternatives->binds |=
-              pattern.kind() == Pattern::Kind::kGlob && pattern.glob().binds();
+          alternatives->binds |= pattern.kind() == Pattern::Kind::kGlob && pattern.glob().binds();
           break;
         case Pattern::Kind::kLiteral:
         case Pattern::Kind::kRole:

@@ -37,9 +37,9 @@ struct Alternatives {
   bool any = false;
   bool authenticated = false;
   bool binds = false;  // One of the patterns binds a name.
-  Slice literals;  // Of literal_pool: entity nodes, or action numbers; sorted.
-  Slice patterns;  // Of pattern_pool: globs and regular expressions.
-  Slice roles;     // Of role_pool: conditional roles.
+  Slice literals;      // Of literal_pool: entity nodes, or action numbers; sorted.
+  Slice patterns;      // Of pattern_pool: globs and regular expressions.
+  Slice roles;         // Of role_pool: conditional roles.
 };
 
 struct CompiledRule {

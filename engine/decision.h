@@ -99,8 +99,8 @@ class [[nodiscard]] Decision {
   // All rules that determined the answer, sorted by id; empty if none did.
   Rules rules() const { return rules_; }
   // Of a denial without a rule: allow rules whose patterns matched, or could not be ruled out, and
-  // that missed by their clauses or by what could not be known. Sorted by id; if there are more than
-  // kMaxNearMisses, the first of them.
+  // that missed by their clauses or by what could not be known. Sorted by id; if there are more
+  // than kMaxNearMisses, the first of them.
   Rules near_misses() const { return near_misses_; }
   static constexpr size_t kMaxNearMisses = 8;
   // Rules marked `shadow` that matched, and did not decide. Sorted by id.

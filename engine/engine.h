@@ -27,9 +27,9 @@ class Engine {
     AuditLevel audit_level = AuditLevel::kRecorded;
     // Not owned; must outlive the engine. Not null.
     const Clock* clock = &Clock::System();
-    // What the conditions of one decision may need before it denies with Reason::kLimit: steps, each
-    // about the price of an operation on numbers, of which a walk over a list takes some for each
-    // element and text one for each 16 bytes; and bytes of what they make. Both at least 1.
+    // What the conditions of one decision may need before it denies with Reason::kLimit: steps,
+    // each about the price of an operation on numbers, of which a walk over a list takes some for
+    // each element and text one for each 16 bytes; and bytes of what they make. Both at least 1.
     uint64_t max_condition_steps = 1'000'000;
     size_t max_condition_bytes = size_t{1} << 20;
   };

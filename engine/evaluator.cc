@@ -74,8 +74,8 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
     Truth truth = matcher.Matches(set.compiled(number), &outcome.clauses, &patterns);
     // What shadow rules need is not held against the decision.
     if (matcher.exhausted()) truth = Truth::kUnknown;
-    const bool matches = rule.effect == Effect::kDeny ? truth != Truth::kFalse
-                                                      : truth == Truth::kTrue;
+    const bool matches =
+        rule.effect == Effect::kDeny ? truth != Truth::kFalse : truth == Truth::kTrue;
     if (matches) decision->shadow_rules_.push_back(outcome);
   }
   if (!denies.empty()) {

@@ -26,14 +26,15 @@ RuleExplanation::Match ToMatch(Truth truth) {
 constexpr ConditionLimits kLimits = {1'000'000, size_t{1} << 20};
 
 RuleExplanation ExplainRule(const Rule& rule, const Matcher::Parts& parts) {
-  RuleExplanation explanation = {&rule, ToMatch(parts.principals), ToMatch(parts.actions),
-                                 ToMatch(parts.resources), {}};
+  RuleExplanation explanation = {
+      &rule, ToMatch(parts.principals), ToMatch(parts.actions), ToMatch(parts.resources), {}};
   for (size_t i = 0; i < parts.clauses.size(); ++i) {
     const cel::Cell& value = parts.clauses[i];
     ClauseExplanation clause = {&rule.when[i], OutcomeOf(value), ""};
     if (clause.outcome == ClauseOutcome::kUnknown) {
-      clause.error = value.is_error() ? cel::ToString(value)
-                                      : absl::StrCat("not true or false, but ", cel::ToString(value));
+      clause.error = value.is_error()
+                         ? cel::ToString(value)
+                         : absl::StrCat("not true or false, but ", cel::ToString(value));
       clause.error = Printable(clause.error);
     }
     explanation.clauses.push_back(std::move(clause));
@@ -78,10 +79,9 @@ std::vector<RuleExplanation> Explain(const Decision& decision, const Request& re
                        (explanation.resources == RuleExplanation::Match::kNo);
     if (missed > 1) explanations.pop_back();
   }
-  std::stable_sort(explanations.begin(), explanations.end(),
-                   [](const RuleExplanation& a, const RuleExplanation& b) {
-                     return a.matched() > b.matched();
-                   });
+  std::stable_sort(
+      explanations.begin(), explanations.end(),
+      [](const RuleExplanation& a, const RuleExplanation& b) { return a.matched() > b.matched(); });
   return explanations;
 }
 

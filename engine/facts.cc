@@ -123,7 +123,8 @@ Truth Facts::MatchesAction(const CompiledRule& rule) const {
 }
 
 Truth Facts::MatchesResource(const Alternatives& alternatives, Which which) const {
-  return MatchesAny(alternatives, which, resource_nodes_, resource_text_) ? Truth::kTrue : Truth::kFalse;
+  return MatchesAny(alternatives, which, resource_nodes_, resource_text_) ? Truth::kTrue
+                                                                          : Truth::kFalse;
 }
 
 Truth Facts::PrincipalIsIn(std::string_view name) const {

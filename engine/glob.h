@@ -50,8 +50,8 @@ class Glob {
     std::string text;  // Of a kLiteral what it is, of a kBinding its name.
   };
 
-  // Whether the whole of `text` matches; `cut`, called with a token and where it ends, tells how far
-  // each of them reached: what it was told last of a token counts.
+  // Whether the whole of `text` matches; `cut`, called with a token and where it ends, tells how
+  // far each of them reached: what it was told last of a token counts.
   template <typename Cut>
   bool Walk(std::string_view text, Cut cut) const;
 

@@ -118,8 +118,7 @@ void Matcher::ForEachWay(const CompiledRule& rule, Visit visit) {
   }
 }
 
-Truth Matcher::MatchesBinding(const CompiledRule& rule, ClauseOutcomes* clauses,
-                              Truth* patterns) {
+Truth Matcher::MatchesBinding(const CompiledRule& rule, ClauseOutcomes* clauses, Truth* patterns) {
   Truth best = Truth::kFalse;
   bool first = true;
   ForEachWay(rule, [&](Truth matched) {

@@ -76,7 +76,7 @@ class Matcher {
   Facts facts_;
   RequestVariables variables_;
   cel::Machine machine_;
-  std::vector<Truth> roles_;       // By conditional role, once it was asked.
+  std::vector<Truth> roles_;  // By conditional role, once it was asked.
   std::vector<bool> roles_known_;
   Ways principal_ways_;
   Ways resource_ways_;

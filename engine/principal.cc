@@ -18,8 +18,6 @@ std::string_view ToString(Assurance assurance) {
   return "none";
 }
 
-std::string_view Principal::name() const {
-  return NameOf(id);
-}
+std::string_view Principal::name() const { return NameOf(id); }
 
 }  // namespace reeve

@@ -23,9 +23,7 @@ Cell OfTruth(Truth truth) {
 }
 
 // Roles are what a policy grants, and no entities that something lies in.
-bool NamesRole(std::string_view name) {
-  return name.substr(0, kRoleType.size() + 1) == "role:";
-}
+bool NamesRole(std::string_view name) { return name.substr(0, kRoleType.size() + 1) == "role:"; }
 
 Cell RolesAreNone() { return Cell::Error(ErrorCode::kBadArgument, "a role is no entity"); }
 

@@ -32,8 +32,7 @@ class RequestVariables final : public cel::Variables {
 
   cel::Cell Get(uint32_t number, cel::Context& context) const override;
 
-  cel::Cell GetMember(uint32_t number, std::string_view name,
-                      cel::Context& context) const override;
+  cel::Cell GetMember(uint32_t number, std::string_view name, cel::Context& context) const override;
 
  private:
   // `principal`, `resource` or `context` as a whole.

@@ -49,8 +49,8 @@ class SnapshotBuilder {
 
   void SetDigest(std::string digest);
 
-  // A named set of principals, for Pattern::Role(name): those that one of `members` matches, as long
-  // as all clauses of `when` are true for the request. Members are not roles themselves.
+  // A named set of principals, for Pattern::Role(name): those that one of `members` matches, as
+  // long as all clauses of `when` are true for the request. Members are not roles themselves.
   void AddRole(std::string name, std::vector<Pattern> members, std::vector<Condition> when = {});
   void AddRule(Rule rule);
   void AddEntity(Entity entity);

@@ -51,9 +51,10 @@ bool Conditions::IsTaken(std::string_view name) const {
 }
 
 bool Conditions::AddNamed(const std::string& name, std::string_view text,
-                          ConditionDefects* defects) {
+                          std::vector<std::string>* used, ConditionDefects* defects) {
   std::optional<cel::CheckedExpr> checked = Read(text, environment_, &defects->errors);
   if (checked.has_value()) {
+    FindNamed(checked->ast, used);
     // Compiled for its errors only; conditions carry their own copy.
     const cel::CompileOptions options = {&named_, scope_, nullptr};
     if (cel::Compile(*checked, options, &defects->errors, &defects->warnings) == nullptr) {

@@ -31,13 +31,14 @@ class Conditions {
   bool IsTaken(std::string_view name) const;
 
   // Lets the conditions that are compiled from now on use `name` for `text`. Returns false if there
-  // are errors; then `name` can be used all the same, and has any type.
-  bool AddNamed(const std::string& name, std::string_view text, ConditionDefects* defects);
+  // are errors; then `name` can be used all the same, and has any type. The names that it uses
+  // itself are added to `used`.
+  bool AddNamed(const std::string& name, std::string_view text, std::vector<std::string>* used,
+                ConditionDefects* defects);
 
   // A clause of a rule whose patterns bind `bindings`. Nothing if there are errors. The names under
   // `let` that it uses are added to `used`.
-  std::optional<Condition> Compile(std::string_view text,
-                                   const std::vector<std::string>& bindings,
+  std::optional<Condition> Compile(std::string_view text, const std::vector<std::string>& bindings,
                                    std::vector<std::string>* used, ConditionDefects* defects);
 
  private:

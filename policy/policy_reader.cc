@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "policy/cel/parser.h"
 #include "reeve/engine/cel/program.h"
 #include "reeve/engine/text.h"
 #include "reeve/policy/spelling.h"
@@ -182,7 +183,19 @@ void PolicyReader::ReadNamedConditions(YamlNode node) {
     const auto text = ReadConditionText(value, absl::StrCat("`", name, "`"));
     if (!text.has_value()) continue;
     ConditionDefects defects;
-    conditions_->AddNamed(name, *text, &defects);
+    std::vector<std::string> used;
+    conditions_->AddNamed(name, *text, &used, &defects);
+    for (const std::string& other : used) named_conditions_[other].used = true;
+    for (cel::Defect& defect : defects.errors) {
+      for (const std::string_view later : names) {
+        const std::string unknown = absl::StrCat("unknown name `", View(later), "`");
+        if (defect.message.compare(0, unknown.size(), unknown) != 0) continue;
+        defect.message =
+            later == key.text()
+                ? absl::StrCat("`", name, "` is defined by itself")
+                : absl::StrCat("`", View(later), "` is defined below; move its definition up");
+      }
+    }
     ReportDefects(value, defects);
     named_conditions_[name].position = key.position();
   }
@@ -243,7 +256,18 @@ std::optional<std::string_view> PolicyReader::ReadConditionText(YamlNode node,
                                          " for YAML; write a condition as text"));
     return std::nullopt;
   }
-  return ReadText(node, what, cel::kMaxExprBytes);
+  const auto text = ReadText(node, what, cel::kMaxExprBytes);
+  if (!text.has_value() || node.style() == YamlStyle::kLiteral) return text;
+  // YAML has joined the lines, so that a comment does not end where its line does.
+  const std::optional<uint32_t> comment = cel::FindComment(*text);
+  if (comment.has_value() &&
+      node.PositionInScalar(*comment).line < node.PositionInScalar(text->size() - 1).line) {
+    Warn(
+        node.PositionInScalar(*comment),
+        "this comment also takes the lines below, which YAML joins to its own; write the condition "
+        "as a block after `|`");
+  }
+  return text;
 }
 
 std::vector<Condition> PolicyReader::ReadWhen(YamlMember when, const std::string& what,
@@ -254,8 +278,7 @@ std::vector<Condition> PolicyReader::ReadWhen(YamlMember when, const std::string
     if (!text.has_value()) return;
     ConditionDefects defects;
     std::vector<std::string> used;
-    std::optional<Condition> condition =
-        conditions_->Compile(*text, bindings, &used, &defects);
+    std::optional<Condition> condition = conditions_->Compile(*text, bindings, &used, &defects);
     for (const std::string& name : used) named_conditions_[name].used = true;
     ReportDefects(node, defects);
     if (!condition.has_value()) return;
@@ -268,8 +291,8 @@ std::vector<Condition> PolicyReader::ReadWhen(YamlMember when, const std::string
     read(when.value);
   } else if (CheckList(when.value, "when", "; an empty list of conditions does not mean always")) {
     if (when.value.size() > kMaxClauses) {
-      Report(when.value.position(), absl::StrCat(what, " has more than ", kMaxClauses,
-                                                 " clauses; join some by `&&`"));
+      Report(when.value.position(),
+             absl::StrCat(what, " has more than ", kMaxClauses, " clauses; join some by `&&`"));
       return conditions;
     }
     for (const YamlNode item : when.value.items()) read(item);
@@ -297,9 +320,9 @@ void PolicyReader::CountRegexes(const Condition& condition, Position position) {
 }
 
 void PolicyReader::ReportRegexSteps(Position position) {
-  Report(position, absl::StrCat("the regular expressions of this file have more than ",
-                                kMaxRegexSteps,
-                                " steps in all; write globs, or simpler expressions"));
+  Report(position,
+         absl::StrCat("the regular expressions of this file have more than ", kMaxRegexSteps,
+                      " steps in all; write globs, or simpler expressions"));
 }
 
 std::optional<Pattern> PolicyReader::ReadRegex(YamlNode node, std::string_view what) {

@@ -125,8 +125,8 @@ struct alignas(16) Growth {
 Cell Append(const Cell& list, const Cell& element, Context& context) {
   if (const Cell* error = ErrorOf(list, element); error != nullptr) return *error;
   const auto size = static_cast<uint32_t>(list.list_size());
-  auto* growth = size == 0 ? nullptr
-                           : reinterpret_cast<Growth*>(const_cast<Cell*>(list.cells())) - 1;
+  auto* growth =
+      size == 0 ? nullptr : reinterpret_cast<Growth*>(const_cast<Cell*>(list.cells())) - 1;
   if (growth == nullptr || growth->size != size || growth->capacity == size) {
     const uint32_t capacity = size == 0 ? 4 : size * 2;
     Cell* const room = context.Allocate<Cell>(capacity + 1);
@@ -199,9 +199,8 @@ Cell Machine::Run(const Program& program, const Link& link, const Variables& var
         break;
       case Op::kCompare: {
         const Cell value = Follow(program, link, variables, i.b);
-        *++top = value.is_error()
-                     ? value
-                     : Binary(static_cast<Op>(i.a), value, constants[i.c], context_);
+        *++top = value.is_error() ? value
+                                  : Binary(static_cast<Op>(i.a), value, constants[i.c], context_);
         break;
       }
       case Op::kLocal:

@@ -47,8 +47,7 @@ class Machine {
   Cell Run(const Program& program, const Link& link, const Variables& variables);
 
   // The same, or what it was before in this decision, if that is kept in `slot`.
-  Cell RunOnce(uint32_t slot, const Program& program, const Link& link,
-               const Variables& variables);
+  Cell RunOnce(uint32_t slot, const Program& program, const Link& link, const Variables& variables);
 
   Context& context() { return context_; }
 

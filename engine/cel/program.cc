@@ -9,18 +9,54 @@ namespace reeve::cel {
 namespace {
 
 constexpr std::array<std::string_view, static_cast<size_t>(Op::kReturn) + 1> kNames = {
-    "Constant",       "Variable",       "Path",           "Local",
-    "Store",          "Select",         "Has",            "OptionalSelect",
-    "Index",          "OptionalIndex",  "Equal",          "NotEqual",
-    "Less",           "LessOrEqual",    "Greater",        "GreaterOrEqual",
-    "Add",            "Subtract",       "Multiply",       "Divide",
-    "Modulo",         "In",             "Negate",         "Not",
-    "And",            "Or",             "NotStrictlyFalse", "InSet",
-    "Matches",        "Call",           "List",           "Map",
-    "Append",         "Put",            "Jump",           "JumpIfFalse",
-    "JumpIfTrue",     "JumpIfNotBool",  "JumpIfError",    "PopJumpIfFalse",
-    "JumpIfPresent",  "Optional",       "Loop",           "Next",
-    "Shared",         "Keep",           "Compare",        "Return",
+    "Constant",
+    "Variable",
+    "Path",
+    "Local",
+    "Store",
+    "Select",
+    "Has",
+    "OptionalSelect",
+    "Index",
+    "OptionalIndex",
+    "Equal",
+    "NotEqual",
+    "Less",
+    "LessOrEqual",
+    "Greater",
+    "GreaterOrEqual",
+    "Add",
+    "Subtract",
+    "Multiply",
+    "Divide",
+    "Modulo",
+    "In",
+    "Negate",
+    "Not",
+    "And",
+    "Or",
+    "NotStrictlyFalse",
+    "InSet",
+    "Matches",
+    "Call",
+    "List",
+    "Map",
+    "Append",
+    "Put",
+    "Jump",
+    "JumpIfFalse",
+    "JumpIfTrue",
+    "JumpIfNotBool",
+    "JumpIfError",
+    "PopJumpIfFalse",
+    "JumpIfPresent",
+    "Optional",
+    "Loop",
+    "Next",
+    "Shared",
+    "Keep",
+    "Compare",
+    "Return",
 };
 
 std::string PathText(const Program& program, uint32_t path) {
@@ -44,9 +80,8 @@ std::string Operands(const Program& program, const Instruction& i) {
     case Op::kPath:
       return PathText(program, i.c);
     case Op::kCompare:
-      return absl::StrCat(PathText(program, i.b), " ",
-                          std::string(ToString(static_cast<Op>(i.a))), " ",
-                          ToString(program.constants[i.c]));
+      return absl::StrCat(PathText(program, i.b), " ", std::string(ToString(static_cast<Op>(i.a))),
+                          " ", ToString(program.constants[i.c]));
     case Op::kLocal:
     case Op::kStore:
       return absl::StrCat(i.c);

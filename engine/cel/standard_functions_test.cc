@@ -1,6 +1,4 @@
 // Conversions, parts of times, optionals, isIn(), and the registry.
-#include "reeve/engine/cel/function.h"
-
 #include <cmath>
 #include <limits>
 #include <ostream>
@@ -9,6 +7,7 @@
 
 #include "gtest/gtest.h"
 #include "reeve/engine/cel/cell_testing.h"
+#include "reeve/engine/cel/function.h"
 #include "reeve/engine/cel/operators.h"
 
 namespace reeve::cel {

@@ -114,8 +114,8 @@ Cell Copy(const Cell& cell, Context& context) {
       if (keys.is_error()) return keys;
       MapBuilder builder(keys.list_size(), context);
       for (size_t i = 0; i < keys.list_size(); ++i) {
-        const Cell added = builder.Add(Copy(keys.At(i), context),
-                                       Copy(Index(cell, keys.At(i), context), context));
+        const Cell added =
+            builder.Add(Copy(keys.At(i), context), Copy(Index(cell, keys.At(i), context), context));
         if (added.is_error()) return added;
       }
       return builder.Build();
@@ -361,9 +361,7 @@ class Compiler {
     return static_cast<uint32_t>(program_->constants.size() - 1);
   }
 
-  uint32_t AddText(std::string_view text) {
-    return AddConstant(program_->memory.CopyString(text));
-  }
+  uint32_t AddText(std::string_view text) { return AddConstant(program_->memory.CopyString(text)); }
 
   // --- Code ---
 
@@ -429,8 +427,7 @@ class Compiler {
                         program_->shared.size() < UINT16_MAX;
     if (shared) {
       const auto key = static_cast<uint16_t>(program_->shared.size());
-      program_->shared.push_back(
-TextOf(unit, id));
+      program_->shared.push_back(TextOf(unit, id));
       const size_t known = Add({Op::kShared, 0, key}, 0);
       EmitNode(unit, id);
       Add({Op::kKeep, 0, key}, 0);
@@ -595,7 +592,8 @@ TextOf(unit, id));
       if (pattern.has_value() && pattern->kind() == Kind::kString) {
         auto regex = std::make_unique<Regex>(pattern->text());
         if (!regex->error().empty()) {
-          return Fail(unit.expr->ast[arguments[1]].place, regex->error());
+          return Fail(unit.expr->ast[arguments[1]].place,
+                      absl::StrCat("this is no regular expression: ", Printable(regex->error())));
         }
         program_->regexes.push_back({std::string(pattern->text()), std::move(regex)});
         Emit(unit, arguments[0]);

@@ -31,11 +31,10 @@ struct CompileOptions {
 inline constexpr size_t kMaxInstructions = 100'000;
 
 // Returns null, having added to `defects`, if a constant is none that its function takes (a regular
-// expression, a time zone) or the program would become too large. `warnings` may be null; there goes
-// what can never have a value, such as `duration("x")`.
+// expression, a time zone) or the program would become too large. `warnings` may be null; there
+// goes what can never have a value, such as `duration("x")`.
 std::shared_ptr<const Program> Compile(const CheckedExpr& expr, const CompileOptions& options,
-                                       std::vector<Defect>* defects,
-                                       std::vector<Defect>* warnings);
+                                       std::vector<Defect>* defects, std::vector<Defect>* warnings);
 
 }  // namespace reeve::cel
 

@@ -43,14 +43,12 @@ Expression::Expression(CheckedExpr checked, std::shared_ptr<const Program> progr
   for (const Path& path : program_->paths) members_.push_back(path.variable);
 }
 
-std::optional<Expression> Expression::Compile(std::string_view text,
-                                              const Environment& environment,
+std::optional<Expression> Expression::Compile(std::string_view text, const Environment& environment,
                                               const ExpressionOptions& options,
                                               std::vector<Defect>* defects) {
   std::optional<Ast> ast = Parse(text, options.parse, defects);
   if (!ast.has_value()) return std::nullopt;
-  std::optional<CheckedExpr> checked =
-      Check(*std::move(ast), environment, options.check, defects);
+  std::optional<CheckedExpr> checked = Check(*std::move(ast), environment, options.check, defects);
   if (!checked.has_value()) return std::nullopt;
   std::shared_ptr<const Program> program =
       cel::Compile(*checked, CompileOptions(), defects, nullptr);
@@ -60,7 +58,8 @@ std::optional<Expression> Expression::Compile(std::string_view text,
 
 Cell Expression::Evaluate(const std::map<std::string, Cell, std::less<>>& variables,
                           Machine* machine) const {
-  return machine->Run(*program_, {variables_, members_, none_, none_}, Bindings(*program_, variables));
+  return machine->Run(*program_, {variables_, members_, none_, none_},
+                      Bindings(*program_, variables));
 }
 
 }  // namespace reeve::cel

@@ -35,8 +35,7 @@ class Expression {
 
   // Requires that the machine has begun; the value is valid until it begins again. Variables that
   // `variables` does not have are errors.
-  Cell Evaluate(const std::map<std::string, Cell, std::less<>>& variables,
-                Machine* machine) const;
+  Cell Evaluate(const std::map<std::string, Cell, std::less<>>& variables, Machine* machine) const;
 
  private:
   Expression(CheckedExpr checked, std::shared_ptr<const Program> program);

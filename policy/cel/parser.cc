@@ -628,4 +628,17 @@ std::optional<Ast> Parse(std::string_view source, const ParseOptions& options,
   return std::nullopt;
 }
 
+std::optional<uint32_t> FindComment(std::string_view source) {
+  if (source.find("//") == std::string_view::npos) return std::nullopt;
+  std::vector<Defect> ignored;
+  uint32_t end = 0;  // of the word before
+  for (const Token& token : Tokenize(source, &ignored)) {
+    const std::string_view between = source.substr(end, token.place.begin - end);
+    const size_t comment = between.find("//");
+    if (comment != std::string_view::npos) return end + static_cast<uint32_t>(comment);
+    end = token.place.end;
+  }
+  return std::nullopt;
+}
+
 }  // namespace reeve::cel

@@ -1,6 +1,7 @@
 #ifndef REEVE_POLICY_CEL_PARSER_H_
 #define REEVE_POLICY_CEL_PARSER_H_
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -15,13 +16,16 @@ struct ParseOptions {
 };
 
 // Reads one expression of cel-spec's grammar with optional syntax (`a.?b`, `[?x]`, `{?k: v}`) and
-// names in back-quotes. `source` is any bytes. Returns nothing, and at least one defect, if it is not
-// one; several defects if they can be told apart.
+// names in back-quotes. `source` is any bytes. Returns nothing, and at least one defect, if it is
+// not one; several defects if they can be told apart.
 //
 // Takes time in proportion to the source and to what macros make of it; never more than
 // kMaxExprNodes nodes, nor deeper than kMaxExprDepth.
 std::optional<Ast> Parse(std::string_view source, const ParseOptions& options,
                          std::vector<Defect>* defects);
+
+// Where the first comment of `source` begins; nothing if there is none.
+std::optional<uint32_t> FindComment(std::string_view source);
 
 // Puts what macros stand for in their place. Returns false, having added to `defects`, if one is
 // misused: `has(a)`, `x.all(1, true)`.
