@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 
+#include "absl/time/time.h"
 #include "reeve/engine/cel/function.h"
 
 namespace reeve::cel {
@@ -265,6 +266,14 @@ Cell Machine::Run(const Program& program, const Link& link, const Variables& var
         break;
       case Op::kMatches:
         if (!top->is_error()) *top = Matches(*program.regexes[i.c].regex, *top, context_);
+        break;
+      case Op::kLocalTime:
+        if (top->kind() == Kind::kTimestamp) {
+          const absl::Time time = absl::FromUnixSeconds(top->seconds());
+          *top = Cell::Timestamp(top->seconds() + program.zones[i.c].At(time).offset, top->nanos());
+        } else if (!top->is_error()) {
+          *top = Cell::Error(ErrorCode::kNoSuchOverload, Functions()[at->c].name);
+        }
         break;
       case Op::kCall: {
         top -= i.a;

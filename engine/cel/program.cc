@@ -38,6 +38,7 @@ constexpr std::array<std::string_view, static_cast<size_t>(Op::kReturn) + 1> kNa
     "NotStrictlyFalse",
     "InSet",
     "Matches",
+    "LocalTime",
     "Call",
     "List",
     "Map",
@@ -89,6 +90,8 @@ std::string Operands(const Program& program, const Instruction& i) {
       return absl::StrCat("of ", program.sets[i.c].size());
     case Op::kMatches:
       return program.regexes[i.c].text;
+    case Op::kLocalTime:
+      return program.zones[i.c].name();
     case Op::kCall:
       return absl::StrCat(std::string(Functions()[i.c].name), "/", i.a);
     case Op::kList:

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/time/time.h"
 #include "reeve/engine/cel/cell.h"
 #include "reeve/engine/cel/context.h"
 #include "reeve/engine/cel/operators.h"
@@ -49,26 +50,27 @@ enum class Op : uint8_t {
   kNotStrictlyFalse,  // x -> false if x is false, else true
   kInSet,             // x -> x in sets[c]
   kMatches,           // x -> x.matches(regexes[c])
-  kCall,              // x1 … xa -> Functions()[c](x1, …, xa)
-  kList,              // x1 … xb -> [x1, …]; if a is 1, those of optional_flags[c] are optional
-  kMap,               // k1 v1 … kb vb -> {k1: v1, …}; the same
-  kAppend,            // list x -> list + [x], in place
-  kPut,               // map k v -> map with an entry more, in place; b is the loop
-  kJump,              // goes on at c
-  kJumpIfFalse,       // x -> x   at c if x is false
-  kJumpIfTrue,        // x -> x   at c if x is true
-  kJumpIfNotBool,     // x -> x   at c if x is no bool, as an error
-  kJumpIfError,       // x -> x   at c if x is an error
-  kPopJumpIfFalse,    // x ->     at c if x is false
-  kJumpIfPresent,     // x -> x   at c if the optional x has a value, or x is an error; if a is 1 it
-                      //          leaves the value. Else x is taken away
-  kOptional,          // x -> x, or an error if x is no optional
-  kLoop,              // x ->     loops[b] walks x; at c, leaving an error, if x cannot be walked
-  kNext,              // ->       sets the variables of loops[b]; at c if there are no more elements
-  kShared,            // ->       at c with the value of shared[b], if it is known in this decision
-  kKeep,              // x -> x   now it is
-  kCompare,           // -> paths[b] OP constants[c], where a is the Op
-  kReturn,            // x        is the result
+  kLocalTime,       // x -> the timestamp x as a clock in zones[c] shows it, read as if it were UTC
+  kCall,            // x1 … xa -> Functions()[c](x1, …, xa)
+  kList,            // x1 … xb -> [x1, …]; if a is 1, those of optional_flags[c] are optional
+  kMap,             // k1 v1 … kb vb -> {k1: v1, …}; the same
+  kAppend,          // list x -> list + [x], in place
+  kPut,             // map k v -> map with an entry more, in place; b is the loop
+  kJump,            // goes on at c
+  kJumpIfFalse,     // x -> x   at c if x is false
+  kJumpIfTrue,      // x -> x   at c if x is true
+  kJumpIfNotBool,   // x -> x   at c if x is no bool, as an error
+  kJumpIfError,     // x -> x   at c if x is an error
+  kPopJumpIfFalse,  // x ->     at c if x is false
+  kJumpIfPresent,   // x -> x   at c if the optional x has a value, or x is an error; if a is 1 it
+                    //          leaves the value. Else x is taken away
+  kOptional,        // x -> x, or an error if x is no optional
+  kLoop,            // x ->     loops[b] walks x; at c, leaving an error, if x cannot be walked
+  kNext,            // ->       sets the variables of loops[b]; at c if there are no more elements
+  kShared,          // ->       at c with the value of shared[b], if it is known in this decision
+  kKeep,            // x -> x   now it is
+  kCompare,         // -> paths[b] OP constants[c], where a is the Op
+  kReturn,          // x        is the result
 };
 
 struct Instruction {
@@ -115,6 +117,7 @@ struct Program {
   std::vector<Path> paths;
   std::vector<CellSet> sets;
   std::vector<CompiledRegex> regexes;
+  std::vector<absl::TimeZone> zones;
   std::vector<std::vector<bool>> optional_flags;
   std::vector<Loop> loops;
   // Parts that another condition of the set may have too, and that are worth keeping: as text.

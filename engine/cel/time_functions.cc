@@ -1,44 +1,18 @@
 // Parts of timestamps and durations.
-#include <sys/stat.h>
-
 #include <array>
-#include <cstdlib>
 #include <cstring>
 #include <optional>
-#include <string>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "reeve/engine/cel/function.h"
+#include "reeve/engine/cel/time_zone.h"
 
 namespace reeve::cel {
 namespace {
 
 constexpr int64_t kSecondsPerDay = 24 * 60 * 60;
-constexpr size_t kLongestZoneName = 63;
 constexpr uint64_t kZoneLoadCost = 100;  // System calls.
-
-// Names come from attackers too. Only files of the zone directory are asked for: no way out of it,
-// and nothing that does not exist, since the library keeps each name it was ever asked for.
-bool IsZoneFile(std::string_view name) {
-  if (name.empty() || name.size() > kLongestZoneName || name == "localtime") return false;
-  if (!absl::ascii_isalpha(static_cast<unsigned char>(name[0]))) return false;
-  for (const char c : name) {
-    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) &&
-        std::string_view("_+-/").find(c) == std::string_view::npos) {
-      return false;
-    }
-  }
-  const char* directory = std::getenv("TZDIR");
-  if (directory == nullptr || *directory == '\0') directory = "/usr/share/zoneinfo";
-  const std::string path =
-      absl::StrCat(directory, "/", absl::string_view(name.data(), name.size()));
-  struct stat status;
-  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
-}
 
 // The zones that this thread used last.
 class ZoneCache {
@@ -53,15 +27,13 @@ class ZoneCache {
 
   // Null if there is no such zone. `name` is at most kLongestZoneName.
   const absl::TimeZone* Load(std::string_view name) {
-    absl::TimeZone loaded;
-    if (!IsZoneFile(name) || !absl::LoadTimeZone({name.data(), name.size()}, &loaded)) {
-      return nullptr;
-    }
+    const std::optional<absl::TimeZone> loaded = LoadZone(name);
+    if (!loaded.has_value()) return nullptr;
     Zone& zone = zones_[next_];
     next_ = (next_ + 1) % zones_.size();
     std::memcpy(zone.name, name.data(), name.size());
     zone.size = name.size();
-    zone.zone = loaded;
+    zone.zone = *loaded;
     return &zone.zone;
   }
 
@@ -75,26 +47,6 @@ class ZoneCache {
   size_t next_ = 0;
 };
 
-int TwoDigits(std::string_view text) {
-  if (!absl::ascii_isdigit(static_cast<unsigned char>(text[0])) ||
-      !absl::ascii_isdigit(static_cast<unsigned char>(text[1]))) {
-    return -1;
-  }
-  return (text[0] - '0') * 10 + (text[1] - '0');
-}
-
-// Seconds east of `+01:00`, `-08:00`, `02:00`.
-std::optional<int64_t> FixedOffset(std::string_view text) {
-  const bool west = !text.empty() && text[0] == '-';
-  if (west || (!text.empty() && text[0] == '+')) text.remove_prefix(1);
-  if (text.size() != 5 || text[2] != ':') return std::nullopt;
-  const int hours = TwoDigits(text.substr(0, 2));
-  const int minutes = TwoDigits(text.substr(3, 2));
-  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return std::nullopt;
-  const int64_t seconds = hours * 3600 + minutes * 60;
-  return west ? -seconds : seconds;
-}
-
 // Seconds east of UTC in the zone named by the second argument, UTC without one; or an error.
 Cell Offset(absl::Span<const Cell> arguments, std::string_view function, Context& context) {
   if (arguments.size() == 1) return Cell::Int(0);
@@ -105,13 +57,12 @@ Cell Offset(absl::Span<const Cell> arguments, std::string_view function, Context
   if (name == "UTC") return Cell::Int(0);
   if (name.size() > kLongestZoneName) return Cell::Error(ErrorCode::kBadTimeZone, name);
   if (const std::optional<int64_t> fixed = FixedOffset(name)) return Cell::Int(*fixed);
+  // Whether it is here or not, so that the price of a decision does not depend on those before it.
+  if (!context.Charge(kZoneLoadCost)) return context.LimitError();
   thread_local ZoneCache cache;
   const absl::TimeZone* zone = cache.Find(name);
-  if (zone == nullptr) {
-    if (!context.Charge(kZoneLoadCost)) return context.LimitError();
-    zone = cache.Load(name);
-    if (zone == nullptr) return Cell::Error(ErrorCode::kBadTimeZone, name);
-  }
+  if (zone == nullptr) zone = cache.Load(name);
+  if (zone == nullptr) return Cell::Error(ErrorCode::kBadTimeZone, name);
   return Cell::Int(zone->At(absl::FromUnixSeconds(arguments[0].seconds())).offset);
 }
 

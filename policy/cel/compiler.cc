@@ -7,10 +7,12 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "reeve/engine/cel/function.h"
 #include "reeve/engine/cel/machine.h"
 #include "reeve/engine/cel/operators.h"
+#include "reeve/engine/cel/time_zone.h"
 #include "reeve/engine/text.h"
 
 namespace reeve::cel {
@@ -601,41 +603,54 @@ class Compiler {
         return;
       }
     }
+    if (EmitInZone(unit, id, arguments)) return;
     const Function* const function = FindFunction(expr.name);
     if (function == nullptr || arguments.size() > UINT8_MAX) {
       return Fail(expr.place, absl::StrCat("`", Printable(expr.name), "` cannot be called here"));
     }
-    CheckConstants(unit, id, *function, arguments);
+    if (expr.name == "isIn" && arguments.size() == 2) CheckNames(unit, arguments[1]);
     for (const ExprId argument : arguments) Emit(unit, argument);
     Add({Op::kCall, static_cast<uint8_t>(arguments.size()), 0,
          static_cast<uint32_t>(function - Functions().data())},
         1 - static_cast<int>(arguments.size()));
   }
 
-  // Reports constants that a function never takes, whatever its other arguments are.
-  void CheckConstants(Unit& unit, ExprId id, const Function& function,
-                      absl::Span<const ExprId> arguments) {
+  // `time.getHours("Europe/Berlin")` and its like: the zone is looked up here.
+  bool EmitInZone(Unit& unit, ExprId id, absl::Span<const ExprId> arguments) {
     const Expr& expr = unit.expr->ast[id];
-    if (arguments.size() != 2) return;
-    const std::optional<Cell> constant = Constant(unit, arguments[1]);
-    if (!constant.has_value()) return;
-    const SourceRange place = unit.expr->ast[arguments[1]].place;
-    if (expr.name.compare(0, 3, "get") == 0 && constant->kind() == Kind::kString) {
-      Context context;
-      context.Reset(kFoldCost, kFoldMemory);
-      const Cell arguments_of_epoch[] = {Cell::Timestamp(0, 0), *constant};
-      const Cell value = function.call(absl::MakeConstSpan(arguments_of_epoch), context);
-      if (value.is_error()) Fail(place, ToString(value));
+    const auto parts = TimeFunctions();
+    const bool part_of_time = std::any_of(
+        parts.begin(), parts.end(), [&expr](const Function& f) { return f.name == expr.name; });
+    if (!part_of_time || arguments.size() != 2) return false;
+    const std::optional<Cell> name = Constant(unit, arguments[1]);
+    if (!name.has_value() || name->kind() != Kind::kString) return false;
+    const std::optional<absl::TimeZone> zone = FindTimeZone(name->text());
+    if (!zone.has_value()) {
+      Fail(unit.expr->ast[arguments[1]].place,
+           absl::StrCat("`", Printable(name->text()),
+                        "` is no time zone; write a name such as `Europe/Berlin`, an offset such "
+                        "as `+01:00`, or `UTC`"));
+      return true;
     }
-    if (expr.name == "isIn") {
-      const bool list = constant->kind() == Kind::kList;
-      for (size_t i = 0; i < (list ? constant->list_size() : 1); ++i) {
-        const Cell name = list ? constant->At(i) : *constant;
-        if (name.kind() == Kind::kString && name.text().find(':') == std::string_view::npos) {
-          Fail(place, absl::StrCat("`", Printable(name.text()),
-                                   "` names no entity; write `type:id`, such as `group:",
-                                   Printable(name.text()), "`"));
-        }
+    program_->zones.push_back(*zone);
+    Emit(unit, arguments[0]);
+    Add({Op::kLocalTime, 0, 0, static_cast<uint32_t>(program_->zones.size() - 1)}, 0);
+    Add({Op::kCall, 1, 0, static_cast<uint32_t>(FindFunction(expr.name) - Functions().data())}, 0);
+    return true;
+  }
+
+  // Reports names that `isIn` is asked about and that are none.
+  void CheckNames(Unit& unit, ExprId names) {
+    const std::optional<Cell> constant = Constant(unit, names);
+    if (!constant.has_value()) return;
+    const bool list = constant->kind() == Kind::kList;
+    for (size_t i = 0; i < (list ? constant->list_size() : 1); ++i) {
+      const Cell name = list ? constant->At(i) : *constant;
+      if (name.kind() == Kind::kString && name.text().find(':') == std::string_view::npos) {
+        Fail(unit.expr->ast[names].place,
+             absl::StrCat("`", Printable(name.text()),
+                          "` names no entity; write `type:id`, such as `group:",
+                          Printable(name.text()), "`"));
       }
     }
   }
