@@ -343,6 +343,9 @@ Cell Machine::Run(const Program& program, const Link& link, const Variables& var
       case Op::kPopJumpIfFalse:
         if ((top--)->is_bool(false)) at = code + i.c;
         break;
+      case Op::kPopJumpIfTrue:
+        if ((top--)->is_bool(true)) at = code + i.c;
+        break;
       case Op::kJumpIfPresent:
         if (top->is_error()) {
           at = code + i.c;

@@ -62,6 +62,7 @@ enum class Op : uint8_t {
   kJumpIfNotBool,   // x -> x   at c if x is no bool, as an error
   kJumpIfError,     // x -> x   at c if x is an error
   kPopJumpIfFalse,  // x ->     at c if x is false
+  kPopJumpIfTrue,   // x ->     at c if x is true
   kJumpIfPresent,   // x -> x   at c if the optional x has a value, or x is an error; if a is 1 it
                     //          leaves the value. Else x is taken away
   kOptional,        // x -> x, or an error if x is no optional

@@ -765,6 +765,24 @@ class Compiler {
     Add(make, 1 - static_cast<int>(expr.args.size()));
   }
 
+  // Leaves a loop if `condition` is false. Returns the jump.
+  size_t EmitExit(Unit& unit, ExprId condition) {
+    const auto call = [&unit](ExprId id, std::string_view name) {
+      const Expr& expr = unit.expr->ast[id];
+      return expr.kind == ExprKind::kCall && expr.operand == kNoExpr && expr.name == name;
+    };
+    if (call(condition, op::kNotStrictlyFalse)) {
+      const ExprId inner = unit.expr->ast[condition].args[0];
+      if (call(inner, op::kNot)) {
+        Emit(unit, unit.expr->ast[inner].args[0]);
+        return Add({Op::kPopJumpIfTrue}, -1);
+      }
+      condition = inner;
+    }
+    Emit(unit, condition);
+    return Add({Op::kPopJumpIfFalse}, -1);
+  }
+
   void EmitComprehension(Unit& unit, ExprId id) {
     const Comprehension& fold = unit.expr->ast[id].comprehension;
     const size_t outer_locals = locals_.size();
@@ -791,8 +809,7 @@ class Compiler {
       loops_.push_back(number);
       const std::optional<Cell> always = Constant(unit, fold.condition);
       if (!always.has_value() || !always->is_bool(true)) {
-        Emit(unit, fold.condition);
-        exits.push_back(Add({Op::kPopJumpIfFalse}, -1));
+        exits.push_back(EmitExit(unit, fold.condition));
       }
       Emit(unit, fold.step);
       Add({Op::kStore, 0, 0, accumulator}, -1);
