@@ -9,6 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "cli/command.h"
 #include "reeve/adapters/authzen/decision_json.h"
 #include "reeve/adapters/authzen/evaluate_json.h"
@@ -62,6 +64,33 @@ std::string Part(const Decision& decision, const RuleExplanation& rule) {
   return rule.rule->shadow ? "matches, as a shadow" : "matches, and is overridden";
 }
 
+// The words of a condition that may take several lines.
+std::string OneLine(const std::string& text) {
+  return absl::StrJoin(absl::StrSplit(text, absl::ByAnyChar("\n\t "), absl::SkipEmpty()), " ");
+}
+
+// How far the clauses of the rule are true.
+std::string When(const RuleExplanation& rule) {
+  if (rule.rule->when.empty()) return "-";
+  ClauseOutcome outcome = ClauseOutcome::kTrue;
+  for (const ClauseExplanation& clause : rule.clauses) {
+    if (clause.outcome == ClauseOutcome::kFalse) return "no";
+    if (clause.outcome == ClauseOutcome::kUnknown) outcome = clause.outcome;
+  }
+  if (rule.clauses.empty()) return "-";
+  return outcome == ClauseOutcome::kTrue ? "yes" : "unknown";
+}
+
+// A line for each clause: its outcome, its text in one line, and why it is unknown.
+void PrintClauses(const RuleExplanation& rule) {
+  std::printf("\n%s\n", rule.rule->id.c_str());
+  for (const ClauseExplanation& clause : rule.clauses) {
+    std::printf("  %-8s %s%s%s\n", std::string(ToString(clause.outcome)).c_str(),
+                Shown(OneLine(clause.clause->text)).c_str(), clause.error.empty() ? "" : "  # ",
+                clause.error.c_str());
+  }
+}
+
 void PrintExplanation(const Decision& decision, const Request& request) {
   const std::vector<RuleExplanation> rules = Explain(decision, request);
   if (decision.snapshot() == nullptr || decision.reason() == Reason::kBadRequest) {
@@ -76,13 +105,16 @@ void PrintExplanation(const Decision& decision, const Request& request) {
     std::puts("  no rule matches more than one of principal, action and resource");
     return;
   }
-  Table table({"rule", "effect", "principals", "actions", "resources", ""});
+  Table table({"rule", "effect", "principals", "actions", "resources", "when", ""});
   for (const RuleExplanation& rule : rules) {
     table.AddRow({rule.rule->id, std::string(ToString(rule.rule->effect)),
                   std::string(ToString(rule.principals)), std::string(ToString(rule.actions)),
-                  std::string(ToString(rule.resources)), Part(decision, rule)});
+                  std::string(ToString(rule.resources)), When(rule), Part(decision, rule)});
   }
   std::fputs(table.ToString(TerminalWidth()).c_str(), stdout);
+  for (const RuleExplanation& rule : rules) {
+    if (!rule.clauses.empty()) PrintClauses(rule);
+  }
 }
 
 void PrintText(const Decision& decision, const Request& request, bool explain) {
@@ -114,6 +146,16 @@ int StatusOf(bool allowed, bool malformed, bool record_failed) {
   return malformed ? kBadCall : allowed ? kYes : kNo;
 }
 
+nlohmann::ordered_json ClausesJson(const RuleExplanation& rule) {
+  nlohmann::ordered_json clauses = nlohmann::ordered_json::array();
+  for (const ClauseExplanation& clause : rule.clauses) {
+    clauses.push_back({{"clause", clause.clause->text},
+                       {"outcome", std::string(ToString(clause.outcome))}});
+    if (!clause.error.empty()) clauses.back()["error"] = clause.error;
+  }
+  return clauses;
+}
+
 // The answer, and beside its reason how far each relevant rule matched.
 std::string ToJson(const Decision& decision, const Request& request) {
   nlohmann::ordered_json answer = nlohmann::ordered_json::parse(ToJson(decision));
@@ -125,6 +167,7 @@ std::string ToJson(const Decision& decision, const Request& request) {
                            {"principals", std::string(ToString(rule.principals))},
                            {"actions", std::string(ToString(rule.actions))},
                            {"resources", std::string(ToString(rule.resources))},
+                           {"clauses", ClausesJson(rule)},
                            {"matched", rule.matched()},
                            {"decided", Decided(decision, rule)},
                            {"shadow", rule.rule->shadow}});

@@ -11,6 +11,11 @@ namespace {
 constexpr std::array<std::string_view, kFirstBinding> kVariables = {"principal", "action",
                                                                     "resource", "context"};
 
+constexpr std::string_view kOfPrincipals[] = {"type",      "id",  "name", "groups",
+                                              "assurance", "via", "host", "actor"};
+constexpr std::string_view kOfResources[] = {"type", "id", "name"};
+constexpr std::string_view kOfContexts[] = {"time"};
+
 uint32_t VariableNumber(std::string_view name, const std::vector<std::string_view>& bindings) {
   const auto variable = std::find(kVariables.begin(), kVariables.end(), name);
   if (variable != kVariables.end()) return static_cast<uint32_t>(variable - kVariables.begin());
@@ -30,6 +35,25 @@ std::string PathKey(const cel::Program& program, uint32_t path) {
 }
 
 }  // namespace
+
+ReservedNames ReservedNamesOf(Variable variable) {
+  switch (variable) {
+    case kPrincipal:
+      return {kPrincipalType, kPrincipalAttribute, kOfPrincipals};
+    case kResource:
+      return {kResourceType, kResourceAttribute, kOfResources};
+    default:
+      return {kContextTime, kContextAttribute, kOfContexts};
+  }
+}
+
+Member MemberOf(uint32_t variable, std::string_view name) {
+  if (variable >= kFirstBinding || variable == kAction) return kNoMember;
+  const ReservedNames reserved = ReservedNamesOf(static_cast<Variable>(variable));
+  const auto found = std::find(reserved.names.begin(), reserved.names.end(), name);
+  if (found == reserved.names.end()) return reserved.attribute;
+  return static_cast<Member>(reserved.first + (found - reserved.names.begin()));
+}
 
 uint32_t ClauseSet::Add(const Condition& condition,
                         const std::vector<std::string_view>& bindings) {
@@ -69,7 +93,9 @@ void ClauseSet::Close() {
   for (Entry& entry : entries_) {
     const cel::Program& program = *entry.program;
     for (uint32_t i = 0; i < program.paths.size(); ++i) {
-      const bool of_binding = entry.variables[program.paths[i].variable] >= kFirstBinding;
+      const uint32_t variable = entry.variables[program.paths[i].variable];
+      const bool of_binding = variable >= kFirstBinding;
+      entry.members.push_back(MemberOf(variable, program.paths[i].names[0].text()));
       entry.paths.push_back(of_binding ? cel::Link::kNone : slot_of(paths[PathKey(program, i)]));
     }
     for (const std::string& part : program.shared) entry.shared.push_back(slot_of(parts[part]));
@@ -77,7 +103,7 @@ void ClauseSet::Close() {
   }
   for (const Entry& entry : entries_) {
     clauses_.push_back({entry.program.get(),
-                        {entry.variables, entry.paths, entry.shared},
+                        {entry.variables, entry.members, entry.paths, entry.shared},
                         entry.slot,
                         entry.binds});
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/types/span.h"
 #include "reeve/engine/cel/machine.h"
 #include "reeve/engine/cel/program.h"
 #include "reeve/engine/rule.h"
@@ -17,6 +18,35 @@ namespace reeve {
 
 // The variables that every condition sees, by their numbers; the bindings of a rule follow.
 enum Variable : uint32_t { kPrincipal, kAction, kResource, kContext, kFirstBinding };
+
+// What follows a variable and a dot, by its number: a name that is reserved, or an attribute.
+enum Member : uint32_t {
+  kPrincipalType,
+  kPrincipalId,
+  kPrincipalName,
+  kPrincipalGroups,
+  kPrincipalAssurance,
+  kPrincipalVia,
+  kPrincipalHost,
+  kPrincipalActor,
+  kPrincipalAttribute,
+  kResourceType,
+  kResourceId,
+  kResourceName,
+  kResourceAttribute,
+  kContextTime,
+  kContextAttribute,
+  kNoMember,  // What has none: the action, a binding.
+};
+
+// The reserved names of a variable, whose members they are from `first` on.
+struct ReservedNames {
+  Member first;
+  Member attribute;
+  absl::Span<const std::string_view> names;
+};
+ReservedNames ReservedNamesOf(Variable variable);  // Not of kAction.
+Member MemberOf(uint32_t variable, std::string_view name);
 
 // One program as conditions of this set run it.
 struct Clause {
@@ -44,6 +74,7 @@ class ClauseSet {
   struct Entry {
     std::shared_ptr<const cel::Program> program;
     std::vector<uint32_t> variables;
+    std::vector<uint32_t> members;
     std::vector<uint32_t> paths;
     std::vector<uint32_t> shared;
     uint32_t uses = 0;

@@ -1,7 +1,6 @@
 #include "engine/request_variables.h"
 
 #include <algorithm>
-#include <array>
 
 #include "reeve/engine/cel/operators.h"
 
@@ -10,11 +9,6 @@ namespace {
 
 using cel::Cell;
 using cel::ErrorCode;
-
-constexpr std::array<std::string_view, 8> kOfPrincipals = {
-    "type", "id", "name", "groups", "assurance", "via", "host", "actor"};
-constexpr std::array<std::string_view, 3> kOfResources = {"type", "id", "name"};
-constexpr std::array<std::string_view, 1> kOfContexts = {"time"};
 
 Cell Missing(std::string_view name) { return Cell::Error(ErrorCode::kNoSuchKey, name); }
 
@@ -63,110 +57,106 @@ Cell RequestVariables::Get(uint32_t number, cel::Context&) const {
   }
 }
 
-Cell RequestVariables::Map::Find(std::string_view name, cel::Context&) const {
-  const auto names = reserved();
-  // What is reserved cannot be claimed by an attribute of that name.
-  if (std::find(names.begin(), names.end(), name) != names.end()) return FindReserved(name);
-  for (const Attributes* attributes : {given(), stored()}) {
+Cell RequestVariables::GetMember(uint32_t number, std::string_view name, cel::Context&) const {
+  const Principal& principal = *request_->principal;
+  switch (number) {
+    case kPrincipalType:
+      return Cell::String(principal.id.type);
+    case kPrincipalId:
+      return Cell::String(principal.id.id);
+    case kPrincipalName:
+      return Cell::String(principal.name());
+    case kPrincipalGroups: {
+      const Cell groups = Cell::Strings(principal.groups);
+      return principal.groups_complete ? groups : groups.Partial();
+    }
+    case kPrincipalAssurance:
+      return Cell::String(ToString(principal.assurance));
+    case kPrincipalVia:
+      return Text(name, principal.via);
+    case kPrincipalHost:
+      return Text(name, principal.host);
+    case kPrincipalActor:
+      return Text(name, principal.actor);
+    case kPrincipalAttribute:
+      return FindAttribute(kPrincipal, name);
+    case kResourceType:
+      return Cell::String(request_->resource.type);
+    case kResourceId:
+      return Cell::String(request_->resource.id);
+    case kResourceName:
+      return Cell::String(NameOf(request_->resource));
+    case kResourceAttribute:
+      return FindAttribute(kResource, name);
+    case kContextTime:
+      return now_;
+    case kContextAttribute:
+      return FindAttribute(kContext, name);
+    default:
+      return Cell::Error(ErrorCode::kNoSuchOverload, ".");
+  }
+}
+
+RequestVariables::Layers RequestVariables::LayersOf(Variable variable) const {
+  switch (variable) {
+    case kPrincipal:
+      return {&request_->principal->attributes, facts_->stored_principal()};
+    case kResource:
+      return {request_->resource_attributes, facts_->stored_resource()};
+    default:
+      return {request_->context, nullptr};
+  }
+}
+
+Cell RequestVariables::FindAttribute(Variable variable, std::string_view name) const {
+  const Layers layers = LayersOf(variable);
+  for (const Attributes* attributes : {layers.given, layers.stored}) {
     if (attributes == nullptr) continue;
     if (const Value* value = attributes->Find(name); value != nullptr) return Cell::Of(*value);
   }
   return Missing(name);
 }
 
+Cell RequestVariables::Map::Find(std::string_view name, cel::Context& context) const {
+  // What is reserved cannot be claimed by an attribute of that name.
+  return variables_.GetMember(MemberOf(variable_, name), name, context);
+}
+
 Cell RequestVariables::Map::All(cel::Context& context) const {
-  cel::MapBuilder builder(reserved().size(), context);
-  const auto add = [&builder](std::string_view name, const Cell& value) {
-    return builder.Add(Cell::String(name), value);
+  const ReservedNames reserved = ReservedNamesOf(variable_);
+  const auto is_reserved = [&reserved](std::string_view name) {
+    return std::find(reserved.names.begin(), reserved.names.end(), name) != reserved.names.end();
   };
-  for (const std::string_view name : reserved()) {
-    const Cell value = FindReserved(name);
-    if (value.is_error()) continue;
-    if (const Cell added = add(name, value); added.is_error()) return added;
+  cel::MapBuilder builder(reserved.names.size(), context);
+  for (const std::string_view name : reserved.names) {
+    const Cell value = Find(name, context);
+    if (value.is_error()) continue;  // not known
+    if (const Cell added = builder.Add(Cell::String(name), value); added.is_error()) return added;
   }
-  for (const Attributes* attributes : {given(), stored()}) {
+  const Layers layers = variables_.LayersOf(variable_);
+  for (const Attributes* attributes : {layers.given, layers.stored}) {
     if (attributes == nullptr) continue;
-    const Attributes* const above = attributes == stored() ? given() : nullptr;
+    const Attributes* const above = attributes == layers.given ? nullptr : layers.given;
     for (const auto& [name, value] : *attributes) {
-      const auto names = reserved();
-      if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-      if (above != nullptr && above->Find(name) != nullptr) continue;
+      if (is_reserved(name) || (above != nullptr && above->Find(name) != nullptr)) continue;
       const Cell cell = Cell::Of(value);
       if (cell.is_error()) return cell;
-      if (const Cell added = add(name, cell); added.is_error()) return added;
+      if (const Cell added = builder.Add(Cell::String(name), cell); added.is_error()) return added;
     }
   }
   return builder.Build();
 }
 
-Cell RequestVariables::PrincipalMap::FindReserved(std::string_view name) const {
-  const reeve::Principal& principal = *variables_.request_->principal;
-  if (name == "type") return Cell::String(principal.id.type);
-  if (name == "id") return Cell::String(principal.id.id);
-  if (name == "name") return Cell::String(principal.name());
-  if (name == "assurance") return Cell::String(ToString(principal.assurance));
-  if (name == "via") return Text(name, principal.via);
-  if (name == "host") return Text(name, principal.host);
-  if (name == "actor") return Text(name, principal.actor);
-  const Cell groups = Cell::Strings(principal.groups);
-  return principal.groups_complete ? groups : groups.Partial();
-}
-
-absl::Span<const std::string_view> RequestVariables::PrincipalMap::reserved() const {
-  return kOfPrincipals;
-}
-
-const Attributes* RequestVariables::PrincipalMap::given() const {
-  return &variables_.request_->principal->attributes;
-}
-
-const Attributes* RequestVariables::PrincipalMap::stored() const {
-  return variables_.facts_->stored_principal();
-}
-
-Cell RequestVariables::PrincipalMap::IsIn(std::string_view name) const {
-  return NamesRole(name) ? RolesAreNone() : OfTruth(variables_.facts_->PrincipalIsIn(name));
-}
-
-Cell RequestVariables::ResourceMap::FindReserved(std::string_view name) const {
-  const EntityView resource = variables_.request_->resource;
-  if (name == "type") return Cell::String(resource.type);
-  if (name == "id") return Cell::String(resource.id);
-  return Cell::String(NameOf(resource));
-}
-
-absl::Span<const std::string_view> RequestVariables::ResourceMap::reserved() const {
-  return kOfResources;
-}
-
-const Attributes* RequestVariables::ResourceMap::given() const {
-  return variables_.request_->resource_attributes;
-}
-
-const Attributes* RequestVariables::ResourceMap::stored() const {
-  return variables_.facts_->stored_resource();
-}
-
-Cell RequestVariables::ResourceMap::IsIn(std::string_view name) const {
-  return NamesRole(name) ? RolesAreNone() : OfTruth(variables_.facts_->ResourceIsIn(name));
-}
-
-Cell RequestVariables::ContextMap::FindReserved(std::string_view) const {
-  return variables_.now_;
-}
-
-absl::Span<const std::string_view> RequestVariables::ContextMap::reserved() const {
-  return kOfContexts;
-}
-
-const Attributes* RequestVariables::ContextMap::given() const {
-  return variables_.request_->context;
-}
-
-const Attributes* RequestVariables::ContextMap::stored() const { return nullptr; }
-
-Cell RequestVariables::ContextMap::IsIn(std::string_view) const {
-  return Cell::Error(ErrorCode::kNoSuchOverload, "isIn");
+Cell RequestVariables::Map::IsIn(std::string_view name) const {
+  if (NamesRole(name)) return RolesAreNone();
+  switch (variable_) {
+    case kPrincipal:
+      return OfTruth(variables_.facts_->PrincipalIsIn(name));
+    case kResource:
+      return OfTruth(variables_.facts_->ResourceIsIn(name));
+    default:
+      return Cell::Error(ErrorCode::kNoSuchOverload, "isIn");
+  }
 }
 
 }  // namespace reeve

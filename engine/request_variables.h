@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "absl/types/span.h"
+#include "engine/clause_set.h"
 #include "engine/facts.h"
 #include "reeve/engine/cel/cell.h"
 #include "reeve/engine/cel/context.h"
@@ -18,7 +18,8 @@ namespace reeve {
 // One thread at a time. Neither copied nor moved: cells point into it.
 class RequestVariables final : public cel::Variables {
  public:
-  RequestVariables() : principal_(*this), resource_(*this), context_(*this) {}
+  RequestVariables()
+      : principal_(kPrincipal, *this), resource_(kResource, *this), context_(kContext, *this) {}
   RequestVariables(const RequestVariables&) = delete;
   RequestVariables& operator=(const RequestVariables&) = delete;
 
@@ -31,64 +32,38 @@ class RequestVariables final : public cel::Variables {
 
   cel::Cell Get(uint32_t number, cel::Context& context) const override;
 
+  cel::Cell GetMember(uint32_t number, std::string_view name,
+                      cel::Context& context) const override;
+
  private:
-  // One of the variables that are maps.
-  class Map : public cel::EntityFacts {
+  // `principal`, `resource` or `context` as a whole.
+  class Map final : public cel::EntityFacts {
    public:
-    explicit Map(const RequestVariables& variables) : variables_(variables) {}
-    cel::Cell Find(std::string_view name, cel::Context& context) const final;
-    cel::Cell All(cel::Context& context) const final;
+    Map(Variable variable, const RequestVariables& variables)
+        : variable_(variable), variables_(variables) {}
+    cel::Cell Find(std::string_view name, cel::Context& context) const override;
+    cel::Cell All(cel::Context& context) const override;
+    cel::Cell IsIn(std::string_view name) const override;
 
-   protected:
-    // The names that are no attributes; kNoSuchKey if `name` is none, or is not known.
-    virtual cel::Cell FindReserved(std::string_view name) const = 0;
-    virtual absl::Span<const std::string_view> reserved() const = 0;
-    // Attributes, the first of those that have a name counting. Each may be null.
-    virtual const Attributes* given() const = 0;
-    virtual const Attributes* stored() const = 0;
-
+   private:
+    const Variable variable_;
     const RequestVariables& variables_;
   };
-  class PrincipalMap final : public Map {
-   public:
-    using Map::Map;
-    cel::Cell IsIn(std::string_view name) const override;
 
-   private:
-    cel::Cell FindReserved(std::string_view name) const override;
-    absl::Span<const std::string_view> reserved() const override;
-    const Attributes* given() const override;
-    const Attributes* stored() const override;
+  // Attributes of which the first that have a name count. Each may be null.
+  struct Layers {
+    const Attributes* given;
+    const Attributes* stored;
   };
-  class ResourceMap final : public Map {
-   public:
-    using Map::Map;
-    cel::Cell IsIn(std::string_view name) const override;
-
-   private:
-    cel::Cell FindReserved(std::string_view name) const override;
-    absl::Span<const std::string_view> reserved() const override;
-    const Attributes* given() const override;
-    const Attributes* stored() const override;
-  };
-  class ContextMap final : public Map {
-   public:
-    using Map::Map;
-    cel::Cell IsIn(std::string_view name) const override;
-
-   private:
-    cel::Cell FindReserved(std::string_view name) const override;
-    absl::Span<const std::string_view> reserved() const override;
-    const Attributes* given() const override;
-    const Attributes* stored() const override;
-  };
+  Layers LayersOf(Variable variable) const;
+  cel::Cell FindAttribute(Variable variable, std::string_view name) const;
 
   const Request* request_ = nullptr;
   const Facts* facts_ = nullptr;
   cel::Cell now_;
-  PrincipalMap principal_;
-  ResourceMap resource_;
-  ContextMap context_;
+  const Map principal_;
+  const Map resource_;
+  const Map context_;
   std::vector<std::string_view> bindings_;
 };
 

@@ -24,8 +24,30 @@ Cell Logical(const Cell& a, const Cell& b, bool decisive) {
   return Cell::Bool(!decisive);
 }
 
+// Comparing texts takes time; those that are short are paid for by the instruction.
+bool ChargeTexts(const Cell& a, const Cell& b, Context& context) {
+  constexpr size_t kShort = 256;
+  const bool texts = (a.kind() == Kind::kString && b.kind() == Kind::kString) ||
+                     (a.kind() == Kind::kBytes && b.kind() == Kind::kBytes);
+  if (!texts) return true;
+  const size_t shorter = std::min(a.text().size(), b.text().size());
+  return shorter <= kShort || context.Charge(shorter / 16);
+}
+
 Cell Binary(Op op, const Cell& a, const Cell& b, Context& context) {
+  if (op == Op::kEqual || op == Op::kNotEqual) {
+    // What most conditions compare.
+    if (a.kind() == Kind::kString && b.kind() == Kind::kString && a.text().size() < 256) {
+      return Cell::Bool((a.text() == b.text()) == (op == Op::kEqual));
+    }
+    if (a.kind() == Kind::kInt && b.kind() == Kind::kInt) {
+      return Cell::Bool((a.int_value() == b.int_value()) == (op == Op::kEqual));
+    }
+  }
   if (const Cell* error = ErrorOf(a, b); error != nullptr) return *error;
+  if (op >= Op::kLess && op <= Op::kGreaterOrEqual && !ChargeTexts(a, b, context)) {
+    return context.LimitError();
+  }
   switch (op) {
     case Op::kEqual:
       return Equal(a, b, context);
@@ -133,10 +155,10 @@ Cell Machine::Follow(const Program& program, const Link& link, const Variables& 
                      uint32_t path) {
   const uint32_t slot = link.paths[path];
   if (slot != Link::kNone && kept_[slot].decision == decision_) return kept_[slot].value;
-  Cell value = variables.Get(link.variables[program.paths[path].variable], context_);
-  for (const Cell& name : program.paths[path].names) {
-    if (value.is_error()) break;
-    value = Select(value, name.text(), context_);
+  const std::vector<Cell>& names = program.paths[path].names;
+  Cell value = variables.GetMember(link.members[path], names[0].text(), context_);
+  for (size_t i = 1; i < names.size() && !value.is_error(); ++i) {
+    value = Select(value, names[i].text(), context_);
   }
   if (slot != Link::kNone) kept_[slot] = {decision_, value};
   return value;

@@ -20,14 +20,17 @@ class Variables {
 
   // The value of a variable, or an error, by the number that the program's Link gives it.
   virtual Cell Get(uint32_t number, Context& context) const = 0;
+  // `variable.name`, by the number that the Link gives to paths that begin so.
+  virtual Cell GetMember(uint32_t number, std::string_view name, Context& context) const = 0;
 };
 
 // What the numbers in one program mean to the others of a set: by the place in Program::variables,
-// Program::paths and Program::shared.
+// Program::paths (twice) and Program::shared.
 struct Link {
   static constexpr uint32_t kNone = UINT32_MAX;
 
   absl::Span<const uint32_t> variables;  // For Variables::Get().
+  absl::Span<const uint32_t> members;    // By path: for Variables::GetMember().
   absl::Span<const uint32_t> paths;      // Where its value is kept during a decision, or kNone.
   absl::Span<const uint32_t> shared;     // The same.
 };

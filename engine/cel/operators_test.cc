@@ -308,8 +308,7 @@ const ArithmeticCase kArithmeticCases[] = {
     {"NegateSmallestInt", I(kMinInt), '~', I(0), "out of range"},
     {"NegateDouble", D(0.0), '~', I(0), "-0.0"},
     {"NegateUint", U(1), '~', I(0), "no such overload: -"},
-    {"NegateDuration", Dur(1, 250000000), '~', I(0), "duration(\"-1.25s\")"},
-    {"NegateSmallestDuration", Dur(-9223372037, 145224192), '~', I(0), "out of range"},
+    {"NegateDuration", Dur(1, 250000000), '~', I(0), "no such overload: -"},
 };
 INSTANTIATE_TEST_SUITE_P(Cases, ArithmeticTest, testing::ValuesIn(kArithmeticCases),
                          [](const testing::TestParamInfo<ArithmeticCase>& info) {

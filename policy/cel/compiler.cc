@@ -139,6 +139,9 @@ Cell Copy(const Cell& cell, Context& context) {
 class NoVariables final : public Variables {
  public:
   Cell Get(uint32_t, Context&) const override { return Cell::Error(ErrorCode::kNoSuchVariable); }
+  Cell GetMember(uint32_t, std::string_view, Context&) const override {
+    return Cell::Error(ErrorCode::kNoSuchVariable);
+  }
 };
 
 // What is known of a node before code is made for it.
@@ -195,16 +198,16 @@ class Compiler {
   // --- Facts ---
 
   Unit& UnitOf(const CheckedExpr& expr) {
-    std::unique_ptr<Unit>& unit = units_[&expr];
-    if (unit == nullptr) {
-      unit = std::make_unique<Unit>();
-      unit->expr = &expr;
-      unit->facts.resize(expr.ast.nodes.size());
-      unit->constants.resize(expr.ast.nodes.size());
-      std::vector<Level> scope;
-      Analyze(*unit, expr.ast.root, &scope, 0);
-    }
-    return *unit;
+    const auto [known, is_new] = units_.try_emplace(&expr);
+    if (!is_new) return *known->second;
+    known->second = std::make_unique<Unit>();
+    Unit& unit = *known->second;  // stays where it is when others are added
+    unit.expr = &expr;
+    unit.facts.resize(expr.ast.nodes.size());
+    unit.constants.resize(expr.ast.nodes.size());
+    std::vector<Level> scope;
+    Analyze(unit, expr.ast.root, &scope, 0);
+    return unit;
   }
 
   const CheckedExpr* FindNamed(std::string_view name) const {

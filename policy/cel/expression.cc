@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "policy/cel/compiler.h"
+#include "reeve/engine/cel/operators.h"
 
 namespace reeve::cel {
 namespace {
@@ -21,6 +22,11 @@ class Bindings final : public Variables {
     return found->second;
   }
 
+  Cell GetMember(uint32_t number, std::string_view name, Context& context) const override {
+    const Cell variable = Get(number, context);
+    return variable.is_error() ? variable : Select(variable, name, context);
+  }
+
  private:
   const Program& program_;
   const std::map<std::string, Cell, std::less<>>& variables_;
@@ -34,6 +40,7 @@ Expression::Expression(CheckedExpr checked, std::shared_ptr<const Program> progr
       variables_(program_->variables.size()),
       none_(std::max(program_->paths.size(), program_->shared.size()), Link::kNone) {
   std::iota(variables_.begin(), variables_.end(), 0);
+  for (const Path& path : program_->paths) members_.push_back(path.variable);
 }
 
 std::optional<Expression> Expression::Compile(std::string_view text,
@@ -53,7 +60,7 @@ std::optional<Expression> Expression::Compile(std::string_view text,
 
 Cell Expression::Evaluate(const std::map<std::string, Cell, std::less<>>& variables,
                           Machine* machine) const {
-  return machine->Run(*program_, {variables_, none_, none_}, Bindings(*program_, variables));
+  return machine->Run(*program_, {variables_, members_, none_, none_}, Bindings(*program_, variables));
 }
 
 }  // namespace reeve::cel
