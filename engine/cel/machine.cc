@@ -125,8 +125,8 @@ struct alignas(16) Growth {
 Cell Append(const Cell& list, const Cell& element, Context& context) {
   if (const Cell* error = ErrorOf(list, element); error != nullptr) return *error;
   const auto size = static_cast<uint32_t>(list.list_size());
-  auto* growth = size == 0 ? nullptr
-                           : reinterpret_cast<Growth*>(const_cast<Cell*>(list.cells())) - 1;
+  auto* growth =
+      size == 0 ? nullptr : reinterpret_cast<Growth*>(const_cast<Cell*>(list.cells())) - 1;
   if (growth == nullptr || growth->size != size || growth->capacity == size) {
     const uint32_t capacity = size == 0 ? 4 : size * 2;
     Cell* const room = context.Allocate<Cell>(capacity + 1);
@@ -199,9 +199,8 @@ Cell Machine::Run(const Program& program, const Link& link, const Variables& var
         break;
       case Op::kCompare: {
         const Cell value = Follow(program, link, variables, i.b);
-        *++top = value.is_error()
-                     ? value
-                     : Binary(static_cast<Op>(i.a), value, constants[i.c], context_);
+        *++top = value.is_error() ? value
+                                  : Binary(static_cast<Op>(i.a), value, constants[i.c], context_);
         break;
       }
       case Op::kLocal:
@@ -360,23 +359,30 @@ Cell Machine::Run(const Program& program, const Link& link, const Variables& var
           at = code + i.c;
           break;
         }
-        walks_[i.b] = {*top, elements, 0, nullptr};
+        walks_[i.b] = {*top, elements, 0, i.c, nullptr};
         --top;
         break;
       }
       case Op::kNext: {
         Walk& walk = walks_[i.b];
         const Loop& loop = program.loops[i.b];
-        const size_t size = walk.elements.list_size() + (walk.elements.is_partial() ? 1 : 0);
-        if (walk.next == size) {
-          at = code + i.c;
+        const size_t size = walk.elements.list_size();
+        const bool partial = walk.elements.is_partial();
+        if (walk.next == size + (partial ? 1 : 0)) {
+          if (partial) {
+            // There may be no such element as the one that was not known, or many: what the
+            // expression made of it says nothing.
+            *++top = Cell::Error(ErrorCode::kIncomplete);
+            at = code + walk.incomplete;
+          } else {
+            at = code + i.c;
+          }
           break;
         }
         if (!context_.Charge(loop.cost)) return context_.LimitError();
         const uint32_t number = walk.next++;
-        const Cell element = number < walk.elements.list_size()
-                                 ? walk.elements.At(number)
-                                 : Cell::Error(ErrorCode::kIncomplete);
+        const Cell element =
+            number < size ? walk.elements.At(number) : Cell::Error(ErrorCode::kIncomplete);
         if (loop.variable2 == UINT32_MAX) {
           locals[loop.variable] = element;
         } else if (walk.container.kind() == Kind::kMap) {

@@ -1,5 +1,5 @@
-// A condition in the form in which it is evaluated: a flat list of instructions for a stack of cells.
-// Internal; policy/cel/compiler.h makes them.
+// A condition in the form in which it is evaluated: a flat list of instructions for a stack of
+// cells. Internal; policy/cel/compiler.h makes them.
 #ifndef REEVE_ENGINE_CEL_PROGRAM_H_
 #define REEVE_ENGINE_CEL_PROGRAM_H_
 
@@ -17,8 +17,8 @@
 
 namespace reeve::cel {
 
-// What an instruction does with the stack, whose top is on the right, and with its operands a, b, c.
-// An operation on an error leaves the first error in the place of its operands.
+// What an instruction does with the stack, whose top is on the right, and with its operands a, b,
+// c. An operation on an error leaves the first error in the place of its operands.
 enum class Op : uint8_t {
   kConstant,        // -> constants[c]
   kVariable,        // -> the value of variables[c]
@@ -42,33 +42,35 @@ enum class Op : uint8_t {
   kDivide,
   kModulo,
   kIn,
-  kNegate,             // x -> -x
-  kNot,                // x -> !x
-  kAnd,                // x y -> x && y
-  kOr,                 // x y -> x || y
-  kNotStrictlyFalse,   // x -> false if x is false, else true
-  kInSet,              // x -> x in sets[c]
-  kMatches,            // x -> x.matches(regexes[c])
-  kCall,               // x1 … xa -> Functions()[c](x1, …, xa)
-  kList,               // x1 … xb -> [x1, …]; if a is 1, those of optional_flags[c] are optional
-  kMap,                // k1 v1 … kb vb -> {k1: v1, …}; the same
-  kAppend,             // list x -> list + [x], in place
-  kPut,                // map k v -> map with an entry more, in place; b is the loop
-  kJump,               // goes on at c
-  kJumpIfFalse,        // x -> x   at c if x is false
-  kJumpIfTrue,         // x -> x   at c if x is true
-  kJumpIfNotBool,      // x -> x   at c if x is no bool, as an error
-  kJumpIfError,        // x -> x   at c if x is an error
-  kPopJumpIfFalse,     // x ->     at c if x is false
-  kJumpIfPresent,      // x -> x   at c if the optional x has a value, or x is an error; if a is 1 it
-                       //          leaves the value. Else x is taken away
-  kOptional,           // x -> x, or an error if x is no optional
-  kLoop,               // x ->     loops[b] walks x; at c, leaving an error, if x cannot be walked
-  kNext,               // ->       sets the variables of loops[b]; at c if there are no more elements
-  kShared,             // ->       at c with the value of shared[b], if it is known in this decision
-  kKeep,               // x -> x   now it is
-  kCompare,            // -> paths[b] OP constants[c], where a is the Op
-  kReturn,             // x        is the result
+  kNegate,            // x -> -x
+  kNot,               // x -> !x
+  kAnd,               // x y -> x && y
+  kOr,                // x y -> x || y
+  kNotStrictlyFalse,  // x -> false if x is false, else true
+  kInSet,             // x -> x in sets[c]
+  kMatches,           // x -> x.matches(regexes[c])
+  kCall,              // x1 … xa -> Functions()[c](x1, …, xa)
+  kList,              // x1 … xb -> [x1, …]; if a is 1, those of optional_flags[c] are optional
+  kMap,               // k1 v1 … kb vb -> {k1: v1, …}; the same
+  kAppend,            // list x -> list + [x], in place
+  kPut,               // map k v -> map with an entry more, in place; b is the loop
+  kJump,              // goes on at c
+  kJumpIfFalse,       // x -> x   at c if x is false
+  kJumpIfTrue,        // x -> x   at c if x is true
+  kJumpIfNotBool,     // x -> x   at c if x is no bool, as an error
+  kJumpIfError,       // x -> x   at c if x is an error
+  kPopJumpIfFalse,    // x ->     at c if x is false
+  kJumpIfPresent,     // x -> x   at c if the optional x has a value, or x is an error; if a is 1 it
+                      //          leaves the value. Else x is taken away
+  kOptional,          // x -> x, or an error if x is no optional
+  kLoop,              // x ->     loops[b] walks x; at c, leaving an error, if x cannot be walked
+  kNext,     // ->       sets the variables of loops[b]; at c if there are no more elements.
+             //          What is walked in part has one more, an error, which may end the
+             //          loop; if it does not, an error, where kLoop leaves one
+  kShared,   // ->       at c with the value of shared[b], if it is known in this decision
+  kKeep,     // x -> x   now it is
+  kCompare,  // -> paths[b] OP constants[c], where a is the Op
+  kReturn,   // x        is the result
 };
 
 struct Instruction {
@@ -86,9 +88,9 @@ struct Path {
 };
 
 struct Loop {
-  uint32_t variable;                        // local
-  uint32_t variable2 = UINT32_MAX;          // local, or none
-  uint32_t cost = 1;                        // of one element
+  uint32_t variable;                // local
+  uint32_t variable2 = UINT32_MAX;  // local, or none
+  uint32_t cost = 1;                // of one element
 };
 
 struct CompiledRegex {
