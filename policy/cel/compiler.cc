@@ -597,8 +597,8 @@ TextOf(unit, id));
         if (!regex->error().empty()) {
           return Fail(unit.expr->ast[arguments[1]].place, regex->error());
         }
+        Emit(unit, arguments[0]);  // It may have expressions of its own.
         program_->regexes.push_back({std::string(pattern->text()), std::move(regex)});
-        Emit(unit, arguments[0]);
         Add({Op::kMatches, 0, 0, static_cast<uint32_t>(program_->regexes.size() - 1)}, 0);
         return;
       }

@@ -489,6 +489,7 @@ inline constexpr CelCase kCelCases[] = {
     {"MatchesPart", "matches('hello', 'l+')", "true"},
     {"MatchesNot", "'hello'.matches('^e')", "false"},
     {"MatchesCodePoint", "'🐱'.matches('^.$')", "true"},
+    {"MatchesOfMatches", "string(string(dyn(1)).matches('1')).matches('true')", "true"},
     {"MatchesBadPattern", "'a'.matches('(')", "error"},
     {"MatchesBackReference", R"('aa'.matches(r'(a)\1'))", "error"},
     {"MatchesInt", "'1'.matches(dyn(1))", "error"},
