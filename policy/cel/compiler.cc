@@ -597,8 +597,8 @@ class Compiler {
           return Fail(unit.expr->ast[arguments[1]].place,
                       absl::StrCat("this is no regular expression: ", Printable(regex->error())));
         }
+        Emit(unit, arguments[0]);  // It may have expressions of its own.
         program_->regexes.push_back({std::string(pattern->text()), std::move(regex)});
-        Emit(unit, arguments[0]);
         Add({Op::kMatches, 0, 0, static_cast<uint32_t>(program_->regexes.size() - 1)}, 0);
         return;
       }
@@ -632,9 +632,10 @@ class Compiler {
                         "as `+01:00`, or `UTC`"));
       return true;
     }
+    const auto number = static_cast<uint32_t>(program_->zones.size());
     program_->zones.push_back(*zone);
     Emit(unit, arguments[0]);
-    Add({Op::kLocalTime, 0, 0, static_cast<uint32_t>(program_->zones.size() - 1)}, 0);
+    Add({Op::kLocalTime, 0, 0, number}, 0);
     Add({Op::kCall, 1, 0, static_cast<uint32_t>(FindFunction(expr.name) - Functions().data())}, 0);
     return true;
   }
@@ -682,9 +683,10 @@ class Compiler {
       if (!IsScalar(element)) return false;
       if (Compare(element, element) == 0) set.insert(element);  // NaN equals nothing
     }
+    const auto number = static_cast<uint32_t>(program_->sets.size());
     program_->sets.push_back(std::move(set));
     Emit(unit, expr.args[0]);
-    Add({Op::kInSet, 0, 0, static_cast<uint32_t>(program_->sets.size() - 1)}, 0);
+    Add({Op::kInSet, 0, 0, number}, 0);
     return true;
   }
 
