@@ -14,6 +14,7 @@ rules:
     principals: [group:staff]
     actions: [doc.read]
     resources: ["doc:/finance/**"]
+    when: principal.level >= 5
   - id: never-the-ledger
     effect: deny
     principals: [anyone]
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
   // A server asks an adapter who is calling: PeerToken::FromSocket(fd).
   reeve::Principal ada(reeve::EntityId("user", "ada"), reeve::Assurance::kAsserted);
   ada.groups = {"staff"};
+  ada.attributes = {{"level", reeve::Value::Int(7)}};
   for (const char* path : {"/finance/q3", "/finance/ledger/2026", "/legal/lease"}) {
     const reeve::Decision decision =
         (*engine)->Decide(reeve::Request(ada, "doc.read", {"doc", path}));
