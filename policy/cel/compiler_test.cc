@@ -213,6 +213,12 @@ const Case kCases[] = {
 4 GreaterOrEqual
 5 Return
 )"},
+    {"SetsInEachOther", "(principal.n in [1, 2, 3, 4]) in [true, 1, 2, 3, 4]", R"(
+0 Path principal.n
+1 InSet of 4
+2 InSet of 5
+3 Return
+)"},
     {"SharedCall", "principal.isIn('group:staff')", R"(
 0 Shared 0 :principal.isIn("group:staff") -> 5
 1 Variable principal
