@@ -164,8 +164,8 @@ class Cell {
   static Cell Of(const Value& value);
 
   // The same list, of which more elements may exist that are not known. `x in` it is true or
-  // kIncomplete; when it is walked an error kIncomplete follows its last element; everything else
-  // that depends on all of it is kIncomplete.
+  // kIncomplete; so is a walk that its elements do not decide, such as exists() if it is true of
+  // none; everything else that depends on all of it is kIncomplete.
   Cell Partial() const {
     Cell cell = *this;
     cell.extra_ |= kPartial;

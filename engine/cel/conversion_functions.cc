@@ -133,16 +133,20 @@ Cell TakeTerm(std::string_view all, std::string_view* text, uint64_t* nanos) {
   if (__builtin_mul_overflow(value, static_cast<uint64_t>(unit->nanos), &value)) {
     return OutOfRange();
   }
-  // What is smaller than a nanosecond is dropped. The first 15 digits are enough: an hour has
-  // 3.6e12 nanoseconds.
-  uint64_t numerator = 0;
-  uint64_t denominator = 1;
-  for (const char digit : fraction.substr(0, 15)) {
-    numerator = numerator * 10 + static_cast<uint64_t>(digit - '0');
-    denominator *= 10;
+  // In doubles, as Go has it: `0.3333333333333333333h` is 20 minutes. Digits from the first on that
+  // does not fit are dropped, and so is what is smaller than a nanosecond.
+  constexpr uint64_t kMost = uint64_t{1} << 63;
+  uint64_t digits = 0;
+  double scale = 1;
+  for (const char digit : fraction) {
+    if (digits > (kMost - 1) / 10) break;
+    const uint64_t more = digits * 10 + static_cast<uint64_t>(digit - '0');
+    if (more > kMost) break;
+    digits = more;
+    scale *= 10;
   }
-  const auto part =
-      static_cast<unsigned __int128>(numerator) * static_cast<uint64_t>(unit->nanos) / denominator;
+  // At most one unit; 0 if the scale has become infinite.
+  const double part = static_cast<double>(digits) * (static_cast<double>(unit->nanos) / scale);
   if (__builtin_add_overflow(value, static_cast<uint64_t>(part), &value) ||
       __builtin_add_overflow(*nanos, value, nanos)) {
     return OutOfRange();

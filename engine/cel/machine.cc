@@ -343,6 +343,9 @@ Cell Machine::Run(const Program& program, const Link& link, const Variables& var
       case Op::kPopJumpIfFalse:
         if ((top--)->is_bool(false)) at = code + i.c;
         break;
+      case Op::kPopJumpIfTrue:
+        if ((top--)->is_bool(true)) at = code + i.c;
+        break;
       case Op::kJumpIfPresent:
         if (top->is_error()) {
           at = code + i.c;
@@ -368,23 +371,30 @@ Cell Machine::Run(const Program& program, const Link& link, const Variables& var
           at = code + i.c;
           break;
         }
-        walks_[i.b] = {*top, elements, 0, nullptr};
+        walks_[i.b] = {*top, elements, 0, i.c, nullptr};
         --top;
         break;
       }
       case Op::kNext: {
         Walk& walk = walks_[i.b];
         const Loop& loop = program.loops[i.b];
-        const size_t size = walk.elements.list_size() + (walk.elements.is_partial() ? 1 : 0);
-        if (walk.next == size) {
-          at = code + i.c;
+        const size_t size = walk.elements.list_size();
+        const bool partial = walk.elements.is_partial();
+        if (walk.next == size + (partial ? 1 : 0)) {
+          if (partial) {
+            // There may be no such element as the one that was not known, or many: what the
+            // expression made of it says nothing.
+            *++top = Cell::Error(ErrorCode::kIncomplete);
+            at = code + walk.incomplete;
+          } else {
+            at = code + i.c;
+          }
           break;
         }
         if (!context_.Charge(loop.cost)) return context_.LimitError();
         const uint32_t number = walk.next++;
-        const Cell element = number < walk.elements.list_size()
-                                 ? walk.elements.At(number)
-                                 : Cell::Error(ErrorCode::kIncomplete);
+        const Cell element =
+            number < size ? walk.elements.At(number) : Cell::Error(ErrorCode::kIncomplete);
         if (loop.variable2 == UINT32_MAX) {
           locals[loop.variable] = element;
         } else if (walk.container.kind() == Kind::kMap) {

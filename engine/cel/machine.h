@@ -56,6 +56,7 @@ class Machine {
     Cell container;
     Cell elements;
     uint32_t next;
+    uint32_t incomplete;  // Where it goes on, with an error, if it ends and is partial.
     MapBuilder* builder;
   };
   struct Kept {

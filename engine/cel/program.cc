@@ -50,6 +50,7 @@ constexpr std::array<std::string_view, static_cast<size_t>(Op::kReturn) + 1> kNa
     "JumpIfNotBool",
     "JumpIfError",
     "PopJumpIfFalse",
+    "PopJumpIfTrue",
     "JumpIfPresent",
     "Optional",
     "Loop",
@@ -112,6 +113,7 @@ std::string Operands(const Program& program, const Instruction& i) {
     case Op::kJumpIfNotBool:
     case Op::kJumpIfError:
     case Op::kPopJumpIfFalse:
+    case Op::kPopJumpIfTrue:
       return absl::StrCat("-> ", i.c);
     case Op::kJumpIfPresent:
       return absl::StrCat(i.a == 1 ? "value " : "", "-> ", i.c);

@@ -62,11 +62,14 @@ enum class Op : uint8_t {
   kJumpIfNotBool,   // x -> x   at c if x is no bool, as an error
   kJumpIfError,     // x -> x   at c if x is an error
   kPopJumpIfFalse,  // x ->     at c if x is false
+  kPopJumpIfTrue,   // x ->     at c if x is true
   kJumpIfPresent,   // x -> x   at c if the optional x has a value, or x is an error; if a is 1 it
                     //          leaves the value. Else x is taken away
   kOptional,        // x -> x, or an error if x is no optional
   kLoop,            // x ->     loops[b] walks x; at c, leaving an error, if x cannot be walked
-  kNext,            // ->       sets the variables of loops[b]; at c if there are no more elements
+  kNext,            // ->       sets the variables of loops[b]; at c if there are no more elements.
+                    //          Those of a partial list have to decide before the end of the
+                    //          loop; if they do not, an error, where kLoop leaves one
   kShared,          // ->       at c with the value of shared[b], if it is known in this decision
   kKeep,            // x -> x   now it is
   kCompare,         // -> paths[b] OP constants[c], where a is the Op

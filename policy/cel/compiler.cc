@@ -597,8 +597,8 @@ class Compiler {
           return Fail(unit.expr->ast[arguments[1]].place,
                       absl::StrCat("this is no regular expression: ", Printable(regex->error())));
         }
+        Emit(unit, arguments[0]);  // It may have expressions of its own.
         program_->regexes.push_back({std::string(pattern->text()), std::move(regex)});
-        Emit(unit, arguments[0]);
         Add({Op::kMatches, 0, 0, static_cast<uint32_t>(program_->regexes.size() - 1)}, 0);
         return;
       }
@@ -632,9 +632,10 @@ class Compiler {
                         "as `+01:00`, or `UTC`"));
       return true;
     }
+    const auto number = static_cast<uint32_t>(program_->zones.size());
     program_->zones.push_back(*zone);
     Emit(unit, arguments[0]);
-    Add({Op::kLocalTime, 0, 0, static_cast<uint32_t>(program_->zones.size() - 1)}, 0);
+    Add({Op::kLocalTime, 0, 0, number}, 0);
     Add({Op::kCall, 1, 0, static_cast<uint32_t>(FindFunction(expr.name) - Functions().data())}, 0);
     return true;
   }
@@ -682,9 +683,10 @@ class Compiler {
       if (!IsScalar(element)) return false;
       if (Compare(element, element) == 0) set.insert(element);  // NaN equals nothing
     }
+    const auto number = static_cast<uint32_t>(program_->sets.size());
     program_->sets.push_back(std::move(set));
     Emit(unit, expr.args[0]);
-    Add({Op::kInSet, 0, 0, static_cast<uint32_t>(program_->sets.size() - 1)}, 0);
+    Add({Op::kInSet, 0, 0, number}, 0);
     return true;
   }
 
@@ -765,6 +767,24 @@ class Compiler {
     Add(make, 1 - static_cast<int>(expr.args.size()));
   }
 
+  // Leaves a loop if `condition` is false. Returns the jump.
+  size_t EmitExit(Unit& unit, ExprId condition) {
+    const auto call = [&unit](ExprId id, std::string_view name) {
+      const Expr& expr = unit.expr->ast[id];
+      return expr.kind == ExprKind::kCall && expr.operand == kNoExpr && expr.name == name;
+    };
+    if (call(condition, op::kNotStrictlyFalse)) {
+      const ExprId inner = unit.expr->ast[condition].args[0];
+      if (call(inner, op::kNot)) {
+        Emit(unit, unit.expr->ast[inner].args[0]);
+        return Add({Op::kPopJumpIfTrue}, -1);
+      }
+      condition = inner;
+    }
+    Emit(unit, condition);
+    return Add({Op::kPopJumpIfFalse}, -1);
+  }
+
   void EmitComprehension(Unit& unit, ExprId id) {
     const Comprehension& fold = unit.expr->ast[id].comprehension;
     const size_t outer_locals = locals_.size();
@@ -791,8 +811,7 @@ class Compiler {
       loops_.push_back(number);
       const std::optional<Cell> always = Constant(unit, fold.condition);
       if (!always.has_value() || !always->is_bool(true)) {
-        Emit(unit, fold.condition);
-        exits.push_back(Add({Op::kPopJumpIfFalse}, -1));
+        exits.push_back(EmitExit(unit, fold.condition));
       }
       Emit(unit, fold.step);
       Add({Op::kStore, 0, 0, accumulator}, -1);

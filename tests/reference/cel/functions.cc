@@ -236,7 +236,7 @@ std::optional<Wide> ParseDuration(std::string_view text) {
   while (!text.empty()) {
     Wide whole = 0;
     Wide fraction = 0;
-    Wide scale = 1;
+    double scale = 1;
     size_t digits = 0;
     while (digits < text.size() && IsDigit(text[digits])) {
       if (whole <= Wide{kUintMax}) whole = whole * 10 + (text[digits] - '0');
@@ -245,9 +245,12 @@ std::optional<Wide> ParseDuration(std::string_view text) {
     size_t at = digits;
     if (at < text.size() && text[at] == '.') {
       ++at;
+      bool full = false;
       while (at < text.size() && IsDigit(text[at])) {
-        if (scale < Wide{1000000000000} * 1000000000000) {
-          fraction = fraction * 10 + (text[at] - '0');
+        const Wide more = fraction * 10 + (text[at] - '0');
+        full = full || more > Wide{kIntMax} + 1;
+        if (!full) {
+          fraction = more;
           scale *= 10;
         }
         ++digits;
@@ -262,7 +265,9 @@ std::optional<Wide> ParseDuration(std::string_view text) {
       if (text.substr(at, end - at) == name) unit = nanos;
     }
     if (unit == 0) return std::nullopt;
-    total += whole * unit + fraction * unit / scale;
+    // Go works out the fraction in doubles.
+    total += whole * unit +
+             static_cast<Wide>(static_cast<double>(fraction) * (static_cast<double>(unit) / scale));
     if (total > kFar) total = kFar;
     text.remove_prefix(end);
   }
