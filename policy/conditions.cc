@@ -39,15 +39,16 @@ Conditions::Conditions(std::string scope) : scope_(std::move(scope)) {
 }
 
 bool Conditions::IsTaken(std::string_view name) const {
-  // What cannot be read as a variable of that name alone has another meaning.
+  if (std::find(std::begin(kVariables), std::end(kVariables), name) != std::end(kVariables)) {
+    return true;
+  }
+  std::vector<cel::Defect> ignored;
+  if (Read(name, cel::Environment::Standard(), &ignored).has_value()) return true;  // a type
+  // What is no identifier alone, or a reserved word, cannot be read as a variable of that name.
   cel::Environment environment;
   environment.AddVariable(std::string(name), Type::Dyn());
-  std::vector<cel::Defect> ignored;
   const std::optional<cel::CheckedExpr> checked = Read(name, environment, &ignored);
-  return !checked.has_value() || checked->ast[checked->ast.root].kind != cel::ExprKind::kIdent ||
-         checked->is_type[checked->ast.root] ||
-         std::find(std::begin(kVariables), std::end(kVariables), name) != std::end(kVariables) ||
-         cel::Environment::Standard().FindVariable(name) != nullptr;
+  return !checked.has_value() || checked->ast[checked->ast.root].kind != cel::ExprKind::kIdent;
 }
 
 bool Conditions::AddNamed(const std::string& name, std::string_view text,

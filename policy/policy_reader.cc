@@ -258,14 +258,14 @@ std::optional<std::string_view> PolicyReader::ReadConditionText(YamlNode node,
   }
   const auto text = ReadText(node, what, cel::kMaxExprBytes);
   if (!text.has_value() || node.style() == YamlStyle::kLiteral) return text;
-  // YAML has joined the lines, so that a comment does not end where its line does.
-  const std::optional<uint32_t> comment = cel::FindComment(*text);
-  if (comment.has_value() &&
-      node.PositionInScalar(*comment).line < node.PositionInScalar(text->size() - 1).line) {
-    Warn(
-        node.PositionInScalar(*comment),
-        "this comment also takes the lines below, which YAML joins to its own; write the condition "
-        "as a block after `|`");
+  // YAML has joined lines, so that a comment may take what stands on lines of its own.
+  for (const cel::SourceRange& comment : cel::FindComments(*text)) {
+    const Position begin = node.PositionInScalar(comment.begin);
+    if (begin.line == node.PositionInScalar(comment.end - 1).line) continue;
+    Report(begin,
+           "this comment also takes the lines below, which YAML joins to its own; write the "
+           "condition as a block after `|`");
+    return std::nullopt;
   }
   return text;
 }
@@ -313,8 +313,9 @@ void PolicyReader::ReportDefects(YamlNode node, const ConditionDefects& defects)
 
 void PolicyReader::CountRegexes(const Condition& condition, Position position) {
   if (regex_steps_ > kMaxRegexSteps) return;  // reported
+  if (!counted_.insert(condition.program.get()).second) return;
   for (const cel::CompiledRegex& regex : condition.program->regexes) {
-    regex_steps_ += regex.regex->compile_cost();
+    regex_steps_ += regex.regex->steps();
     if (regex_steps_ > kMaxRegexSteps) return ReportRegexSteps(position);
   }
 }

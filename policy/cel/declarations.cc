@@ -77,10 +77,8 @@ constexpr Declaration kDeclarations[] = {
     {"bool", "(bool) -> bool; (string) -> bool"},
     {"bytes", "(bytes) -> bytes; (string) -> bytes"},
     {"double", "(double) -> double; (int) -> double; (uint) -> double; (string) -> double"},
-    {"duration", "(duration) -> duration; (int) -> duration; (string) -> duration"},
-    {"int",
-     "(int) -> int; (uint) -> int; (double) -> int; (string) -> int; (timestamp) -> int;"
-     "(duration) -> int"},
+    {"duration", "(duration) -> duration; (string) -> duration"},
+    {"int", "(int) -> int; (uint) -> int; (double) -> int; (string) -> int; (timestamp) -> int"},
     {"string",
      "(string) -> string; (int) -> string; (uint) -> string; (double) -> string;"
      "(bool) -> string; (bytes) -> string; (timestamp) -> string; (duration) -> string;"

@@ -628,17 +628,21 @@ std::optional<Ast> Parse(std::string_view source, const ParseOptions& options,
   return std::nullopt;
 }
 
-std::optional<uint32_t> FindComment(std::string_view source) {
-  if (source.find("//") == std::string_view::npos) return std::nullopt;
+std::vector<SourceRange> FindComments(std::string_view source) {
+  std::vector<SourceRange> comments;
+  if (source.find("//") == std::string_view::npos) return comments;
   std::vector<Defect> ignored;
-  uint32_t end = 0;  // of the word before
+  size_t at = 0;  // behind the word before
   for (const Token& token : Tokenize(source, &ignored)) {
-    const std::string_view between = source.substr(end, token.place.begin - end);
-    const size_t comment = between.find("//");
-    if (comment != std::string_view::npos) return end + static_cast<uint32_t>(comment);
-    end = token.place.end;
+    // Between words there are only spaces and comments.
+    while ((at = source.find("//", at)) < token.place.begin) {
+      const size_t end = std::min(source.find('\n', at), source.size());
+      comments.push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(end)});
+      at = end;
+    }
+    at = token.place.end;
   }
-  return std::nullopt;
+  return comments;
 }
 
 }  // namespace reeve::cel

@@ -24,8 +24,8 @@ struct ParseOptions {
 std::optional<Ast> Parse(std::string_view source, const ParseOptions& options,
                          std::vector<Defect>* defects);
 
-// Where the first comment of `source` begins; nothing if there is none.
-std::optional<uint32_t> FindComment(std::string_view source);
+// The comments of `source`, each from its slashes to the end of its line.
+std::vector<SourceRange> FindComments(std::string_view source);
 
 // Puts what macros stand for in their place. Returns false, having added to `defects`, if one is
 // misused: `has(a)`, `x.all(1, true)`.
