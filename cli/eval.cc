@@ -157,7 +157,7 @@ int EvalOne(const Options& options) {
     return kYes;
   }
   cel::Machine machine;
-  machine.Begin(kSteps, kBytes, 0);
+  machine.Begin(kSteps, kBytes, expression->room());
   const Cell value = expression->Evaluate(bindings, &machine);
   if (value.is_error()) return Fail(options, Printable(cel::ToString(value)));
   if (options.format == Format::kJson) {
@@ -238,7 +238,7 @@ ordered_json EvalCase(const json& test) {
       cel::Expression::Compile(text, environment, options, &defects);
   if (!expression.has_value()) return {{"error", ErrorText(text, defects)}};
   cel::Machine machine;
-  machine.Begin(kSteps, kBytes, 0);
+  machine.Begin(kSteps, kBytes, expression->room());
   const Cell value = expression->Evaluate(bindings, &machine);
   if (value.is_error()) return {{"error", cel::ToString(value)}};
   return {{"value", ToTypedJson(value, values)},
@@ -276,7 +276,7 @@ ordered_json DecideCase(const json& test) {
       return {
           {"error", absl::StrCat("rule `", rule.value("id", ""), "`: ", ErrorText(text, defects))}};
     }
-    machine.Begin(kSteps, kBytes, 0);
+    machine.Begin(kSteps, kBytes, expression->room());
     const Cell value = expression->Evaluate(bindings, &machine);
     // What is unknown denies if the rule denies, and does not allow.
     if (rule.value("effect", "") == "deny") {

@@ -79,13 +79,15 @@ void ClauseSet::Close() {
   absl::flat_hash_map<std::string, Shared> paths;
   absl::flat_hash_map<std::string, Shared> parts;
   const auto slot_of = [this](Shared& shared) {
-    if (shared.uses > 1 && shared.slot == cel::Link::kNone) shared.slot = slots_++;
+    if (shared.uses > 1 && shared.slot == cel::Link::kNone) shared.slot = room_.slots++;
     return shared.slot;
   };
   for (const Entry& entry : entries_) {
     for (const cel::Instruction& i : entry.program->code) {
-      const bool path = i.op == cel::Op::kPath || i.op == cel::Op::kCompare;
-      if (path) ++paths[PathKey(*entry.program, i.op == cel::Op::kPath ? i.c : i.b)].uses;
+      const auto use = [&](uint32_t path) { ++paths[PathKey(*entry.program, path)].uses; };
+      if (i.op == cel::Op::kPath) use(i.c);
+      if (cel::IsTest(i.op)) use(i.b);
+      if (i.op == cel::Op::kComparePaths) use(i.c);
     }
     for (const std::string& part : entry.program->shared) ++parts[part].uses;
   }
@@ -98,9 +100,10 @@ void ClauseSet::Close() {
       entry.paths.push_back(of_binding ? cel::Link::kNone : slot_of(paths[PathKey(program, i)]));
     }
     for (const std::string& part : program.shared) entry.shared.push_back(slot_of(parts[part]));
-    if (entry.uses > 1 && !entry.binds) entry.slot = slots_++;
+    if (entry.uses > 1 && !entry.binds) entry.slot = room_.slots++;
   }
   for (const Entry& entry : entries_) {
+    room_.Add(*entry.program);
     clauses_.push_back({entry.program.get(),
                         {entry.variables, entry.members, entry.paths, entry.shared},
                         entry.slot,

@@ -67,8 +67,8 @@ class ClauseSet {
   void Close();
 
   const Clause& clause(uint32_t number) const { return clauses_[number]; }
-  // How many values are kept during a decision.
-  uint32_t slots() const { return slots_; }
+  // What a machine needs for them.
+  const cel::Machine::Room& room() const { return room_; }
 
  private:
   struct Entry {
@@ -85,7 +85,7 @@ class ClauseSet {
   std::vector<Entry> entries_;
   std::vector<Clause> clauses_;  // Once it is closed: what conditions read, side by side.
   absl::flat_hash_map<std::string, uint32_t> numbers_;  // By text and the numbers of variables.
-  uint32_t slots_ = 0;
+  cel::Machine::Room room_;
 };
 
 }  // namespace reeve

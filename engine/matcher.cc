@@ -14,7 +14,7 @@ bool Matcher::Begin(const CompiledSet& set, const Request& request, absl::Time n
   set_ = &set;
   if (!facts_.Gather(set, request)) return false;
   variables_.Begin(request, facts_, now);
-  machine_.Begin(limits.steps, limits.bytes, set.clauses().slots());
+  machine_.Begin(limits.steps, limits.bytes, set.clauses().room());
   roles_known_.assign(set.conditional_roles().size(), false);
   roles_.resize(set.conditional_roles().size());
   return true;

@@ -32,7 +32,7 @@ Cell RolesAreNone() { return Cell::Error(ErrorCode::kBadArgument, "a role is no 
 void RequestVariables::Begin(const Request& request, const Facts& facts, absl::Time now) {
   request_ = &request;
   facts_ = &facts;
-  now_ = Cell::Of(Value::Timestamp(now));
+  now_ = now;
 }
 
 Cell RequestVariables::Get(uint32_t number, cel::Context&) const {
@@ -87,7 +87,7 @@ Cell RequestVariables::GetMember(uint32_t number, std::string_view name, cel::Co
     case kResourceAttribute:
       return FindAttribute(kResource, name);
     case kContextTime:
-      return now_;
+      return Cell::Of(Value::Timestamp(now_));
     case kContextAttribute:
       return FindAttribute(kContext, name);
     default:

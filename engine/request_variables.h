@@ -59,7 +59,7 @@ class RequestVariables final : public cel::Variables {
 
   const Request* request_ = nullptr;
   const Facts* facts_ = nullptr;
-  cel::Cell now_;
+  absl::Time now_;
   const Map principal_;
   const Map resource_;
   const Map context_;

@@ -25,20 +25,21 @@ Cell Logical(const Cell& a, const Cell& b, bool decisive) {
   return Cell::Bool(!decisive);
 }
 
-// Comparing texts takes time; those that are short are paid for by the instruction.
+// Comparing texts that are no longer is paid for by the instruction.
+constexpr size_t kShortText = 256;
+
 bool ChargeTexts(const Cell& a, const Cell& b, Context& context) {
-  constexpr size_t kShort = 256;
   const bool texts = (a.kind() == Kind::kString && b.kind() == Kind::kString) ||
                      (a.kind() == Kind::kBytes && b.kind() == Kind::kBytes);
   if (!texts) return true;
   const size_t shorter = std::min(a.text().size(), b.text().size());
-  return shorter <= kShort || context.Charge(shorter / 16);
+  return shorter <= kShortText || context.Charge(shorter / 16);
 }
 
 Cell Binary(Op op, const Cell& a, const Cell& b, Context& context) {
   if (op == Op::kEqual || op == Op::kNotEqual) {
     // What most conditions compare.
-    if (a.kind() == Kind::kString && b.kind() == Kind::kString && a.text().size() < 256) {
+    if (a.kind() == Kind::kString && b.kind() == Kind::kString && a.text().size() < kShortText) {
       return Cell::Bool((a.text() == b.text()) == (op == Op::kEqual));
     }
     if (a.kind() == Kind::kInt && b.kind() == Kind::kInt) {
@@ -79,6 +80,11 @@ Cell Binary(Op op, const Cell& a, const Cell& b, Context& context) {
     default:
       return OptionalIndex(a, b, context);
   }
+}
+
+// Only scalars are in a set, and lists and maps have no hash.
+bool Contains(const CellSet& set, const Cell& value) {
+  return value.kind() < Kind::kTimestamp && value.kind() > Kind::kNull && set.contains(value);
 }
 
 // The list `cells` with the optional ones among them taken for what they hold, or left out.
@@ -146,9 +152,16 @@ Cell Append(const Cell& list, const Cell& element, Context& context) {
 
 }  // namespace
 
-void Machine::Begin(uint64_t cost, size_t memory, size_t slots) {
+void Machine::Room::Add(const Program& program) {
+  cells = std::max(cells, program.locals + program.stack + 1);
+  walks = std::max(walks, static_cast<uint32_t>(program.loops.size()));
+}
+
+void Machine::Begin(uint64_t cost, size_t memory, const Room& room) {
   context_.Reset(cost, memory);
-  if (kept_.size() < slots) kept_.resize(slots);
+  if (cells_.size() < room.cells) cells_.resize(room.cells);
+  if (walks_.size() < room.walks) walks_.resize(room.walks);
+  if (kept_.size() < room.slots) kept_.resize(room.slots);
   ++decision_;
 }
 
@@ -165,8 +178,35 @@ Cell Machine::Follow(const Program& program, const Link& link, const Variables& 
   return value;
 }
 
+Cell Machine::Test(const Program& program, const Link& link, const Variables& variables,
+                   Instruction test) {
+  const Cell value = Follow(program, link, variables, test.b);
+  if (test.op == Op::kPathInSet) {
+    return value.is_error() ? value : Cell::Bool(Contains(program.sets[test.c], value));
+  }
+  if (test.op == Op::kHasPath) {
+    if (value.is_error()) {
+      return value.error_code() == ErrorCode::kNoSuchKey ? Cell::Bool(false) : value;
+    }
+    if (value.kind() != Kind::kOptional) return Cell::Bool(true);
+    // What holds it may be an optional itself.
+    const Path& path = program.paths[test.b];
+    return Has(variables.Get(link.variables[path.variable], context_), path.names[0].text(),
+               context_);
+  }
+  const Cell other = test.op == Op::kCompare ? program.constants[test.c]
+                                             : Follow(program, link, variables, test.c);
+  return Binary(static_cast<Op>(test.a), value, other, context_);
+}
+
 Cell Machine::RunOnce(uint32_t slot, const Program& program, const Link& link,
                       const Variables& variables) {
+  // Most conditions are one comparison.
+  if (slot == Link::kNone && program.code.size() == 2 && IsTest(program.code[0].op)) {
+    if (!context_.Charge(2)) return context_.LimitError();
+    const Cell value = Test(program, link, variables, program.code[0]);
+    return context_.exhausted() ? context_.LimitError() : value;
+  }
   if (slot == Link::kNone) return Run(program, link, variables);
   if (kept_[slot].decision == decision_) return kept_[slot].value;
   const Cell value = Run(program, link, variables);
@@ -177,10 +217,6 @@ Cell Machine::RunOnce(uint32_t slot, const Program& program, const Link& link,
 Cell Machine::Run(const Program& program, const Link& link, const Variables& variables) {
   // Every instruction runs once but for those of loops, which charge for themselves.
   if (!context_.Charge(program.code.size())) return context_.LimitError();
-  if (cells_.size() <= program.locals + program.stack) {
-    cells_.resize(program.locals + program.stack + 1);
-  }
-  if (walks_.size() < program.loops.size()) walks_.resize(program.loops.size());
   Cell* const locals = cells_.data();
   Cell* top = locals + program.locals;  // The topmost cell of the stack, once there is one.
   const Cell* const constants = program.constants.data();
@@ -198,12 +234,12 @@ Cell Machine::Run(const Program& program, const Link& link, const Variables& var
       case Op::kPath:
         *++top = Follow(program, link, variables, i.c);
         break;
-      case Op::kCompare: {
-        const Cell value = Follow(program, link, variables, i.b);
-        *++top = value.is_error() ? value
-                                  : Binary(static_cast<Op>(i.a), value, constants[i.c], context_);
+      case Op::kCompare:
+      case Op::kComparePaths:
+      case Op::kPathInSet:
+      case Op::kHasPath:
+        *++top = Test(program, link, variables, i);
         break;
-      }
       case Op::kLocal:
         *++top = locals[i.c];
         break;
@@ -258,11 +294,7 @@ Cell Machine::Run(const Program& program, const Link& link, const Variables& var
         *top = Cell::Bool(!top->is_bool(false));
         break;
       case Op::kInSet:
-        if (!top->is_error()) {
-          // Only scalars are in a set, and lists and maps have no hash.
-          *top = Cell::Bool(top->kind() < Kind::kTimestamp && top->kind() > Kind::kNull &&
-                            program.sets[i.c].contains(*top));
-        }
+        if (!top->is_error()) *top = Cell::Bool(Contains(program.sets[i.c], *top));
         break;
       case Op::kMatches:
         if (!top->is_error()) *top = Matches(*program.regexes[i.c].regex, *top, context_);

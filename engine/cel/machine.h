@@ -39,11 +39,20 @@ struct Link {
 // one decision is forgotten at the next Begin(). One thread at a time.
 class Machine {
  public:
-  // Begins a decision, with `slots` for values that Links tell to keep.
-  void Begin(uint64_t cost, size_t memory, size_t slots);
+  // What the programs of one set need at most.
+  struct Room {
+    // Makes room for `program`.
+    void Add(const Program& program);
 
-  // The value of `program`, or an error. Does not recurse. Allocates nothing once its memory has
-  // grown.
+    uint32_t cells = 0;
+    uint32_t walks = 0;
+    uint32_t slots = 0;  // For values that Links tell to keep.
+  };
+
+  // Begins a decision by programs for which there is `room`.
+  void Begin(uint64_t cost, size_t memory, const Room& room);
+
+  // The value of `program`, or an error. Does not recurse.
   Cell Run(const Program& program, const Link& link, const Variables& variables);
 
   // The same, or what it was before in this decision, if that is kept in `slot`.
@@ -64,6 +73,8 @@ class Machine {
     Cell value;
   };
 
+  // What an instruction of which IsTest() is true gives.
+  Cell Test(const Program& program, const Link& link, const Variables& variables, Instruction test);
   Cell Follow(const Program& program, const Link& link, const Variables& variables, uint32_t path);
 
   Context context_;

@@ -58,6 +58,9 @@ constexpr std::array<std::string_view, static_cast<size_t>(Op::kReturn) + 1> kNa
     "Shared",
     "Keep",
     "Compare",
+    "ComparePaths",
+    "PathInSet",
+    "HasPath",
     "Return",
 };
 
@@ -84,6 +87,13 @@ std::string Operands(const Program& program, const Instruction& i) {
     case Op::kCompare:
       return absl::StrCat(PathText(program, i.b), " ", std::string(ToString(static_cast<Op>(i.a))),
                           " ", ToString(program.constants[i.c]));
+    case Op::kHasPath:
+      return PathText(program, i.b);
+    case Op::kComparePaths:
+      return absl::StrCat(PathText(program, i.b), " ", std::string(ToString(static_cast<Op>(i.a))),
+                          " ", PathText(program, i.c));
+    case Op::kPathInSet:
+      return absl::StrCat(PathText(program, i.b), " of ", program.sets[i.c].size());
     case Op::kLocal:
     case Op::kStore:
       return absl::StrCat(i.c);

@@ -73,6 +73,9 @@ enum class Op : uint8_t {
   kShared,          // ->       at c with the value of shared[b], if it is known in this decision
   kKeep,            // x -> x   now it is
   kCompare,         // -> paths[b] OP constants[c], where a is the Op
+  kComparePaths,    // -> paths[b] OP paths[c]
+  kPathInSet,       // -> paths[b] in sets[c]
+  kHasPath,         // -> has(paths[b]), a path of one name
   kReturn,          // x        is the result
 };
 
@@ -83,6 +86,9 @@ struct Instruction {
   uint32_t c = 0;
 };
 static_assert(sizeof(Instruction) == 8);
+
+// Whether it is one that looks at facts only, and at nothing on the stack, and gives a bool.
+inline bool IsTest(Op op) { return op >= Op::kCompare && op <= Op::kHasPath; }
 
 // A variable, and the names of what is selected from it: `resource.owner`.
 struct Path {

@@ -318,7 +318,9 @@ class Compiler {
     const std::shared_ptr<const Program> program = compiler.Compile(*unit.expr, id);
     if (program == nullptr) return std::nullopt;
     Machine machine;
-    machine.Begin(kFoldCost, kFoldMemory, 0);
+    Machine::Room room;
+    room.Add(*program);
+    machine.Begin(kFoldCost, kFoldMemory, room);
     const Cell value = machine.Run(*program, Link(), NoVariables());
     if (!value.is_error()) return Kept(value);
     if (IsMistake(unit, id, value)) Warn(expr.place, ToString(value));
@@ -518,13 +520,19 @@ class Compiler {
         break;
       }
     }
-    const Expr& root = unit.expr->ast[at];
+    std::reverse(names.begin(), names.end());
+    return PathOf(unit, at, names);
+  }
+
+  // The number of the path that `names` are from the variable `root`; nothing if that is none.
+  std::optional<uint32_t> PathOf(Unit& unit, ExprId id,
+                                 const std::vector<std::string_view>& names) {
+    const Expr& root = unit.expr->ast[id];
     const std::string_view name = WithoutDot(root.name);
-    if (names.empty() || root.kind != ExprKind::kIdent || unit.expr->is_type[at] ||
+    if (names.empty() || root.kind != ExprKind::kIdent || unit.expr->is_type[id] ||
         FindLocal(root.name) != nullptr || FindNamed(name) != nullptr) {
       return std::nullopt;
     }
-    std::reverse(names.begin(), names.end());
     const uint32_t variable = VariableNumber(name);
     for (size_t i = 0; i < program_->paths.size(); ++i) {
       const Path& path = program_->paths[i];
@@ -547,6 +555,14 @@ class Compiler {
     if (!expr.optional && !expr.test_only) {
       if (const auto path = FindPath(unit, id); path.has_value()) {
         Add({Op::kPath, 0, 0, *path}, 1);
+        return;
+      }
+    }
+    if (expr.test_only && unit.expr->ast[expr.operand].kind == ExprKind::kIdent) {
+      // `has(variable.name)` is asked of the path.
+      if (const auto path = PathOf(unit, expr.operand, {expr.name});
+          path.has_value() && *path <= UINT16_MAX) {
+        Add({Op::kHasPath, 0, static_cast<uint16_t>(*path)}, 1);
         return;
       }
     }
@@ -685,27 +701,39 @@ class Compiler {
     }
     const auto number = static_cast<uint32_t>(program_->sets.size());
     program_->sets.push_back(std::move(set));
+    if (const auto path = FindPath(unit, expr.args[0]); path.has_value() && *path <= UINT16_MAX) {
+      Add({Op::kPathInSet, 0, static_cast<uint16_t>(*path), number}, 1);
+      return true;
+    }
     Emit(unit, expr.args[0]);
     Add({Op::kInSet, 0, 0, number}, 0);
     return true;
   }
 
-  // `path == constant` and its like, in one instruction.
+  // A comparison of a path with a constant or another path, in one instruction.
   bool EmitCompare(Unit& unit, ExprId id, Op op) {
     const Expr& expr = unit.expr->ast[id];
     std::optional<Cell> constant = Constant(unit, expr.args[1]);
-    ExprId other = expr.args[0];
+    ExprId left = expr.args[0];
+    ExprId right = expr.args[1];
     if (!constant.has_value()) {
-      constant = Constant(unit, expr.args[0]);
-      other = expr.args[1];
-      op = Flip(op);
+      constant = Constant(unit, left);
+      if (constant.has_value()) {
+        std::swap(left, right);
+        op = Flip(op);
+      }
     }
-    if (!constant.has_value()) return false;
-    const auto path = FindPath(unit, other);
+    const auto path = FindPath(unit, left);
     if (!path.has_value() || *path > UINT16_MAX) return false;
-    Add({Op::kCompare, static_cast<uint8_t>(op), static_cast<uint16_t>(*path),
-         AddConstant(*constant)},
-        1);
+    const auto a = static_cast<uint8_t>(op);
+    const auto b = static_cast<uint16_t>(*path);
+    if (constant.has_value()) {
+      Add({Op::kCompare, a, b, AddConstant(*constant)}, 1);
+      return true;
+    }
+    const auto other = FindPath(unit, right);
+    if (!other.has_value()) return false;
+    Add({Op::kComparePaths, a, b, *other}, 1);
     return true;
   }
 

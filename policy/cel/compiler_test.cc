@@ -152,6 +152,14 @@ const Case kCases[] = {
 1 Has "name"
 2 Return
 )"},
+    {"HasOfVariable", "has(resource.owner)", R"(
+0 HasPath resource.owner
+1 Return
+)"},
+    {"TwoPaths", "resource.owner == principal.id", R"(
+0 ComparePaths resource.owner Equal principal.id
+1 Return
+)"},
     {"ShortList", "principal.site in ['a', 'b']", R"(
 0 Path principal.site
 1 Constant ["a", "b"]
@@ -159,9 +167,8 @@ const Case kCases[] = {
 3 Return
 )"},
     {"LongList", "principal.site in ['a', 'b', 'c', 'd', 'a']", R"(
-0 Path principal.site
-1 InSet of 4
-2 Return
+0 PathInSet principal.site of 4
+1 Return
 )"},
     {"ListOfLists", "principal.site in [['a'], ['b'], ['c'], ['d']]", R"(
 0 Path principal.site
@@ -170,9 +177,8 @@ const Case kCases[] = {
 3 Return
 )"},
     {"NumbersThatAreEqual", "principal.n in [1, 1u, 1.0, 2, double('nan')]", R"(
-0 Path principal.n
-1 InSet of 2
-2 Return
+0 PathInSet principal.n of 2
+1 Return
 )"},
     {"Call", "principal.id.startsWith('a') && size(name) > 1", R"(
 0 Path principal.id
@@ -214,10 +220,9 @@ const Case kCases[] = {
 5 Return
 )"},
     {"SetsInEachOther", "(principal.n in [1, 2, 3, 4]) in [true, 1, 2, 3, 4]", R"(
-0 Path principal.n
-1 InSet of 4
-2 InSet of 5
-3 Return
+0 PathInSet principal.n of 4
+1 InSet of 5
+2 Return
 )"},
     {"SharedCall", "principal.isIn('group:staff')", R"(
 0 Shared 0 :principal.isIn("group:staff") -> 5

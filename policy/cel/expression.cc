@@ -56,6 +56,12 @@ std::optional<Expression> Expression::Compile(std::string_view text, const Envir
   return Expression(*std::move(checked), std::move(program));
 }
 
+Machine::Room Expression::room() const {
+  Machine::Room room;
+  room.Add(*program_);
+  return room;
+}
+
 Cell Expression::Evaluate(const std::map<std::string, Cell, std::less<>>& variables,
                           Machine* machine) const {
   return machine->Run(*program_, {variables_, members_, none_, none_},

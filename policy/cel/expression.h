@@ -33,7 +33,10 @@ class Expression {
   const CheckedExpr& checked() const { return checked_; }
   const Program& program() const { return *program_; }
 
-  // Requires that the machine has begun; the value is valid until it begins again. Variables that
+  // What a machine needs for it.
+  Machine::Room room() const;
+
+  // Requires that the machine has begun with room(); the value is valid until it begins again. Variables that
   // `variables` does not have are errors.
   Cell Evaluate(const std::map<std::string, Cell, std::less<>>& variables, Machine* machine) const;
 

@@ -239,7 +239,7 @@ class World {
       return {"does not load: ", messages};
     }
     cel::Machine machine;
-    machine.Begin(1'000'000, size_t{1} << 20, 0);
+    machine.Begin(1'000'000, size_t{1} << 20, expression->room());
     const Cell value = expression->Evaluate(variables_, &machine);
     return {value.is_error() ? "unknown: " : "", cel::ToString(value)};
   }
