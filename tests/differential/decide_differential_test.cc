@@ -4,13 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "reeve/engine/testing.h"
 #include "reeve/tests/differential/compare.h"
+#include "reeve/tests/differential/environment.h"
 #include "reeve/tests/differential/generate.h"
 
 namespace reeve::differential {
@@ -23,11 +23,6 @@ using testing::MakeId;
 using testing::MakePrincipal;
 using testing::PrincipalPattern;
 using testing::ResourcePattern;
-
-uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 // How often each answer occurred, so that a test that compares nothing of worth fails.
 class Tally {
