@@ -78,7 +78,7 @@ struct World {
   struct Role {
     std::string name;
     std::vector<Pattern> members;
-    std::vector<Condition> when;
+    std::vector<Condition> when = {};
   };
 
   std::vector<Rule> rules;
