@@ -391,7 +391,9 @@ Got Evaluate(const std::string& text, bool check_types, const Cells& cells) {
   const Cell value = expression->Evaluate(cells, &machine);
   if (machine.context().exhausted()) return {"", "", true};
   const std::string_view kind = KindOf(expression->checked().type());
-  const bool has_kind = value.is_error() || kind.empty() || cel::TypeOf(value).text() == kind;
+  // Null is of many types to the checker, as it is to those of others.
+  const bool has_kind = value.is_error() || value.kind() == cel::Kind::kNull || kind.empty() ||
+                        cel::TypeOf(value).text() == kind;
   Got got = {TextOf(value, machine.context()), "", false};
   if (!has_kind) got.value += ", and not of type " + cel::ToString(expression->checked().type());
   return got;
