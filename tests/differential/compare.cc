@@ -89,15 +89,13 @@ std::string Line(const std::string& id, const ClauseOutcomeList& clauses,
 }
 
 // Of clauses that nothing binds names for there is nothing to say.
-bool SaysNothing(const RuleMatch& match) { return match.no_way; }
-
 std::string ExplanationOf(const Decision& decision, const Request& request, const Answer& answer) {
   std::string text;
   for (const RuleExplanation& e : Explain(decision, request)) {
     const auto match = std::find_if(answer.matches.begin(), answer.matches.end(),
                                     [&e](const RuleMatch& m) { return m.rule->id == e.rule->id; });
     ClauseOutcomeList clauses;
-    if (match == answer.matches.end() || !SaysNothing(*match)) {
+    if (match == answer.matches.end() || !match->no_way) {
       for (const ClauseExplanation& clause : e.clauses) clauses.push_back(clause.outcome);
     }
     text += Line(e.rule->id, clauses, ToString(e.principals), ToString(e.actions),
@@ -119,7 +117,7 @@ std::string ExplanationOf(const Answer& answer) {
     const bool all_true = std::all_of(m.clauses.begin(), m.clauses.end(),
                                       [](ClauseOutcome c) { return c == ClauseOutcome::kTrue; });
     (certain == 3 && all_true ? matched : missed_by_one) +=
-        Line(m.rule->id, SaysNothing(m) ? ClauseOutcomeList() : m.clauses, Word(m.principals),
+        Line(m.rule->id, m.no_way ? ClauseOutcomeList() : m.clauses, Word(m.principals),
              Word(m.actions), Word(m.resources));
   }
   return matched + missed_by_one;
