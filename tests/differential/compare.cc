@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "absl/time/time.h"
 #include "reeve/engine/explain.h"
 #include "reeve/engine/text.h"
 
@@ -15,47 +16,70 @@ using reference::RuleMatch;
 using reference::Truth;
 using reference::World;
 
-std::vector<std::string> IdsOf(Decision::Rules rules) {
-  std::vector<std::string> ids;
-  for (const RuleOutcome& rule : rules) ids.push_back(rule->id);
-  return ids;
+using reference::ClauseOutcomeList;
+using reference::NamedRule;
+
+// `p7[true,not_evaluated]`
+std::string Named(const std::string& id, const ClauseOutcomeList& clauses) {
+  std::string text = " " + id;
+  for (const ClauseOutcome clause : clauses) {
+    text.append(1, text.find('[') == std::string::npos ? '[' : ',').append(ToString(clause));
+  }
+  return clauses.empty() ? text : text + "]";
 }
 
-std::string Join(const std::vector<std::string>& ids) {
+std::string Join(Decision::Rules rules) {
   std::string text;
-  for (const std::string& id : ids) text += " " + id;
+  for (const RuleOutcome& rule : rules) {
+    ClauseOutcomeList clauses;
+    for (size_t i = 0; i < rule->when.size(); ++i) clauses.push_back(rule.clauses[i]);
+    text += Named(rule->id, clauses);
+  }
   return text;
 }
 
-std::string Summary(Reason reason, const std::vector<std::string>& rules,
-                    const std::vector<std::string>& near_misses,
-                    const std::vector<std::string>& shadow_rules) {
-  return std::string(ToString(reason)) + ", rules:" + Join(rules) +
-         "; near misses:" + Join(near_misses) + "; shadow:" + Join(shadow_rules);
+std::string Join(const std::vector<NamedRule>& rules) {
+  std::string text;
+  for (const NamedRule& rule : rules) text += Named(rule.id, rule.clauses);
+  return text;
+}
+
+std::string Summary(Reason reason, const std::string& rules, const std::string& near_misses,
+                    const std::string& shadow_rules) {
+  return std::string(ToString(reason)) + ", rules:" + rules + "; near misses:" + near_misses +
+         "; shadow:" + shadow_rules;
 }
 
 std::string Summary(const Decision& decision) {
-  return Summary(decision.reason(), IdsOf(decision.rules()), IdsOf(decision.near_misses()),
-                 IdsOf(decision.shadow_rules()));
+  return Summary(decision.reason(), Join(decision.rules()), Join(decision.near_misses()),
+                 Join(decision.shadow_rules()));
 }
 
 std::string Summary(const Answer& answer) {
-  return Summary(answer.reason, answer.rules, answer.near_misses, answer.shadow_rules);
+  return Summary(answer.reason, Join(answer.rules), Join(answer.near_misses),
+                 Join(answer.shadow_rules));
 }
 
-bool Same(Decision::Rules got, const std::vector<std::string>& want) {
+bool Same(Decision::Rules got, const std::vector<NamedRule>& want) {
   return std::equal(got.begin(), got.end(), want.begin(), want.end(),
-                    [](const RuleOutcome& rule, const std::string& id) { return rule->id == id; });
+                    [](const RuleOutcome& rule, const NamedRule& named) {
+                      ClauseOutcomes clauses;
+                      for (size_t i = 0; i < named.clauses.size(); ++i) {
+                        clauses.Set(i, named.clauses[i]);
+                      }
+                      return rule->id == named.id && rule.clauses == clauses;
+                    });
 }
 
 const char* Word(Truth truth) {
   return truth == Truth::kTrue ? "yes" : truth == Truth::kUnknown ? "unknown" : "no";
 }
 
-std::string Line(std::string_view id, std::string_view principals, std::string_view actions,
+std::string Line(const std::string& id, const ClauseOutcomeList& clauses,
+                 std::string_view principals, std::string_view actions,
                  std::string_view resources) {
-  std::string line(id);
-  return line.append(" ")
+  return Named(id, clauses)
+             .append(" ")
              .append(principals)
              .append(" ")
              .append(actions)
@@ -64,15 +88,23 @@ std::string Line(std::string_view id, std::string_view principals, std::string_v
          "\n";
 }
 
-std::string ExplanationOf(const Decision& decision, const Request& request) {
+// Of clauses that nothing binds names for there is nothing to say.
+std::string ExplanationOf(const Decision& decision, const Request& request, const Answer& answer) {
   std::string text;
   for (const RuleExplanation& e : Explain(decision, request)) {
-    text += Line(e.rule->id, ToString(e.principals), ToString(e.actions), ToString(e.resources));
+    const auto match = std::find_if(answer.matches.begin(), answer.matches.end(),
+                                    [&e](const RuleMatch& m) { return m.rule->id == e.rule->id; });
+    ClauseOutcomeList clauses;
+    if (match == answer.matches.end() || !match->no_way) {
+      for (const ClauseExplanation& clause : e.clauses) clauses.push_back(clause.outcome);
+    }
+    text += Line(e.rule->id, clauses, ToString(e.principals), ToString(e.actions),
+                 ToString(e.resources));
   }
   return text;
 }
 
-// The rules that matched, then those that missed by one part only.
+// The rules that matched, then those that missed by one pattern only.
 std::string ExplanationOf(const Answer& answer) {
   std::string matched, missed_by_one;
   for (const RuleMatch& m : answer.matches) {
@@ -82,8 +114,11 @@ std::string ExplanationOf(const Answer& answer) {
       if (truth == Truth::kTrue) ++certain;
     }
     if (missed > 1) continue;
-    (certain == 3 ? matched : missed_by_one) +=
-        Line(m.rule->id, Word(m.principals), Word(m.actions), Word(m.resources));
+    const bool all_true = std::all_of(m.clauses.begin(), m.clauses.end(),
+                                      [](ClauseOutcome c) { return c == ClauseOutcome::kTrue; });
+    (certain == 3 && all_true ? matched : missed_by_one) +=
+        Line(m.rule->id, m.no_way ? ClauseOutcomeList() : m.clauses, Word(m.principals),
+             Word(m.actions), Word(m.resources));
   }
   return matched + missed_by_one;
 }
@@ -91,7 +126,9 @@ std::string ExplanationOf(const Answer& answer) {
 std::unique_ptr<Engine> MakeEngine(const World& world) {
   SnapshotBuilder builder;
   for (const Rule& rule : world.rules) builder.AddRule(rule);
-  for (const World::Role& role : world.roles) builder.AddRole(role.name, role.members);
+  for (const World::Role& role : world.roles) {
+    builder.AddRole(role.name, role.members, role.when);
+  }
   for (const Entity& entity : world.entities) builder.AddEntity(entity);
   for (const std::string& type : world.types) builder.DeclareEntityType(type);
   const auto snapshot = builder.Build();
@@ -109,6 +146,8 @@ std::unique_ptr<Engine> MakeEngine(const World& world) {
 // Empty if they agree, else how they differ.
 std::string Difference(const Decision& got, const Answer& want, const Request& request,
                        bool explain) {
+  if (want.limit || got.reason() == Reason::kLimit) return {};
+  if (request.time.has_value() && got.time() != *request.time) return "another time\n";
   const bool same = got.reason() == want.reason && Same(got.rules(), want.rules) &&
                     Same(got.near_misses(), want.near_misses) &&
                     Same(got.shadow_rules(), want.shadow_rules);
@@ -117,7 +156,7 @@ std::string Difference(const Decision& got, const Answer& want, const Request& r
     return "the engine's error is: " + std::string(got.error()) + "\n";
   }
   if (!explain) return {};
-  const std::string got_explanation = ExplanationOf(got, request);
+  const std::string got_explanation = ExplanationOf(got, request, want);
   const std::string want_explanation = ExplanationOf(want);
   if (got_explanation == want_explanation) return {};
   return "engine explains:\n" + got_explanation + "reference explains:\n" + want_explanation;
@@ -125,8 +164,9 @@ std::string Difference(const Decision& got, const Answer& want, const Request& r
 
 std::string DifferenceUnder(const World& world, const Request& request, bool explain) {
   const std::unique_ptr<Engine> engine = MakeEngine(world);
-  return Difference(engine->Decide(request), reference::Evaluator(world).Decide(request), request,
-                    explain);
+  const Decision decision = engine->Decide(request);
+  const Answer answer = reference::Evaluator(world).Decide(request, decision.time(), explain);
+  return Difference(decision, answer, request, explain);
 }
 
 // Leaves out runs of rules, roles and entities for as long as the answers differ.
@@ -145,6 +185,19 @@ void Shrink(World* world, std::vector<T> World::*part, const Request& request, b
   }
 }
 
+// Leaves out clauses.
+void ShrinkClauses(World* world, const Request& request, bool explain) {
+  const auto shrink = [&](std::vector<Condition>& when) {
+    for (size_t i = when.size(); i-- > 0;) {
+      const std::vector<Condition> before = when;
+      when.erase(when.begin() + static_cast<ptrdiff_t>(i));
+      if (DifferenceUnder(*world, request, explain).empty()) when = before;
+    }
+  };
+  for (Rule& rule : world->rules) shrink(rule.when);
+  for (World::Role& role : world->roles) shrink(role.when);
+}
+
 std::string Describe(const std::vector<Pattern>& patterns) {
   std::string text = "[";
   for (const Pattern& pattern : patterns) {
@@ -154,6 +207,17 @@ std::string Describe(const std::vector<Pattern>& patterns) {
     text += Printable(pattern.text(), 4096);
   }
   return text + "]";
+}
+
+std::string Describe(const std::vector<Condition>& when) {
+  std::string text;
+  for (const Condition& clause : when) text += "\n  when " + clause.text;
+  return text;
+}
+
+std::string Describe(const Attributes* attributes) {
+  if (attributes == nullptr || attributes->empty()) return "";
+  return " " + Printable(Value::Of(*attributes).ToString(), 4096);
 }
 
 template <typename Ids>
@@ -172,12 +236,14 @@ Comparison::Comparison(const World& world)
 
 bool Comparison::Agree(const Request& request, bool explain) {
   decision_ = engine_->Decide(request);
-  failure_ = Difference(decision_, reference_.Decide(request), request, explain);
+  const Answer answer = reference_.Decide(request, decision_.time(), explain);
+  failure_ = Difference(decision_, answer, request, explain);
   if (failure_.empty()) return true;
 
   World smaller = world_;
   Shrink(&smaller, &World::rules, request, explain);
   Shrink(&smaller, &World::entities, request, explain);
+  ShrinkClauses(&smaller, request, explain);
   // A rule needs the roles that it names.
   const auto unused = [&smaller](const World::Role& role) {
     for (const Rule& rule : smaller.rules) {
@@ -202,15 +268,16 @@ std::string Describe(const World& world) {
   std::string text;
   for (const std::string& type : world.types) text += "type " + type + "\n";
   for (const Entity& entity : world.entities) {
-    text += "entity " + ToString(entity.id) + " in " + DescribeIds(entity.parents) + "\n";
+    text += "entity " + ToString(entity.id) + " in " + DescribeIds(entity.parents) +
+            Describe(&entity.attributes) + "\n";
   }
   for (const World::Role& role : world.roles) {
-    text += "role " + role.name + " " + Describe(role.members) + "\n";
+    text += "role " + role.name + " " + Describe(role.members) + Describe(role.when) + "\n";
   }
   for (const Rule& rule : world.rules) {
     text += "rule " + rule.id + (rule.shadow ? " shadow " : " ") +
             std::string(ToString(rule.effect)) + " " + Describe(rule.principals) + " " +
-            Describe(rule.actions) + " " + Describe(rule.resources) + "\n";
+            Describe(rule.actions) + " " + Describe(rule.resources) + Describe(rule.when) + "\n";
   }
   return text;
 }
@@ -220,9 +287,13 @@ std::string Describe(const Request& request) {
   std::string text = "principal " + Printable(ToString(principal.id)) + " groups [";
   for (const std::string& group : principal.groups) text += Printable(group) + " ";
   text += principal.groups_complete ? "]" : "and unknown ones]";
-  text += " in " + DescribeIds(principal.parents) + "\naction " + Printable(request.action) +
-          "\nresource " + Printable(ToString(request.resource)) + " in " +
-          DescribeIds(request.resource_parents) + "\n";
+  text += " in " + DescribeIds(principal.parents) + Describe(&principal.attributes) +
+          "\nknown by " + std::string(ToString(principal.assurance)) + " via `" + principal.via +
+          "` host `" + principal.host + "` actor `" + principal.actor + "`\naction " +
+          Printable(request.action) + "\nresource " + Printable(ToString(request.resource)) +
+          " in " + DescribeIds(request.resource_parents) + Describe(request.resource_attributes) +
+          "\ncontext" + Describe(request.context) + "\n";
+  if (request.time.has_value()) text += "time " + absl::FormatTime(*request.time) + "\n";
   if (!request.defect.empty()) text += "defect " + Printable(request.defect) + "\n";
   return text;
 }

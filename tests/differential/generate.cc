@@ -1,6 +1,11 @@
 #include "reeve/tests/differential/generate.h"
 
 #include <algorithm>
+#include <optional>
+
+#include "absl/time/time.h"
+#include "policy/conditions.h"
+#include "reeve/tests/differential/generate_cel.h"
 
 namespace reeve::differential {
 namespace {
@@ -17,6 +22,118 @@ constexpr std::string_view kActions[] = {"read",      "write",    "doc.read",
                                          "doc.write", "doc.read", "a/b"};
 constexpr std::string_view kActionPatterns[] = {
     "read", "write", "doc.read", "doc.write", "doc.*", "*", "**", "*.read", "r*d", "{a}.{b}", "a/*",
+};
+constexpr std::string_view kAttributes[] = {"level", "level",  "owner",     "owner", "tags", "tags",
+                                            "meta",  "since",  "color",     "type",  "id",   "name",
+                                            "time",  "groups", "assurance", "via"};
+// Of rules and of roles. Those that do not compile are left out.
+constexpr std::string_view kClauses[] = {
+    "principal.level > 3",
+    "principal.level <= resource.level",
+    "principal.level == resource.level ? true : resource.level > 2",
+    "principal.level / resource.level > 1",
+    "principal.level in [1, 2u, 3.0]",
+    "resource.level in [1u, 'a', 2]",
+    "principal.level",
+    "resource.owner == principal.id",
+    "resource.owner == principal.name",
+    "resource.owner != 'a' && resource.level > 1",
+    "resource.owner != 'a' || resource.level > 1",
+    "has(resource.owner) && resource.owner.startsWith('n')",
+    "resource.owner.matches('^[an]')",
+    "resource.owner.matches('^[an]') && resource.color.matches('n')",
+    "!has(resource.color)",
+    "has(resource.tags) && 'a' in resource.tags",
+    "'a' in resource.tags",
+    "resource.tags.exists(t, t in principal.groups)",
+    "resource.tags.all(t, t != 'b')",
+    "resource.tags.exists_one(t, t == 'a')",
+    "resource.tags.exists(t, principal.tags.exists(u, t == u))",
+    "resource.tags.map(t, t + 'x').size() > 1",
+    "resource.tags[0] == 'a'",
+    "principal.meta.a == 1",
+    "principal.meta.?a.orValue(2) == 2",
+    "resource.meta.a < context.level",
+    "resource.meta.b.c == 1",
+    "principal.type == 'user'",
+    "principal['type'] == 'user'",
+    "principal['level'] == 1",
+    "'via' in principal",
+    "'level' in resource && resource['level'] == 1",
+    "principal.name + resource.name != 'nn'",
+    "resource.type == 'doc' && resource.id.startsWith('/')",
+    "resource.name == principal.name",
+    "'n0' in principal.groups",
+    "principal.groups.exists(g, g == 'n1')",
+    "principal.groups.exists(g, true)",
+    "principal.groups.all(g, g.startsWith('n'))",
+    "principal.groups.size() > 0",
+    "principal.groups == ['n0']",
+    "principal.isIn('group:n0')",
+    "principal.isIn('group:n1')",
+    "principal.isIn('group:unheard')",
+    "principal.isIn('team:n0')",
+    "principal.isIn('user:n0')",
+    "principal.isIn('team:unheard')",
+    "principal.isIn(['group:n1', 'user:a'])",
+    "!principal.isIn('group:a')",
+    "principal.isIn('group:' + resource.owner)",
+    "principal.isIn('rol' + resource.owner)",
+    "principal.isIn(['group:a', 'role:r0'])",
+    "principal.isIn(resource.tags)",
+    "resource.isIn('folder:n0')",
+    "resource.isIn('group:n0')",
+    "resource.isIn('folder:unheard')",
+    "resource.isIn(['folder:a', 'doc:b', 'team:n0'])",
+    "resource.isIn(principal.type + ':' + principal.id)",
+    "context.isIn('group:n0')",
+    "principal.assurance in ['kernel', 'crypto']",
+    "principal.assurance == 'none'",
+    "has(principal.via)",
+    "principal.via == 'unix'",
+    "principal.host != 'h'",
+    "has(principal.actor) || principal.level == 1",
+    "principal.actor.startsWith('user:')",
+    "principal.all(k, k != 'level')",
+    "principal.exists(k, v, v == 'n0')",
+    "resource.exists(k, v, v == 1)",
+    "size(resource) > 4",
+    "context.size() == 1",
+    "context.time.getHours() < 12",
+    "context.time.getDayOfWeek('Europe/Berlin') == 1",
+    "context.time > timestamp('2026-01-01T00:00:00Z')",
+    "context['time'] > timestamp('2026-01-01T00:00:00Z')",
+    "resource.since < context.time",
+    "context.time - resource.since > duration('24h')",
+    "context.level == 1",
+    "context.owner == principal.name",
+    "!has(context.tags)",
+    "has(context.time)",
+    "action == 'read'",
+    "action.startsWith('doc.')",
+    "action in ['read', 'write', 1]",
+    "true",
+    "false",
+    "dyn(1)",
+    "1 / resource.level == 1",
+    "1 / 0 == 1 || action == 'read'",
+};
+// $a and $b are names that the patterns of the rule bind.
+constexpr std::string_view kBindingClauses[] = {
+    "$a == principal.id",
+    "$a == principal.name",
+    "$a == resource.owner",
+    "$a == $b",
+    "$a.startsWith('n')",
+    "$a.matches('^[an]')",
+    "$a != 'a' && $b != 'b'",
+    "$a == 'a' || resource.level > 1",
+    "$a in principal.groups",
+    "principal.isIn('group:' + $a)",
+    "resource.tags.exists(t, t == $a)",
+    "$a.size() == 2 ? $b != 'ab' : 1 / 0 == 1",
+    "$a + $b == $a + 'b'",
+    "has($a.b)",
 };
 constexpr std::string_view kRegexes[] = {
     "user:.*a", "user:[a-c]+[0-9]*", "doc:.*", "(doc|file):/a.*", "doc:/?(a|b)(/.*)?", ".*",
@@ -68,7 +185,7 @@ std::string TextOf(const EntityId& id) { return id.type + ":" + id.id; }
 
 // `text` with some of its runs turned to wildcards, and with the characters gone that a glob cannot
 // have.
-std::string MakeGlobText(Choices& choices, const std::string& text) {
+std::string MakeGlobText(Choices& choices, const std::string& text, char binding) {
   const size_t colon = text.find(':');
   std::string glob = text.substr(0, colon + 1);
   uint32_t wildcards = 0;
@@ -76,7 +193,9 @@ std::string MakeGlobText(Choices& choices, const std::string& text) {
   for (size_t i = colon + 1; i < text.size();) {
     if (!touches && wildcards < 4 && choices.OneIn(3)) {
       const uint32_t kind = choices.Below(3);
-      glob += kind == 0 ? "*" : kind == 1 ? "**" : std::string("{v") + char('0' + wildcards) + "}";
+      glob += kind == 0   ? "*"
+              : kind == 1 ? "**"
+                          : std::string("{") + binding + char('0' + wildcards) + "}";
       ++wildcards;
       touches = true;
       i += choices.Below(3);
@@ -95,10 +214,11 @@ const EntityId* PickEntity(Choices& choices, const World& world) {
   return world.entities.empty() ? nullptr : &Pick(choices, world.entities).id;
 }
 
-Pattern MakeLiteralOrGlob(Choices& choices, const EntityId& name) {
+// A name that it binds begins with `binding`.
+Pattern MakeLiteralOrGlob(Choices& choices, const EntityId& name, char binding) {
   const std::string text = TextOf(name);
   if (choices.OneIn(3)) {
-    const auto glob = Pattern::Entity(MakeGlobText(choices, text));
+    const auto glob = Pattern::Entity(MakeGlobText(choices, text, binding));
     if (glob.ok()) return *glob;
   }
   const auto literal = Pattern::Entity(text);
@@ -121,16 +241,16 @@ Pattern MakePrincipalPattern(Choices& choices, const World& world, const Size& s
     case 5:
     case 6:
       if (const EntityId* known = PickEntity(choices, world)) {
-        return MakeLiteralOrGlob(choices, *known);
+        return MakeLiteralOrGlob(choices, *known, 'p');
       }
       break;
     case 7:
     case 8:
-      return MakeLiteralOrGlob(choices, MakeName(choices, size, Pick(choices, kHolderTypes)));
+      return MakeLiteralOrGlob(choices, MakeName(choices, size, Pick(choices, kHolderTypes)), 'p');
     default:
       break;
   }
-  return MakeLiteralOrGlob(choices, MakePrincipalName(choices, size));
+  return MakeLiteralOrGlob(choices, MakePrincipalName(choices, size), 'p');
 }
 
 Pattern MakeActionPattern(Choices& choices) {
@@ -146,13 +266,126 @@ Pattern MakeResourcePattern(Choices& choices, const World& world, const Size& si
     case 2:
     case 3:
       if (const EntityId* known = PickEntity(choices, world)) {
-        return MakeLiteralOrGlob(choices, *known);
+        return MakeLiteralOrGlob(choices, *known, 'r');
       }
       break;
     default:
       break;
   }
-  return MakeLiteralOrGlob(choices, MakeResourceName(choices, size));
+  return MakeLiteralOrGlob(choices, MakeResourceName(choices, size), 'r');
+}
+
+Value MakeScalar(Choices& choices, const Size& size) {
+  switch (choices.Below(10)) {
+    case 0:
+      return Value();
+    case 1:
+      return Value::Bool(choices.OneIn(2));
+    case 2:
+      return Value::Uint(choices.Below(5));
+    case 3:
+      return Value::Double(choices.Below(8) / 2.0);
+    case 4:
+    case 5:
+    case 6:
+      return Value::Int(static_cast<int64_t>(choices.Below(6)) - 1);
+    default:
+      return Value::String(MakeSegment(choices, size));
+  }
+}
+
+Value MakeValue(Choices& choices, const Size& size, std::string_view name) {
+  if (choices.OneIn(6)) return MakeScalar(choices, size);  // maybe not what conditions expect
+  if (name == "level") return Value::Int(choices.Below(6));
+  if (name == "tags" || name == "groups") {
+    Value::List tags;
+    for (uint32_t n = choices.Below(4); n > 0; --n) {
+      tags.push_back(choices.OneIn(6) ? MakeScalar(choices, size)
+                                      : Value::String(MakeSegment(choices, size)));
+    }
+    return Value::Of(std::move(tags));
+  }
+  if (name == "meta") {
+    Attributes meta;
+    for (const char* key : {"a", "b"}) {
+      if (choices.OneIn(2)) meta.Set(key, MakeScalar(choices, size));
+    }
+    return Value::Of(std::move(meta));
+  }
+  if (name == "since" || name == "time") {
+    return Value::Timestamp(absl::FromUnixSeconds(int64_t{choices.Below(4)} * 600000000));
+  }
+  return Value::String(MakeSegment(choices, size));
+}
+
+void AddAttributes(Choices& choices, const Size& size, Attributes* attributes) {
+  for (uint32_t n = choices.Below(4); n > 0; --n) {
+    const std::string_view name = Pick(choices, kAttributes);
+    attributes->Set(std::string(name), MakeValue(choices, size, name));
+  }
+}
+
+// A random expression, with its variables bound to what conditions have.
+std::string MakeRandomClause(Choices& choices) {
+  constexpr std::string_view kFacts[] = {
+      "principal.level",
+      "resource.level",
+      "resource.owner",
+      "resource.tags",
+      "principal.meta",
+      "context.time",
+      "context.level",
+      "principal.groups",
+      "action",
+      "1",
+      "'a'",
+      "[1, 2]",
+      "true",
+  };
+  std::string text = MakeExpression(choices, CelSize{3, 20, true});
+  for (const CelVariable& variable : CelVariables()) {
+    const std::string name = variable.name;
+    if (name == "principal" || text.find(name) == std::string::npos) continue;
+    text = "cel.bind(" + name + ", dyn(" + std::string(Pick(choices, kFacts)) + "), " + text + ")";
+  }
+  return text;
+}
+
+std::string ReplaceAll(std::string text, std::string_view from, const std::string& to) {
+  for (size_t at; (at = text.find(from)) != std::string::npos;) text.replace(at, from.size(), to);
+  return text;
+}
+
+std::vector<Condition> MakeClauses(Choices& choices, const std::vector<std::string>& names,
+                                   Conditions* conditions) {
+  std::vector<Condition> when;
+  for (uint32_t n = choices.Below(4); n > 0; --n) {
+    std::string text(Pick(choices, kClauses));
+    if (!names.empty() && !choices.OneIn(3)) {
+      text = ReplaceAll(std::string(Pick(choices, kBindingClauses)), "$a", Pick(choices, names));
+      text = ReplaceAll(text, "$b", Pick(choices, names));
+    } else if (choices.OneIn(12)) {
+      text = MakeRandomClause(choices);
+    }
+    std::vector<std::string> used;
+    ConditionDefects defects;
+    std::optional<Condition> clause = conditions->Compile(text, names, &used, &defects);
+    if (clause.has_value()) when.push_back(*std::move(clause));
+  }
+  return when;
+}
+
+std::vector<std::string> NamesBoundBy(const Rule& rule) {
+  std::vector<std::string> names;
+  for (const auto* patterns : {&rule.principals, &rule.resources}) {
+    for (const Pattern& pattern : *patterns) {
+      if (pattern.kind() != Pattern::Kind::kGlob) continue;
+      for (const std::string_view name : pattern.glob().binding_names()) names.emplace_back(name);
+    }
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
 }
 
 // A few entities in a long chain, the rest in earlier ones.
@@ -183,6 +416,7 @@ void AddEntities(Choices& choices, const Size& size, World* world) {
         entity.parents.push_back(Pick(choices, world->entities).id);
       }
     }
+    if (choices.OneIn(2)) AddAttributes(choices, size, &entity.attributes);
     world->entities.push_back(std::move(entity));
   }
 }
@@ -325,6 +559,7 @@ void Spoil(Choices& choices, OwnedRequest* request) {
 
 World MakeWorld(Choices& choices, const Size& size) {
   World world;
+  Conditions conditions("p");
   AddEntities(choices, size, &world);
   for (uint32_t i = 0; i < size.roles; ++i) {
     World::Role role;
@@ -332,6 +567,7 @@ World MakeWorld(Choices& choices, const Size& size) {
     for (uint32_t n = choices.Below(4); n > 0; --n) {
       role.members.push_back(MakePrincipalPattern(choices, world, size, false));
     }
+    if (choices.OneIn(3)) role.when = MakeClauses(choices, {}, &conditions);
     world.roles.push_back(std::move(role));
   }
   // Numbers in another order than that of ids.
@@ -349,6 +585,7 @@ World MakeWorld(Choices& choices, const Size& size) {
     for (uint32_t n = how_many(); n > 0; --n) {
       rule.resources.push_back(MakeResourcePattern(choices, world, size));
     }
+    if (choices.OneIn(2)) rule.when = MakeClauses(choices, NamesBoundBy(rule), &conditions);
     world.rules.push_back(std::move(rule));
   }
   if (choices.OneIn(4)) {
@@ -374,6 +611,7 @@ Request OwnedRequest::View() const {
   request.resource_parents = resource_parents;
   request.resource_attributes = &resource_attributes;
   request.context = &context;
+  request.time = time;
   request.defect = defect;
   return request;
 }
@@ -400,6 +638,22 @@ void MakeRequest(Choices& choices, const World& world, const Size& size, uint32_
     request->resource = known != nullptr ? *known : MakeResourceName(choices, size);
   }
   if (choices.OneIn(4)) AddId(choices, world, size, &request->resource_parents);
+  constexpr Assurance kAssurances[] = {Assurance::kNone, Assurance::kAsserted,
+                                       Assurance::kKernelWeak, Assurance::kKernel,
+                                       Assurance::kCrypto};
+  if (choices.OneIn(2)) principal.assurance = Pick(choices, kAssurances);
+  if (choices.OneIn(3)) principal.via = "unix";
+  if (choices.OneIn(4)) principal.host = choices.OneIn(2) ? "h" : "web-1";
+  if (choices.OneIn(4)) principal.actor = "user:n0";
+  AddAttributes(choices, size, &principal.attributes);
+  AddAttributes(choices, size, &request->resource_attributes);
+  AddAttributes(choices, size, &request->context);
+  if (choices.OneIn(3)) {
+    // What conditions ask for in many ways.
+    request->resource_attributes.Set(
+        "owner", Value::String(std::string(choices.OneIn(2) ? principal.name() : "n0")));
+  }
+  request->time = absl::FromUnixSeconds(int64_t{choices.Below(65536)} * 40000);
   if (choices.OneIn(malformed)) Spoil(choices, request);
 }
 

@@ -4,10 +4,12 @@
 #define REEVE_TESTS_DIFFERENTIAL_GENERATE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "reeve/engine/request.h"
 #include "reeve/tests/differential/choices.h"
 #include "reeve/tests/reference/reference.h"
@@ -39,6 +41,7 @@ struct OwnedRequest {
   std::vector<EntityId> resource_parents;
   Attributes resource_attributes;
   Attributes context;
+  std::optional<absl::Time> time;
   std::string_view defect;
 };
 

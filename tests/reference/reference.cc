@@ -3,7 +3,14 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
+#include <optional>
+
+#include "policy/cel/parser.h"
+#include "reeve/engine/value.h"
 
 namespace reeve::reference {
 namespace {
@@ -27,6 +34,12 @@ Truth Or(Truth a, Truth b) {
   return Truth::kUnknown;
 }
 
+Truth And(Truth a, ClauseOutcome outcome) {
+  return And(a, outcome == ClauseOutcome::kTrue    ? Truth::kTrue
+                : outcome == ClauseOutcome::kFalse ? Truth::kFalse
+                                                   : Truth::kUnknown);
+}
+
 Truth Certain(bool value) { return value ? Truth::kTrue : Truth::kFalse; }
 
 // Sentence 14. Compiles each expression once.
@@ -35,6 +48,112 @@ bool RegexMatches(const std::string& expression, std::string_view text) {
   std::unique_ptr<RE2>& regex = compiled[expression];
   if (regex == nullptr) regex = std::make_unique<RE2>(expression, RE2::Quiet);
   return RE2::FullMatch(Piece(text), *regex);
+}
+
+// Sentence 22. Nothing if it does not match.
+std::optional<std::map<std::string, std::string>> Bind(std::string_view glob,
+                                                       std::string_view text) {
+  struct Compiled {
+    std::unique_ptr<RE2> regex;
+    std::vector<std::string> names;
+  };
+  static thread_local std::map<std::string, Compiled> all;
+  Compiled& compiled = all[std::string(glob)];
+  if (compiled.regex == nullptr) {
+    std::string regex = "(?s)";
+    while (!glob.empty()) {
+      size_t read = 1;
+      if (glob.substr(0, 2) == "**") {
+        regex += ".*?";
+        read = 2;
+      } else if (glob[0] == '*') {
+        regex += "[^/]*?";
+      } else if (glob[0] == '{') {
+        read = glob.find('}') + 1;
+        compiled.names.emplace_back(glob.substr(1, read - 2));
+        regex += "([^/]+?)";
+      } else {
+        regex += RE2::QuoteMeta(Piece(glob.substr(0, 1)));
+      }
+      glob.remove_prefix(read);
+    }
+    compiled.regex = std::make_unique<RE2>(regex, RE2::Latin1);
+  }
+  std::array<re2::StringPiece, 17> groups;
+  if (!compiled.regex->Match(Piece(text), 0, text.size(), RE2::ANCHOR_BOTH, groups.data(),
+                             static_cast<int>(compiled.names.size()) + 1)) {
+    return std::nullopt;
+  }
+  std::map<std::string, std::string> bindings;
+  for (size_t i = 0; i < compiled.names.size(); ++i) {
+    bindings[compiled.names[i]] = std::string(groups[i + 1].data(), groups[i + 1].size());
+  }
+  return bindings;
+}
+
+bool BindsNames(const Pattern& pattern) {
+  return pattern.kind() == Pattern::Kind::kGlob && pattern.text().find('{') != std::string::npos;
+}
+
+// ---- Facts as conditions see them ----
+
+RefValue ToRefValue(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::kNull:
+      return {RefNull{}};
+    case Value::Kind::kBool:
+      return {value.bool_value()};
+    case Value::Kind::kInt:
+      return {value.int_value()};
+    case Value::Kind::kUint:
+      return {value.uint_value()};
+    case Value::Kind::kDouble:
+      return {value.double_value()};
+    case Value::Kind::kString:
+      return {std::string(value.string_value())};
+    case Value::Kind::kBytes:
+      return {RefBytes{std::string(value.bytes_value())}};
+    case Value::Kind::kTimestamp:
+      return {RefTimestamp{absl::ToUnixNanos(value.timestamp_value())}};
+    case Value::Kind::kDuration:
+      return {RefDuration{absl::ToInt64Nanoseconds(value.duration_value())}};
+    case Value::Kind::kList: {
+      RefList list;
+      for (const Value& element : value.list_value()) {
+        list.elements.push_back(ToRefValue(element));
+      }
+      return {std::move(list)};
+    }
+    case Value::Kind::kMap: {
+      RefMap map;
+      for (const auto& [name, element] : value.map_value()) {
+        map.entries.push_back({{name}, ToRefValue(element)});
+      }
+      return {std::move(map)};
+    }
+  }
+  return {RefNull{}};
+}
+
+// Sentence 19. Overlays what `map` has and what is `reserved`.
+void AddAttributes(const Attributes* attributes, const std::set<std::string>& reserved,
+                   RefMap* map) {
+  if (attributes == nullptr) return;
+  for (const auto& [name, value] : *attributes) {
+    const bool known = std::any_of(
+        map->entries.begin(), map->entries.end(),
+        [&name = name](const RefEntry& entry) { return *entry.key.As<std::string>() == name; });
+    if (!known && reserved.count(name) == 0) map->entries.push_back({{name}, ToRefValue(value)});
+  }
+}
+
+RefMap NamesOf(EntityView entity) {
+  RefMap map;
+  const std::string id(entity.id);
+  map.entries = {{{std::string("type")}, {std::string(entity.type)}},
+                 {{std::string("id")}, {id}},
+                 {{std::string("name")}, {id.substr(0, id.find_last_of('@'))}}};
+  return map;
 }
 
 // ---- What makes a request malformed: the limits and alphabets of the public headers. ----
@@ -154,6 +273,22 @@ Evaluator::Evaluator(const World& world) : world_(world) {
     if (entity.id.type == "group") reachable_from_groups_.insert(TextOf(entity.id));
   }
   reachable_from_groups_ = WithAncestors(reachable_from_groups_);
+  const auto parse = [this](const std::vector<Condition>& when) {
+    for (const Condition& clause : when) {
+      if (clauses_.count(clause.text) > 0) continue;
+      cel::ParseOptions options;
+      options.expand_macros = false;
+      std::vector<cel::Defect> defects;
+      std::optional<cel::Ast> ast = cel::Parse(clause.text, options, &defects);
+      if (!ast.has_value()) {
+        std::fprintf(stderr, "a clause does not parse: %s\n", clause.text.c_str());
+        std::abort();
+      }
+      clauses_[clause.text] = *std::move(ast);
+    }
+  };
+  for (const Rule& rule : world.rules) parse(rule.when);
+  for (const World::Role& role : world.roles) parse(role.when);
 }
 
 Evaluator::Names Evaluator::WithAncestors(Names names) const {
@@ -201,39 +336,6 @@ bool Evaluator::IsMalformed(const Request& request) const {
   return request.context != nullptr && !AreAttributes(*request.context);
 }
 
-Truth Evaluator::MatchesPrincipal(const Pattern& pattern, const Principal& principal,
-                                  const std::string& name, const Names& lies_in) const {
-  switch (pattern.kind()) {
-    case Pattern::Kind::kAny:  // 13
-      return Truth::kTrue;
-    case Pattern::Kind::kAuthenticated:  // 13
-      return Certain(principal.id.type != "anonymous" && principal.assurance != Assurance::kNone);
-    case Pattern::Kind::kLiteral: {
-      if (lies_in.count(pattern.text()) > 0) return Truth::kTrue;  // 11
-      // 5. A group that is not listed may be the named one, or lie in it.
-      const bool is_group = pattern.text().substr(0, 6) == "group:";
-      const bool holds_groups = reachable_from_groups_.count(pattern.text()) > 0;
-      if (!principal.groups_complete && (is_group || holds_groups)) return Truth::kUnknown;
-      return Truth::kFalse;
-    }
-    case Pattern::Kind::kGlob:  // 12
-      return Certain(GlobMatches(pattern.text(), name));
-    case Pattern::Kind::kRegex:  // 14
-      return Certain(RegexMatches(pattern.text(), name));
-    case Pattern::Kind::kRole: {  // 15
-      Truth truth = Truth::kFalse;
-      for (const World::Role& role : world_.roles) {
-        if (role.name != pattern.text()) continue;
-        for (const Pattern& member : role.members) {
-          truth = Or(truth, MatchesPrincipal(member, principal, name, lies_in));
-        }
-      }
-      return truth;
-    }
-  }
-  return Truth::kUnknown;
-}
-
 namespace {
 
 Truth MatchesAction(const Pattern& pattern, std::string_view action) {
@@ -249,25 +351,208 @@ Truth MatchesAction(const Pattern& pattern, std::string_view action) {
   }
 }
 
-Truth MatchesResource(const Pattern& pattern, const std::string& resource,
-                      const std::set<std::string>& lies_in) {
+}  // namespace
+
+Truth Evaluator::MatchesResource(const Pattern& pattern, const Question& question) {
   switch (pattern.kind()) {
     case Pattern::Kind::kAny:  // 13
       return Truth::kTrue;
     case Pattern::Kind::kLiteral:  // 11
-      return Certain(lies_in.count(pattern.text()) > 0);
+      return Certain(question.resource_in.count(pattern.text()) > 0);
     case Pattern::Kind::kGlob:  // 12
-      return Certain(GlobMatches(pattern.text(), resource));
+      return Certain(GlobMatches(pattern.text(), question.resource));
     case Pattern::Kind::kRegex:  // 14
-      return Certain(RegexMatches(pattern.text(), resource));
+      return Certain(RegexMatches(pattern.text(), question.resource));
     default:
       return Truth::kUnknown;  // cannot stand here
   }
 }
 
-}  // namespace
+Scope Evaluator::MakeScope(const Question& question, absl::Time now) const {
+  const Request& request = question.request;
+  const Principal& from = *request.principal;
+  const auto stored = [this](EntityView id) -> const Attributes* {
+    for (const Entity& entity : world_.entities) {
+      if (EntityView(entity.id) == id) return &entity.attributes;
+    }
+    return nullptr;
+  };
 
-Answer Evaluator::Decide(const Request& request) const {
+  RefMap principal = NamesOf(from.id);
+  RefList groups;
+  groups.partial = !from.groups_complete;
+  for (const std::string& group : from.groups) groups.elements.push_back({group});
+  principal.entries.push_back({{std::string("groups")}, {std::move(groups)}});
+  static constexpr const char* kAssurances[] = {"none", "asserted", "kernel_weak", "kernel",
+                                                "crypto"};
+  principal.entries.push_back({{std::string("assurance")},
+                               {std::string(kAssurances[static_cast<size_t>(from.assurance)])}});
+  for (const auto& [name, text] : {std::pair<std::string, std::string>("via", from.via),
+                                   {"host", from.host},
+                                   {"actor", from.actor}}) {
+    if (!text.empty()) principal.entries.push_back({{name}, {text}});
+  }
+  static const auto* const kReserved = new std::set<std::string>{
+      "type", "id", "name", "groups", "assurance", "via", "host", "actor"};
+  AddAttributes(&from.attributes, *kReserved, &principal);
+  AddAttributes(stored(from.id), *kReserved, &principal);
+  principal.entity = "principal";  // for IsIn()
+
+  RefMap resource = NamesOf(request.resource);
+  AddAttributes(request.resource_attributes, {}, &resource);
+  AddAttributes(stored(request.resource), {}, &resource);
+  resource.entity = "resource";
+
+  RefMap context;
+  context.entries = {{{std::string("time")}, {RefTimestamp{absl::ToUnixNanos(now)}}}};
+  AddAttributes(request.context, {}, &context);
+
+  Scope scope;
+  scope.variables = {{"principal", {std::move(principal)}},
+                     {"action", {std::string(request.action)}},
+                     {"resource", {std::move(resource)}},
+                     {"context", {std::move(context)}}};
+  scope.is_in = [this, &question](const RefValue& entity, const std::string& name) {
+    return IsIn(question, entity.As<RefMap>()->entity == "principal", name);
+  };
+  return scope;
+}
+
+Outcome Evaluator::IsIn(const Question& question, bool principal, const std::string& name) const {
+  if (name.substr(0, 5) == "role:") return {std::nullopt, true, false, "a role is no entity"};
+  if (!principal) return {RefValue{question.resource_in.count(name) > 0}, false, false, {}};
+  const Truth truth = LiesIn(name, question);
+  if (truth == Truth::kUnknown) return {std::nullopt, true, false, "not all groups are known"};
+  return {RefValue{truth == Truth::kTrue}, false, false, {}};
+}
+
+// Sentences 11 and 5.
+Truth Evaluator::LiesIn(const std::string& name, const Question& question) const {
+  if (question.principal_in.count(name) > 0) return Truth::kTrue;
+  // A group that is not listed may be the named one, or lie in it.
+  const bool is_group = name.substr(0, 6) == "group:";
+  const bool holds_groups = reachable_from_groups_.count(name) > 0;
+  const bool all_known = question.request.principal->groups_complete;
+  return !all_known && (is_group || holds_groups) ? Truth::kUnknown : Truth::kFalse;
+}
+
+Truth Evaluator::MatchesPrincipal(const Pattern& pattern, Question* question) const {
+  const Principal& principal = *question->request.principal;
+  switch (pattern.kind()) {
+    case Pattern::Kind::kAny:  // 13
+      return Truth::kTrue;
+    case Pattern::Kind::kAuthenticated:  // 13
+      return Certain(principal.id.type != "anonymous" && principal.assurance != Assurance::kNone);
+    case Pattern::Kind::kLiteral:
+      return LiesIn(pattern.text(), *question);
+    case Pattern::Kind::kGlob:  // 12
+      return Certain(GlobMatches(pattern.text(), question->principal));
+    case Pattern::Kind::kRegex:  // 14
+      return Certain(RegexMatches(pattern.text(), question->principal));
+    case Pattern::Kind::kRole:
+      return HasRole(pattern.text(), question);
+  }
+  return Truth::kUnknown;
+}
+
+// Sentences 15 and 17.
+Truth Evaluator::HasRole(const std::string& name, Question* question) const {
+  if (const auto known = question->roles.find(name); known != question->roles.end()) {
+    return known->second;
+  }
+  Truth truth = Truth::kFalse;
+  for (const World::Role& role : world_.roles) {
+    if (role.name != name) continue;
+    for (const Pattern& member : role.members) {
+      truth = Or(truth, MatchesPrincipal(member, question));
+    }
+    ClauseOutcomeList outcomes;
+    truth = And(truth, AskAll(role.when, false, question, &outcomes));
+  }
+  question->roles[name] = truth;
+  return truth;
+}
+
+// Sentence 17.
+ClauseOutcome Evaluator::Ask(const Condition& clause, Question* question) const {
+  const Outcome outcome = Evaluate(clauses_.at(clause.text), question->scope);
+  question->limit |= outcome.limit;
+  if (outcome.is_error) return ClauseOutcome::kUnknown;
+  const bool* const value = outcome.value->As<bool>();
+  if (value == nullptr) return ClauseOutcome::kUnknown;
+  return *value ? ClauseOutcome::kTrue : ClauseOutcome::kFalse;
+}
+
+Truth Evaluator::AskAll(const std::vector<Condition>& when, bool all, Question* question,
+                        ClauseOutcomeList* outcomes) const {
+  outcomes->assign(when.size(), ClauseOutcome::kNotEvaluated);
+  Truth truth = Truth::kTrue;
+  for (size_t i = 0; i < when.size(); ++i) {
+    (*outcomes)[i] = Ask(when[i], question);
+    truth = And(truth, (*outcomes)[i]);
+    if (!all && (*outcomes)[i] == ClauseOutcome::kFalse) break;
+  }
+  return truth;
+}
+
+std::vector<Evaluator::Way> Evaluator::WaysOf(const Rule& rule, Question* question) const {
+  std::vector<Way> principals, resources;
+  Truth principal = Truth::kFalse;
+  for (const Pattern& pattern : rule.principals) {
+    if (!BindsNames(pattern)) principal = Or(principal, MatchesPrincipal(pattern, question));
+  }
+  if (principal != Truth::kFalse) principals.push_back({principal, {}});
+  Truth resource = Truth::kFalse;
+  for (const Pattern& pattern : rule.resources) {
+    if (!BindsNames(pattern)) resource = Or(resource, MatchesResource(pattern, *question));
+  }
+  if (resource != Truth::kFalse) resources.push_back({resource, {}});
+  for (const Pattern& pattern : rule.principals) {
+    if (!BindsNames(pattern)) continue;
+    if (auto bindings = Bind(pattern.text(), question->principal)) {
+      principals.push_back({Truth::kTrue, *std::move(bindings)});
+    }
+  }
+  for (const Pattern& pattern : rule.resources) {
+    if (!BindsNames(pattern)) continue;
+    if (auto bindings = Bind(pattern.text(), question->resource)) {
+      resources.push_back({Truth::kTrue, *std::move(bindings)});
+    }
+  }
+  std::vector<Way> ways;
+  for (const Way& p : principals) {
+    for (const Way& r : resources) {
+      ways.push_back({And(p.truth, r.truth), p.bindings});
+      ways.back().bindings.insert(r.bindings.begin(), r.bindings.end());
+    }
+  }
+  return ways;
+}
+
+Truth Evaluator::AskRule(const Rule& rule, bool all, Question* question,
+                         ClauseOutcomeList* outcomes, bool* no_way) const {
+  const std::vector<Way> ways = WaysOf(rule, question);
+  *no_way = ways.empty();
+  if (ways.empty()) {
+    outcomes->assign(rule.when.size(), ClauseOutcome::kNotEvaluated);
+    if (all) AskAll(rule.when, all, question, outcomes);
+    return Truth::kFalse;
+  }
+  const std::map<std::string, RefValue> unbound = question->scope.variables;
+  std::optional<Truth> nearest;
+  for (const Way& way : ways) {
+    for (const auto& [name, value] : way.bindings) question->scope.variables[name] = {value};
+    ClauseOutcomeList of_way;
+    const Truth truth = And(way.truth, AskAll(rule.when, all, question, &of_way));
+    question->scope.variables = unbound;
+    if (nearest.has_value() && truth <= *nearest) continue;
+    nearest = truth;
+    *outcomes = of_way;
+  }
+  return *nearest;
+}
+
+Answer Evaluator::Decide(const Request& request, absl::Time now, bool explain) const {
   Answer answer;
   if (IsMalformed(request)) {  // 10
     answer.reason = Reason::kBadRequest;
@@ -276,49 +561,57 @@ Answer Evaluator::Decide(const Request& request) const {
 
   // 16
   const Principal& principal = *request.principal;
-  const std::string name = TextOf(principal.id);
-  Names principal_in = {name};
-  for (const std::string& group : principal.groups) principal_in.insert("group:" + group);
-  for (const EntityId& parent : principal.parents) principal_in.insert(TextOf(parent));
-  principal_in = WithAncestors(principal_in);
+  Question question = {request, TextOf(principal.id), TextOf(request.resource), {}, {}, {}, {}};
+  question.principal_in = {question.principal};
+  for (const std::string& group : principal.groups) {
+    question.principal_in.insert("group:" + group);
+  }
+  for (const EntityId& parent : principal.parents) question.principal_in.insert(TextOf(parent));
+  question.principal_in = WithAncestors(question.principal_in);
+  question.resource_in = {question.resource};
+  for (const EntityId& parent : request.resource_parents) {
+    question.resource_in.insert(TextOf(parent));
+  }
+  question.resource_in = WithAncestors(question.resource_in);
+  question.scope = MakeScope(question, now);
 
-  const std::string resource = TextOf(request.resource);
-  Names resource_in = {resource};
-  for (const EntityId& parent : request.resource_parents) resource_in.insert(TextOf(parent));
-  resource_in = WithAncestors(resource_in);
-
-  std::vector<std::string> allows, near_misses, denies;
+  std::vector<NamedRule> allows, near_misses, denies;
   bool certainly_denied = false;
   for (const Rule* rule : rules_) {
     // 1
-    RuleMatch match = {rule, Truth::kFalse, Truth::kFalse, Truth::kFalse};
+    RuleMatch match = {rule, Truth::kFalse, Truth::kFalse, Truth::kFalse, {}, false};
     for (const Pattern& pattern : rule->principals) {
-      match.principals =
-          Or(match.principals, MatchesPrincipal(pattern, principal, name, principal_in));
+      match.principals = Or(match.principals, MatchesPrincipal(pattern, &question));
     }
     for (const Pattern& pattern : rule->actions) {
       match.actions = Or(match.actions, MatchesAction(pattern, request.action));
     }
     for (const Pattern& pattern : rule->resources) {
-      match.resources = Or(match.resources, MatchesResource(pattern, resource, resource_in));
+      match.resources = Or(match.resources, MatchesResource(pattern, question));
     }
+    if (explain) AskRule(*rule, true, &question, &match.clauses, &match.no_way);
     answer.matches.push_back(match);
-    const Truth truth = And(match.principals, And(match.actions, match.resources));
+    const Truth patterns = And(match.principals, And(match.actions, match.resources));
+    if (patterns == Truth::kFalse) continue;
+    NamedRule named = {rule->id, {}};
+    bool no_way = false;
+    const Truth truth =
+        And(match.actions, AskRule(*rule, false, &question, &named.clauses, &no_way));
 
     // 3
     const bool matches = rule->effect == Effect::kDeny
                              ? truth == Truth::kTrue || truth == Truth::kUnknown
                              : truth == Truth::kTrue;
     if (rule->shadow) {  // 9
-      if (matches) answer.shadow_rules.push_back(rule->id);
+      if (matches) answer.shadow_rules.push_back(named);
     } else if (rule->effect == Effect::kDeny) {
-      if (matches) denies.push_back(rule->id);
+      if (matches) denies.push_back(named);
       if (truth == Truth::kTrue) certainly_denied = true;
     } else {
-      if (matches) allows.push_back(rule->id);
-      if (truth == Truth::kUnknown) near_misses.push_back(rule->id);
+      (matches ? allows : near_misses).push_back(named);
     }
   }
+  answer.limit = question.limit;
 
   // 4, 6, 7
   if (!denies.empty()) {
@@ -329,6 +622,7 @@ Answer Evaluator::Decide(const Request& request) const {
     answer.rules = allows;
   } else {
     answer.reason = Reason::kNoRule;
+    if (near_misses.size() > 8) near_misses.resize(8);  // 23
     answer.near_misses = near_misses;
   }
   return answer;

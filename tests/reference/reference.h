@@ -27,6 +27,30 @@
 // 15. A role matches a principal that one of its members matches.
 // 16. An entity lies in its parents: those that the set knows and those that the request adds, of
 //     a principal also its groups; and in theirs, at any distance.
+//
+// And of conditions:
+// 17. A rule with clauses matches when its patterns do and all its clauses are true; so does a
+// role.
+//     A clause is true, false or, if it is an error or anything else, unknown.
+// 18. Clauses are asked in their order, until one is false; those after it are not evaluated.
+// 19. `principal`, `resource` and `context` are maps of attributes; what the request says overlays
+//     what the set knows of the same entity. Some names are reserved, and no attribute can claim
+//     them: `type`, `id`, `name` (the id before its last `@`); of a principal also `groups`, which
+//     may be a list known in part, `assurance` and, if they are not empty, `via`, `host`, `actor`;
+//     of the context `time`, that of the decision. `action` is a string.
+// 20. isIn() asks the same as a pattern without wildcards (11, 5); a role is nothing to lie in.
+// 21. Each pattern that binds names and matches is a way to match, in which the names are strings;
+//     all that bind nothing are one way together, in which there are no such names. Of a way for
+//     the principal and one for the resource each combination is like a rule of its own: the rule
+//     matches if it does in one of them. Of its outcomes those are told of the way that comes
+//     nearest to a match; of several the first, those that bind nothing before the others, these in
+//     the order of the patterns, principals before resources.
+// 22. Where a text fits a pattern in several ways each wildcard takes the shortest run that lets
+// the
+//     rest match, the leftmost first.
+// 23. An allow rule that did not match, but whose patterns do or may, misses nearly (7); of those
+// only
+//     the first eight are named.
 #ifndef REEVE_TESTS_REFERENCE_REFERENCE_H_
 #define REEVE_TESTS_REFERENCE_REFERENCE_H_
 
@@ -36,11 +60,14 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/time/time.h"
+#include "policy/cel/ast.h"
 #include "reeve/engine/decision.h"
 #include "reeve/engine/entity.h"
 #include "reeve/engine/pattern.h"
 #include "reeve/engine/request.h"
 #include "reeve/engine/rule.h"
+#include "reeve/tests/reference/cel/evaluate.h"
 
 namespace reeve::reference {
 
@@ -51,6 +78,7 @@ struct World {
   struct Role {
     std::string name;
     std::vector<Pattern> members;
+    std::vector<Condition> when = {};
   };
 
   std::vector<Rule> rules;
@@ -59,22 +87,34 @@ struct World {
   std::vector<std::string> types;  // Declared; none if all are.
 };
 
+using ClauseOutcomeList = std::vector<ClauseOutcome>;  // One for each clause of a rule.
+
 // How far one rule matches.
 struct RuleMatch {
   const Rule* rule;  // Of the world.
   Truth principals;
   Truth actions;
   Truth resources;
+  // All are asked, also after one that is false.
+  ClauseOutcomeList clauses;
+  bool no_way;  // A name of a pattern is bound in no way; then the clauses are asked without.
+};
+
+struct NamedRule {
+  std::string id;
+  ClauseOutcomeList clauses;
 };
 
 struct Answer {
   Reason reason = Reason::kNoRule;
-  // Ids, sorted.
-  std::vector<std::string> rules;
-  std::vector<std::string> near_misses;
-  std::vector<std::string> shadow_rules;
+  // Sorted by id.
+  std::vector<NamedRule> rules;
+  std::vector<NamedRule> near_misses;
+  std::vector<NamedRule> shadow_rules;
   // All rules of the world, sorted by id; none of a malformed request.
   std::vector<RuleMatch> matches;
+  // A condition took more steps than the reference takes: then the answer says nothing.
+  bool limit = false;
 };
 
 // Answers requests under one world.
@@ -82,13 +122,30 @@ struct Answer {
 // Immutable: any thread.
 class Evaluator {
  public:
-  // `world` must outlive this, unchanged.
+  // `world` must outlive this, unchanged. Dies if a clause does not parse.
   explicit Evaluator(const World& world);
 
-  Answer Decide(const Request& request) const;
+  // `now` is the time of the decision. `explain` asks for Answer::matches.
+  Answer Decide(const Request& request, absl::Time now, bool explain) const;
 
  private:
   using Names = std::set<std::string>;
+  using Bindings = std::map<std::string, std::string>;
+
+  // What is worked out once for a request.
+  struct Question {
+    const Request& request;
+    std::string principal, resource;  // `type:id`
+    Names principal_in, resource_in;
+    Scope scope;
+    std::map<std::string, Truth> roles;  // Of those that were asked.
+    bool limit = false;
+  };
+  // One way to match.
+  struct Way {
+    Truth truth;
+    Bindings bindings;
+  };
 
   bool IsMalformed(const Request& request) const;
   bool IsDeclared(std::string_view type) const;
@@ -96,12 +153,28 @@ class Evaluator {
   // Everything that one can get to from `names` by going to parents, with `names`.
   Names WithAncestors(Names names) const;
 
-  Truth MatchesPrincipal(const Pattern& pattern, const Principal& principal,
-                         const std::string& name, const Names& lies_in) const;
+  // Sentences 19 and 20.
+  Scope MakeScope(const Question& question, absl::Time now) const;
+  Outcome IsIn(const Question& question, bool principal, const std::string& name) const;
+
+  Truth LiesIn(const std::string& name, const Question& question) const;
+
+  Truth MatchesPrincipal(const Pattern& pattern, Question* question) const;
+  static Truth MatchesResource(const Pattern& pattern, const Question& question);
+  Truth HasRole(const std::string& name, Question* question) const;
+  ClauseOutcome Ask(const Condition& clause, Question* question) const;
+  // Sentence 18, or if `all` each clause.
+  Truth AskAll(const std::vector<Condition>& when, bool all, Question* question,
+               ClauseOutcomeList* outcomes) const;
+  // Sentence 21. The ways that are not certainly none.
+  std::vector<Way> WaysOf(const Rule& rule, Question* question) const;
+  Truth AskRule(const Rule& rule, bool all, Question* question, ClauseOutcomeList* outcomes,
+                bool* no_way) const;
 
   const World& world_;
   std::vector<const Rule*> rules_;  // Sorted by id.
   std::map<std::string, Names> parents_;
+  std::map<std::string, cel::Ast> clauses_;  // By text.
   Names reachable_from_groups_;  // What one can get to from a stored group by going to parents.
 };
 

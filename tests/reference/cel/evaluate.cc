@@ -599,8 +599,9 @@ class Evaluator {
     std::optional<Outcome> error;
     if (names->partial) error = Incomplete();
     for (const RefValue& name : names->elements) {
-      if (name.As<std::string>() == nullptr) return NoOverload(expr.name);
-      const Outcome found = scope_.is_in(*entity.value, *name.As<std::string>());
+      const auto* text = name.As<std::string>();
+      const Outcome found =
+          text == nullptr ? NoOverload(expr.name) : scope_.is_in(*entity.value, *text);
       if (IsBool(found, true)) return found;
       if (found.is_error) error = found;
     }

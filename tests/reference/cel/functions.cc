@@ -1174,7 +1174,10 @@ Outcome Unwrap(const Call& call) {
 
 // ---- Networks ----
 
+// A call and a member call of one name are one function here: the address that a text writes, or
+// that of a block.
 Outcome ToIp(const Call& call) {
+  if (const auto* cidr = call.As<RefCidr>(0)) return Ok(RefValue::Variant(cidr->address));
   const auto* text = call.As<std::string>(0);
   if (text == nullptr) return call.Mismatch();
   const std::optional<RefIp> ip = ParseIp(*text);
@@ -1276,11 +1279,6 @@ Outcome ContainsCidr(const Call& call) {
   }
   return Ok(inner->prefix >= outer->prefix &&
             SamePrefix(outer->address, inner->address, outer->prefix));
-}
-
-Outcome CidrIp(const Call& call) {
-  const auto* cidr = call.As<RefCidr>(0);
-  return cidr == nullptr ? call.Mismatch() : Ok(RefValue::Variant(cidr->address));
 }
 
 Outcome Masked(const Call& call) {
@@ -1402,7 +1400,7 @@ const std::map<std::string, Entry>& Entries() {
       {".isGlobalUnicast", {1, 1, OfIp<IsGlobalUnicast>}},
       {".containsIP", {2, 2, ContainsIp}},
       {".containsCIDR", {2, 2, ContainsCidr}},
-      {".ip", {1, 1, CidrIp}},
+      {".ip", {1, 1, ToIp}},
       {".masked", {1, 1, Masked}},
       {".prefixLength", {1, 1, PrefixLength}},
   };
