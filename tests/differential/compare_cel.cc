@@ -542,14 +542,13 @@ void Count(const Outcome& want, CelTally* tally) {
 }
 
 // Whether an expression was refused for a constant that its function does not take: a time zone,
-// the name of an entity, a regular expression (in the words of RE2).
+// the name of an entity, a regular expression.
 bool IsOfConstant(const std::string& defects) {
-  for (const char* words :
-       {"refused: no such time zone", "refused: missing ", "refused: invalid ",
-        "refused: no argument for repetition operator: ", "refused: bad repetition operator: "}) {
-    if (defects.rfind(words, 0) == 0) return true;
+  for (const char* words : {"is no time zone; write", "refused: this is no regular expression: ",
+                            "names no entity; write `type:id`"}) {
+    if (defects.find(words) != std::string::npos) return true;
   }
-  return defects.find("names no entity; write `type:id`") != std::string::npos;
+  return false;
 }
 
 // Empty if they agree.
