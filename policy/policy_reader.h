@@ -79,6 +79,7 @@ class PolicyReader : public FieldReader {
   std::map<std::string, ActionSet, std::less<>> action_sets_;
   std::map<std::string, NamedSet, std::less<>> roles_;
   absl::flat_hash_map<std::string, Position> rule_ids_;
+  absl::flat_hash_set<const cel::Program*> counted_programs_;
   size_t regex_steps_ = 0;       // Of all regular expressions of the file.
   size_t expanded_actions_ = 0;  // That names of action sets stood for.
 };

@@ -34,6 +34,8 @@ class Regex {
   // What it costs to compile it, and to search `bytes` of text once.
   uint64_t compile_cost() const { return compile_cost_; }
   uint64_t search_cost(size_t bytes) const;
+  // The size of the compiled expression.
+  uint64_t steps() const { return steps_; }
   // Of parentheses that capture.
   int groups() const { return groups_; }
 
