@@ -835,6 +835,18 @@ TEST(LoadHostileTest, ConditionsOfOneTextShareTheirProgram) {
   EXPECT_EQ(Outcome(PolicyOf("", std::vector<std::string>(2000, text))), "no_rule");
 }
 
+TEST(LoadHostileTest, RegularExpressionsAreCountedOnce) {
+  const auto condition = [](int i) {
+    return "action.matches(r\"(\\pL\\pN){20}" + std::to_string(i) + "\")";
+  };
+  EXPECT_EQ(Outcome(PolicyOf("", std::vector<std::string>(200, condition(0)))), "no_rule");
+  std::vector<std::string> all;
+  for (int i = 0; i < 200; ++i) all.push_back(condition(i));
+  EXPECT_EQ(Outcome(PolicyOf("", all)),
+            "the regular expressions of this file have more than 1000000 steps in all; write "
+            "globs, or simpler expressions");
+}
+
 TEST(LoadHostileTest, LongListsOfConstants) {
   EXPECT_EQ(Outcome(PolicyOf("", {"context.x in [" + Repeat("2, ", 9999) + "1]"})), "allow_rule");
   EXPECT_EQ(Outcome(PolicyOf("", {"[" + Repeat("1, ", 9999) + "1].exists(v, v == 2)"})), "no_rule");
