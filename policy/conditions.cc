@@ -24,6 +24,9 @@ std::optional<cel::CheckedExpr> Read(std::string_view text, const cel::Environme
   return cel::Check(*std::move(ast), environment, {}, errors);
 }
 
+// Names may use others twice, which use others twice.
+constexpr size_t kMaxExpandedNodes = 1'000'000;
+
 bool CanBeBool(const Type& type) {
   return type.kind == TypeKind::kBool || type.kind == TypeKind::kDyn;
 }
@@ -39,27 +42,35 @@ Conditions::Conditions(std::string scope) : scope_(std::move(scope)) {
 }
 
 bool Conditions::IsTaken(std::string_view name) const {
-  if (std::find(std::begin(kVariables), std::end(kVariables), name) != std::end(kVariables)) {
-    return true;
-  }
   std::vector<cel::Defect> ignored;
-  if (Read(name, cel::Environment::Standard(), &ignored).has_value()) return true;  // a type
-  // What is no identifier alone, or a reserved word, cannot be read as a variable of that name.
-  cel::Environment environment;
-  environment.AddVariable(std::string(name), Type::Dyn());
-  const std::optional<cel::CheckedExpr> checked = Read(name, environment, &ignored);
-  return !checked.has_value() || checked->ast[checked->ast.root].kind != cel::ExprKind::kIdent;
+  std::optional<cel::Ast> ast = cel::Parse(name, {}, &ignored);
+  if (!ast.has_value()) return true;
+  // A name, and nothing around it: no dot, quote, blank or comment.
+  const cel::Expr& root = (*ast)[ast->root];
+  if (root.kind != cel::ExprKind::kIdent || root.name != name || name.front() == '.') return true;
+  return std::find(std::begin(kVariables), std::end(kVariables), name) != std::end(kVariables) ||
+         cel::Check(*std::move(ast), cel::Environment::Standard(), {}, &ignored).has_value();
+}
+
+void Conditions::AddUnreadable(const std::string& name) {
+  environment_.AddVariable(name, Type::Dyn());
 }
 
 bool Conditions::AddNamed(const std::string& name, std::string_view text,
                           std::vector<std::string>* used, ConditionDefects* defects) {
   std::optional<cel::CheckedExpr> checked = Read(text, environment_, &defects->errors);
   if (checked.has_value()) {
-    FindNamed(checked->ast, used);
+    std::vector<std::string> uses;
+    FindNamed(checked->ast, &uses);
+    used->insert(used->end(), uses.begin(), uses.end());
+    const std::optional<size_t> size = Expand(checked->ast, uses, &defects->errors);
     // Compiled for its errors only; conditions carry their own copy.
     const cel::CompileOptions options = {&named_, scope_, nullptr};
-    if (cel::Compile(*checked, options, &defects->errors, &defects->warnings) == nullptr) {
+    if (!size.has_value() ||
+        cel::Compile(*checked, options, &defects->errors, &defects->warnings) == nullptr) {
       checked.reset();
+    } else {
+      sizes_[name] = *size;
     }
   }
   environment_.AddVariable(name, checked.has_value() ? checked->type() : Type::Dyn());
@@ -76,8 +87,30 @@ void Conditions::FindNamed(const cel::Ast& ast, std::vector<std::string>* used) 
   }
 }
 
+std::optional<size_t> Conditions::Expand(const cel::Ast& ast, const std::vector<std::string>& used,
+                                         std::vector<cel::Defect>* errors) {
+  size_t size = ast.nodes.size();
+  for (const std::string& name : used) size += sizes_[name];
+  const cel::SourceRange place = ast[ast.root].place;
+  if (size > cel::kMaxInstructions) {
+    errors->push_back({place, "the expression is too large, with the named ones that it uses"});
+    return std::nullopt;
+  }
+  if (expanded_ > kMaxExpandedNodes) return std::nullopt;  // reported
+  expanded_ += size - ast.nodes.size();
+  if (expanded_ > kMaxExpandedNodes) {
+    errors->push_back(
+        {place,
+         absl::StrCat("the names under `let` of this file stand for more than ", kMaxExpandedNodes,
+                      " operations in all; write simpler expressions, or "
+                      "several files")});
+    return std::nullopt;
+  }
+  return size;
+}
+
 Conditions::Compiled Conditions::Compile(std::string_view text,
-                                         const std::vector<std::string>& bindings) const {
+                                         const std::vector<std::string>& bindings) {
   Compiled result;
   std::vector<cel::Defect>& errors = result.defects.errors;
   std::optional<cel::CheckedExpr> checked;
@@ -98,6 +131,7 @@ Conditions::Compiled Conditions::Compile(std::string_view text,
                                    "; it must be true or false")});
     return result;
   }
+  if (!Expand(checked->ast, result.used, &errors).has_value()) return result;
   const cel::CompileOptions options = {&named_, scope_, &bindings};
   std::shared_ptr<const cel::Program> program =
       cel::Compile(*checked, options, &errors, &result.defects.warnings);

@@ -36,6 +36,10 @@ class Conditions {
   bool AddNamed(const std::string& name, std::string_view text, std::vector<std::string>* used,
                 ConditionDefects* defects);
 
+  // Lets conditions use `name`, as something of any type, although what it stands for cannot be
+  // read.
+  void AddUnreadable(const std::string& name);
+
   // A clause of a rule whose patterns bind `bindings`. Nothing if there are errors. The names under
   // `let` that it uses are added to `used`.
   std::optional<Condition> Compile(std::string_view text, const std::vector<std::string>& bindings,
@@ -48,12 +52,18 @@ class Conditions {
     ConditionDefects defects;
   };
 
-  Compiled Compile(std::string_view text, const std::vector<std::string>& bindings) const;
+  Compiled Compile(std::string_view text, const std::vector<std::string>& bindings);
   void FindNamed(const cel::Ast& ast, std::vector<std::string>* used) const;
+  // Counts what stands for the names that `ast` uses. Returns nothing if that is too much, having
+  // said so if it was not said before; else the nodes of all.
+  std::optional<size_t> Expand(const cel::Ast& ast, const std::vector<std::string>& used,
+                               std::vector<cel::Defect>* errors);
 
   const std::string scope_;
   cel::Environment environment_;
   cel::NamedExprs named_;
+  absl::flat_hash_map<std::string, size_t> sizes_;       // Of named_, as Expand() returns them.
+  size_t expanded_ = 0;                                  // By Expand(), in all.
   absl::flat_hash_map<std::string, Compiled> compiled_;  // By text and bindings.
 };
 

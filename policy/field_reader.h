@@ -48,6 +48,8 @@ class FieldReader {
     Report(position, std::move(message), Issue::Severity::kWarning);
   }
 
+  bool HasErrors() const { return has_errors_; }
+
   // Takes a mapping apart. Reports keys that are not among `known`; `what` says in what they stand.
   std::optional<Fields> ReadFields(YamlNode node, const std::string& what,
                                    const std::vector<std::string_view>& known);
@@ -77,6 +79,7 @@ class FieldReader {
   const std::string file_;
   const LoadLimits& limits_;
   std::vector<Issue>& issues_;
+  bool has_errors_ = false;
   size_t reported_ = 0;
   size_t suggested_ = 0;
 };

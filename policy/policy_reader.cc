@@ -38,6 +38,14 @@ const std::vector<std::string_view> kRuleKeys = {
     "id",    "effect",  "principals", "actions",     "resources",  "when",
     "audit", "message", "shadow",     "obligations", "description"};
 
+// The name that the message of the checker says is unknown; empty if it says something else.
+std::string UnknownName(const std::string& message) {
+  constexpr absl::string_view kBefore = "unknown name `";
+  if (!absl::StartsWith(message, kBefore)) return {};
+  const size_t end = message.find('`', kBefore.size());
+  return message.substr(kBefore.size(), end - kBefore.size());
+}
+
 template <typename Map>
 std::vector<std::string_view> Keys(const Map& map) {
   std::vector<std::string_view> keys;
@@ -79,7 +87,8 @@ void PolicyReader::ReadRules(YamlNode node) {
 
 void PolicyReader::WarnOfUnused() {
   for (const auto& [name, named] : named_conditions_) {
-    if (!named.used) {
+    // What cannot be read may use it.
+    if (!named.used && !HasErrors()) {
       Warn(named.position, absl::StrCat("`", name, "` is not used by any condition"));
     }
   }
@@ -170,8 +179,8 @@ void PolicyReader::ReadNamedConditions(YamlNode node) {
   if (!node.IsMapping()) {
     return Report(node.position(), "`let` is not a mapping of names to expressions");
   }
-  std::vector<std::string_view> names;
-  for (const auto [key, value] : node.members()) names.push_back(key.text());
+  absl::flat_hash_set<std::string> later;
+  for (const auto [key, value] : node.members()) later.emplace(key.text());
   for (const auto [key, value] : node.members()) {
     const std::string name(key.text());
     if (conditions_->IsTaken(name)) {
@@ -180,24 +189,25 @@ void PolicyReader::ReadNamedConditions(YamlNode node) {
                                           "an identifier"));
       continue;
     }
+    named_conditions_[name].position = key.position();
     const auto text = ReadConditionText(value, absl::StrCat("`", name, "`"));
-    if (!text.has_value()) continue;
+    if (!text.has_value()) {
+      conditions_->AddUnreadable(name);
+      continue;
+    }
     ConditionDefects defects;
     std::vector<std::string> used;
     conditions_->AddNamed(name, *text, &used, &defects);
     for (const std::string& other : used) named_conditions_[other].used = true;
     for (cel::Defect& defect : defects.errors) {
-      for (const std::string_view later : names) {
-        const std::string unknown = absl::StrCat("unknown name `", View(later), "`");
-        if (defect.message.compare(0, unknown.size(), unknown) != 0) continue;
-        defect.message =
-            later == key.text()
-                ? absl::StrCat("`", name, "` is defined by itself")
-                : absl::StrCat("`", View(later), "` is defined below; move its definition up");
+      const std::string unknown = UnknownName(defect.message);
+      if (unknown == name) {
+        defect.message = absl::StrCat("`", name, "` is defined by itself");
+      } else if (later.contains(unknown)) {
+        defect.message = absl::StrCat("`", unknown, "` is defined below; move its definition up");
       }
     }
     ReportDefects(value, defects);
-    named_conditions_[name].position = key.position();
   }
 }
 
@@ -231,7 +241,8 @@ void PolicyReader::ReadRole(std::string_view name, YamlNode node) {
     const auto when = fields->find("when");
     if (when != fields->end()) {
       role.when = ReadWhen(when->second, what, {});
-    } else {
+    } else if (std::find(fields->misspelt.begin(), fields->misspelt.end(), "when") ==
+               fields->misspelt.end()) {
       Report(node.position(),
              absl::StrCat(what, " has no `when`; list its principals, or write the condition"));
     }
@@ -313,7 +324,8 @@ void PolicyReader::ReportDefects(YamlNode node, const ConditionDefects& defects)
 
 void PolicyReader::CountRegexes(const Condition& condition, Position position) {
   if (regex_steps_ > kMaxRegexSteps) return;  // reported
-  if (!counted_.insert(condition.program.get()).second) return;
+  // Conditions of one text share their program.
+  if (!counted_programs_.insert(condition.program.get()).second) return;
   for (const cel::CompiledRegex& regex : condition.program->regexes) {
     regex_steps_ += regex.regex->steps();
     if (regex_steps_ > kMaxRegexSteps) return ReportRegexSteps(position);
@@ -467,6 +479,7 @@ void PolicyReader::CheckBindings(const Pattern& pattern, Position position,
     if (named_conditions_.count(name) > 0 || conditions_->IsTaken(name)) {
       Report(position, absl::StrCat("`{", View(name),
                                     "}` has another meaning in conditions; use another name"));
+      continue;
     }
     if (bound_elsewhere.contains(View(name))) {
       Report(position, absl::StrCat("`{", View(name),

@@ -79,9 +79,9 @@ class PolicyReader : public FieldReader {
   std::map<std::string, ActionSet, std::less<>> action_sets_;
   std::map<std::string, NamedSet, std::less<>> roles_;
   absl::flat_hash_map<std::string, Position> rule_ids_;
-  size_t regex_steps_ = 0;                            // Of all regular expressions of the file.
-  absl::flat_hash_set<const cel::Program*> counted_;  // Those of which are among them.
-  size_t expanded_actions_ = 0;                       // That names of action sets stood for.
+  absl::flat_hash_set<const cel::Program*> counted_programs_;
+  size_t regex_steps_ = 0;       // Of all regular expressions of the file.
+  size_t expanded_actions_ = 0;  // That names of action sets stood for.
 };
 
 }  // namespace reeve

@@ -355,6 +355,11 @@ class Checker {
     }
     for (const auto& [variable, type] : environment_.variables()) words.push_back(variable);
     for (const auto& entry : kTypeNames) words.push_back(entry.name);
+    // Looking through very many takes its time.
+    constexpr size_t kMaxWords = 1000;
+    if (words.size() > kMaxWords) {
+      return Fail(first.place, absl::StrCat("unknown name `", View(word), "`"));
+    }
     // A name of several words, one of them misspelt.
     if (path != word && NearestWord(word, words).empty()) {
       if (const std::string_view nearest = NearestWord(path, words); !nearest.empty()) word = path;

@@ -22,6 +22,7 @@ namespace {
 constexpr int kMaxDepth = 4 * kMaxExprDepth;
 // What constants may cost to compute, each and all of one program.
 constexpr uint64_t kFoldCost = 100'000;
+constexpr uint64_t kAllFoldsCost = 1'000'000;
 constexpr int kMaxFolds = 1'000;
 constexpr size_t kFoldMemory = size_t{1} << 20;
 constexpr size_t kMaxConstantBytes = size_t{16} << 20;
@@ -311,8 +312,11 @@ class Compiler {
       const CheckedExpr& named = *FindNamed(WithoutDot(expr.name));
       return Constant(UnitOf(named), named.ast.root);
     }
-    if (!fold_ || !unit.facts[id].closed() || folds_ >= kMaxFolds) return std::nullopt;
+    if (!fold_ || !unit.facts[id].closed() || folds_ >= kMaxFolds || folds_cost_ >= kAllFoldsCost) {
+      return std::nullopt;
+    }
     ++folds_;
+    folds_cost_ += kFoldCost;  // if it is too large
     std::vector<Defect> ignored;
     Compiler compiler(options_, &ignored, nullptr, /*fold=*/false);
     const std::shared_ptr<const Program> program = compiler.Compile(*unit.expr, id);
@@ -322,6 +326,8 @@ class Compiler {
     room.Add(*program);
     machine.Begin(kFoldCost, kFoldMemory, room);
     const Cell value = machine.Run(*program, Link(), NoVariables());
+    folds_cost_ -= std::min(kFoldCost, machine.context().budget());
+    folds_cost_ += program->code.size();
     if (!value.is_error()) return Kept(value);
     if (IsMistake(unit, id, value)) Warn(expr.place, ToString(value));
     return std::nullopt;
@@ -663,7 +669,12 @@ class Compiler {
     const bool list = constant->kind() == Kind::kList;
     for (size_t i = 0; i < (list ? constant->list_size() : 1); ++i) {
       const Cell name = list ? constant->At(i) : *constant;
-      if (name.kind() == Kind::kString && name.text().find(':') == std::string_view::npos) {
+      if (name.kind() != Kind::kString) continue;
+      if (name.text().substr(0, 5) == "role:") {
+        Fail(unit.expr->ast[names].place,
+             absl::StrCat("`", Printable(name.text()),
+                          "` is a role, which has no members; name a group"));
+      } else if (name.text().find(':') == std::string_view::npos) {
         Fail(unit.expr->ast[names].place,
              absl::StrCat("`", Printable(name.text()),
                           "` names no entity; write `type:id`, such as `group:",
@@ -870,6 +881,7 @@ class Compiler {
   int cells_ = 0;
   int depth_ = 0;
   int folds_ = 0;
+  uint64_t folds_cost_ = 0;
   bool failed_ = false;
 };
 
