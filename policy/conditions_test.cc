@@ -167,7 +167,7 @@ const Case kCases[] = {
      "'principal.isIn([\"group:none\", \"team:blue\"])', 'resource.isIn(\"folder:finance\")', "
      "'!resource.isIn(\"group:staff\")', '!principal.isIn(\"folder:finance\")']}]",
      "allow_rule: p/r TTTTTT"},
-    {"IsInRole", "rules: [{id: r, " ALLOW ", when: 'principal.isIn(\"role:p/x\")'}]",
+    {"IsInRole", "rules: [{id: r, " ALLOW ", when: 'principal.isIn(\"role:\" + action)'}]",
      "no_rule: ; missed: p/r U"},
     // Names.
     {"Let",

@@ -400,7 +400,8 @@ const Case kWhenCases[] = {
     {"BadRegexWithControlCharacters", WHEN("\"action.matches('[\\\\n\\\\u202e')\""),
      "p.yaml:4:106: this is no regular expression: missing ]: [\\x0a\\u{202e}\n"},
     {"BadTimeZone", WHEN("context.time.getHours('Mars/Base') > 1"),
-     "p.yaml:4:112: no such time zone: Mars/Base\n"},
+     "p.yaml:4:112: `Mars/Base` is no time zone; write a name such as `Europe/Berlin`, an offset "
+     "such as `+01:00`, or `UTC`\n"},
     {"IsInRole", WHEN("\"principal.isIn('editors')\""),
      "p.yaml:4:106: `editors` names no entity; write `type:id`, such as `group:editors`\n"},
     {"IsInSomeOfRoles", WHEN("\"principal.isIn(['group:a', 'b', 'c'])\""),
@@ -429,13 +430,13 @@ const Case kWhenCases[] = {
     {"CommentInAPlainText",
      "reeve: 1\npolicy: p\nrules:\n  - id: r\n    effect: allow\n    principals: [anyone]\n    "
      "actions: [any]\n    resources: [any]\n    when: context.x // one\n      && context.y\n",
-     "p.yaml:9:21: warning: this comment also takes the lines below, which YAML joins to its own; "
+     "p.yaml:9:21: this comment also takes the lines below, which YAML joins to its own; "
      "write the condition as a block after `|`\n"},
 #define BLOCK(lines)                                                                          \
   "reeve: 1\npolicy: p\nrules:\n  - id: r\n    effect: allow\n    principals: [anyone]\n    " \
   "actions: [any]\n    resources: [any]\n    when: " lines
     {"CommentInAFoldedBlock", BLOCK(">\n      context.x // one\n      && context.y // two\n"),
-     "p.yaml:10:17: warning: this comment also takes the lines below, which YAML joins to its own; "
+     "p.yaml:10:17: this comment also takes the lines below, which YAML joins to its own; "
      "write the condition as a block after `|`\n"},
     {"CommentOnTheLastLineOfAFoldedBlock", BLOCK(">\n      context.x\n      && context.y // two\n"),
      ""},
@@ -443,21 +444,21 @@ const Case kWhenCases[] = {
      BLOCK(">\n      context.x // one\n\n      && context.y\n"), ""},
     {"SecondCommentOfAFoldedBlock",
      BLOCK(">\n      context.x // one\n\n      && context.y // two\n      && context.z\n"),
-     "p.yaml:12:20: warning: this comment also takes the lines below, which YAML joins to its own; "
+     "p.yaml:12:20: this comment also takes the lines below, which YAML joins to its own; "
      "write the condition as a block after `|`\n"},
     {"CommentInALiteralBlock", BLOCK("|\n      context.x // one\n      && context.y // two\n"), ""},
     {"CommentInDoubleQuotes", BLOCK("\"context.x // one\n      && context.y\"\n"),
-     "p.yaml:9:22: warning: this comment also takes the lines below, which YAML joins to its own; "
+     "p.yaml:9:22: this comment also takes the lines below, which YAML joins to its own; "
      "write the condition as a block after `|`\n"},
     {"CommentInDoubleQuotesWithALineEnd", BLOCK("\"context.x // one\\n\n      && context.y\"\n"),
      ""},
     {"CommentInSingleQuotes", BLOCK("'context.x // one\n      && context.y'\n"),
-     "p.yaml:9:22: warning: this comment also takes the lines below, which YAML joins to its own; "
+     "p.yaml:9:22: this comment also takes the lines below, which YAML joins to its own; "
      "write the condition as a block after `|`\n"},
     {"CommentOnOneLine", WHEN("'context.x // one'"), ""},
     {"SlashesInAText", BLOCK(">\n      context.x == 'a//b'\n      && context.y\n"), ""},
     {"CommentOfALet", LET("  a: >\n    context.x // one\n    && context.y\n", "a"),
-     "p.yaml:5:15: warning: this comment also takes the lines below, which YAML joins to its own; "
+     "p.yaml:5:15: this comment also takes the lines below, which YAML joins to its own; "
      "write the condition as a block after `|`\n"},
 };
 
