@@ -355,7 +355,7 @@ Got Evaluate(const std::string& text, bool check_types, const Cells& cells) {
       text, check_types ? TypedEnvironment() : DynamicEnvironment(), options, &defects);
   if (!expression.has_value()) return {"", "refused: " + TextOf(defects), false};
   cel::Machine& machine = SharedMachine();
-  machine.Begin(kSteps, kMemory, 0);
+  machine.Begin(kSteps, kMemory, expression->room());
   const Cell value = expression->Evaluate(cells, &machine);
   if (machine.context().exhausted()) return {"", "", true};
   return {TextOf(value, machine.context()), "", false};
@@ -424,7 +424,9 @@ Got EvaluateWithoutConstants(const std::string& text, Cells cells, CellMaker* ma
   const std::vector<uint32_t> none(std::max(program->paths.size(), program->shared.size()),
                                    cel::Link::kNone);
   cel::Machine& machine = SharedMachine();
-  machine.Begin(kSteps, kMemory, 0);
+  cel::Machine::Room room;
+  room.Add(*program);
+  machine.Begin(kSteps, kMemory, room);
   const Cell value = machine.Run(*program, {variables, MembersOf(*program), none, none},
                                  ByName(program->variables, &cells));
   if (machine.context().exhausted()) return {"", "", true};
@@ -469,7 +471,12 @@ class Together {
 
   size_t slots() const { return slots_.size(); }
 
-  void Begin() { SharedMachine().Begin(kSteps, kMemory, slots_.size()); }
+  void Begin() {
+    cel::Machine::Room room;
+    for (const Part& part : parts_) room.Add(*part.program);
+    room.slots = static_cast<uint32_t>(slots_.size());
+    SharedMachine().Begin(kSteps, kMemory, room);
+  }
   // Of the nth that was added.
   Got Evaluate(size_t n, const Cells& cells) {
     const Part& part = parts_[n];
