@@ -201,12 +201,6 @@ Cell Machine::Test(const Program& program, const Link& link, const Variables& va
 
 Cell Machine::RunOnce(uint32_t slot, const Program& program, const Link& link,
                       const Variables& variables) {
-  // Most conditions are one comparison.
-  if (slot == Link::kNone && program.code.size() == 2 && IsTest(program.code[0].op)) {
-    if (!context_.Charge(2)) return context_.LimitError();
-    const Cell value = Test(program, link, variables, program.code[0]);
-    return context_.exhausted() ? context_.LimitError() : value;
-  }
   if (slot == Link::kNone) return Run(program, link, variables);
   if (kept_[slot].decision == decision_) return kept_[slot].value;
   const Cell value = Run(program, link, variables);
@@ -217,6 +211,15 @@ Cell Machine::RunOnce(uint32_t slot, const Program& program, const Link& link,
 Cell Machine::Run(const Program& program, const Link& link, const Variables& variables) {
   // Every instruction runs once but for those of loops, which charge for themselves.
   if (!context_.Charge(program.code.size())) return context_.LimitError();
+  // Most conditions are one test.
+  const bool one = program.code.size() == 2 && IsTest(program.code[0].op);
+  const Cell value =
+      one ? Test(program, link, variables, program.code[0]) : RunAll(program, link, variables);
+  // A limit stays met, whatever the expression made of the error.
+  return context_.exhausted() ? context_.LimitError() : value;
+}
+
+Cell Machine::RunAll(const Program& program, const Link& link, const Variables& variables) {
   Cell* const locals = cells_.data();
   Cell* top = locals + program.locals;  // The topmost cell of the stack, once there is one.
   const Cell* const constants = program.constants.data();
@@ -451,8 +454,7 @@ Cell Machine::Run(const Program& program, const Link& link, const Variables& var
         break;
       }
       case Op::kReturn:
-        // A limit stays met, whatever the expression made of the error.
-        return context_.exhausted() ? context_.LimitError() : *top;
+        return *top;
     }
   }
 }

@@ -73,6 +73,7 @@ class Machine {
     Cell value;
   };
 
+  Cell RunAll(const Program& program, const Link& link, const Variables& variables);
   // What an instruction of which IsTest() is true gives.
   Cell Test(const Program& program, const Link& link, const Variables& variables, Instruction test);
   Cell Follow(const Program& program, const Link& link, const Variables& variables, uint32_t path);

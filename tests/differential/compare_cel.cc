@@ -465,18 +465,15 @@ class Together {
       part.paths.push_back(changes ? cel::Link::kNone : slot(key));
     }
     for (const std::string& shared : program.shared) part.shared.push_back(slot("part " + shared));
+    room_.Add(program);
+    room_.slots = static_cast<uint32_t>(slots_.size());
     parts_.push_back(std::move(part));
     return true;
   }
 
   size_t slots() const { return slots_.size(); }
 
-  void Begin() {
-    cel::Machine::Room room;
-    for (const Part& part : parts_) room.Add(*part.program);
-    room.slots = static_cast<uint32_t>(slots_.size());
-    SharedMachine().Begin(kSteps, kMemory, room);
-  }
+  void Begin() { SharedMachine().Begin(kSteps, kMemory, room_); }
   // Of the nth that was added.
   Got Evaluate(size_t n, const Cells& cells) {
     const Part& part = parts_[n];
@@ -495,6 +492,7 @@ class Together {
   };
   std::map<std::string, uint32_t> slots_;
   std::vector<Part> parts_;
+  cel::Machine::Room room_;
 };
 
 // ---- The comparison ----
@@ -544,14 +542,13 @@ void Count(const Outcome& want, CelTally* tally) {
 }
 
 // Whether an expression was refused for a constant that its function does not take: a time zone,
-// the name of an entity, a regular expression (in the words of RE2).
+// the name of an entity, a regular expression.
 bool IsOfConstant(const std::string& defects) {
-  for (const char* words :
-       {"refused: no such time zone", "refused: missing ", "refused: invalid ",
-        "refused: no argument for repetition operator: ", "refused: bad repetition operator: "}) {
-    if (defects.rfind(words, 0) == 0) return true;
+  for (const char* words : {"is no time zone; write", "refused: this is no regular expression: ",
+                            "names no entity; write `type:id`"}) {
+    if (defects.find(words) != std::string::npos) return true;
   }
-  return defects.find("names no entity; write `type:id`") != std::string::npos;
+  return false;
 }
 
 // Empty if they agree.
