@@ -26,8 +26,12 @@ RuleExplanation::Match ToMatch(Truth truth) {
 constexpr ConditionLimits kLimits = {1'000'000, size_t{1} << 20};
 
 RuleExplanation ExplainRule(const Rule& rule, const Matcher::Parts& parts) {
-  RuleExplanation explanation = {
-      &rule, ToMatch(parts.principals), ToMatch(parts.actions), ToMatch(parts.resources), {}};
+  RuleExplanation explanation;
+  explanation.rule = &rule;
+  explanation.principals = ToMatch(parts.principals);
+  explanation.actions = ToMatch(parts.actions);
+  explanation.resources = ToMatch(parts.resources);
+  explanation.all = ToMatch(parts.all);
   for (size_t i = 0; i < parts.clauses.size(); ++i) {
     const cel::Cell& value = parts.clauses[i];
     ClauseExplanation clause = {&rule.when[i], OutcomeOf(value), ""};
@@ -54,13 +58,6 @@ std::string_view ToString(RuleExplanation::Match match) {
       return "yes";
   }
   return "unknown";
-}
-
-bool RuleExplanation::matched() const {
-  return principals == Match::kYes && actions == Match::kYes && resources == Match::kYes &&
-         std::all_of(clauses.begin(), clauses.end(), [](const ClauseExplanation& clause) {
-           return clause.outcome == ClauseOutcome::kTrue;
-         });
 }
 
 std::vector<RuleExplanation> Explain(const Decision& decision, const Request& request) {

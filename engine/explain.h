@@ -32,9 +32,9 @@ struct RuleExplanation {
   // those of the one that came nearest to a match. Empty if the rule has none, or if no name could
   // be bound.
   std::vector<ClauseExplanation> clauses;
+  Match all;  // Whether the rule as a whole matches.
 
-  // Whether the patterns matched and all clauses are true.
-  bool matched() const;
+  bool matched() const { return all == Match::kYes; }
 };
 
 // "no", "unknown", "yes".

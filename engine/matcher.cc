@@ -9,6 +9,16 @@ ClauseOutcome OutcomeOf(const cel::Cell& value) {
   return value.bool_value() ? ClauseOutcome::kTrue : ClauseOutcome::kFalse;
 }
 
+namespace {
+
+Truth TruthOf(ClauseOutcome outcome) {
+  return outcome == ClauseOutcome::kTrue    ? Truth::kTrue
+         : outcome == ClauseOutcome::kFalse ? Truth::kFalse
+                                            : Truth::kUnknown;
+}
+
+}  // namespace
+
 bool Matcher::Begin(const CompiledSet& set, const Request& request, absl::Time now,
                     const ConditionLimits& limits) {
   set_ = &set;
@@ -138,31 +148,29 @@ Matcher::Parts Matcher::Explain(const CompiledRule& rule) {
   parts.principals = MatchesPrincipal(rule.principals);
   parts.actions = facts_.MatchesAction(rule);
   parts.resources = facts_.MatchesResource(rule.resources, Facts::kAllPatterns);
-  const auto numbers = set_->Clauses(rule.clauses);
-  const auto evaluate = [this, numbers] {
-    std::vector<cel::Cell> values;
-    for (const uint32_t number : numbers) values.push_back(Evaluate(number));
-    return values;
+  const auto evaluate = [&](Truth patterns, std::vector<cel::Cell>* values) {
+    Truth truth = patterns;
+    for (const uint32_t number : set_->Clauses(rule.clauses)) {
+      values->push_back(Evaluate(number));
+      truth = And(truth, TruthOf(OutcomeOf(values->back())));
+    }
+    return truth;
   };
   if (rule.bindings.count == 0) {
-    parts.clauses = evaluate();
+    const Truth patterns = And(parts.principals, parts.resources);
+    parts.all = And(parts.actions, evaluate(patterns, &parts.clauses));
     return parts;
   }
   // Of several ways to bind names the one that comes nearest to a match.
   Truth best = Truth::kFalse;
-  ForEachWay(rule, [&](Truth matched) {
-    std::vector<cel::Cell> values = evaluate();
-    Truth truth = matched;
-    for (const cel::Cell& value : values) {
-      const ClauseOutcome outcome = OutcomeOf(value);
-      truth = And(truth, outcome == ClauseOutcome::kTrue    ? Truth::kTrue
-                         : outcome == ClauseOutcome::kFalse ? Truth::kFalse
-                                                            : Truth::kUnknown);
-    }
+  ForEachWay(rule, [&](Truth patterns) {
+    std::vector<cel::Cell> values;
+    const Truth truth = evaluate(patterns, &values);
     if (parts.clauses.empty() || truth > best) parts.clauses = std::move(values);
     best = Or(best, truth);
     return best != Truth::kTrue;
   });
+  parts.all = And(parts.actions, best);
   return parts;
 }
 

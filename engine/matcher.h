@@ -33,6 +33,7 @@ class Matcher {
     Truth actions;
     Truth resources;
     std::vector<cel::Cell> clauses;  // The value of each: a bool, another value, or an error.
+    Truth all;                       // Whether the rule matches.
   };
 
   // Requires a well-formed request; all arguments but the last two outlive the questions. Returns

@@ -108,15 +108,12 @@ std::string ExplanationOf(const Decision& decision, const Request& request, cons
 std::string ExplanationOf(const Answer& answer) {
   std::string matched, missed_by_one;
   for (const RuleMatch& m : answer.matches) {
-    int missed = 0, certain = 0;
+    int missed = 0;
     for (const Truth truth : {m.principals, m.actions, m.resources}) {
       if (truth == Truth::kFalse) ++missed;
-      if (truth == Truth::kTrue) ++certain;
     }
     if (missed > 1) continue;
-    const bool all_true = std::all_of(m.clauses.begin(), m.clauses.end(),
-                                      [](ClauseOutcome c) { return c == ClauseOutcome::kTrue; });
-    (certain == 3 && all_true ? matched : missed_by_one) +=
+    (m.all == Truth::kTrue ? matched : missed_by_one) +=
         Line(m.rule->id, m.no_way ? ClauseOutcomeList() : m.clauses, Word(m.principals),
              Word(m.actions), Word(m.resources));
   }

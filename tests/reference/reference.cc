@@ -579,7 +579,7 @@ Answer Evaluator::Decide(const Request& request, absl::Time now, bool explain) c
   bool certainly_denied = false;
   for (const Rule* rule : rules_) {
     // 1
-    RuleMatch match = {rule, Truth::kFalse, Truth::kFalse, Truth::kFalse, {}, false};
+    RuleMatch match = {rule, Truth::kFalse, Truth::kFalse, Truth::kFalse, {}, false, Truth::kFalse};
     for (const Pattern& pattern : rule->principals) {
       match.principals = Or(match.principals, MatchesPrincipal(pattern, &question));
     }
@@ -589,7 +589,10 @@ Answer Evaluator::Decide(const Request& request, absl::Time now, bool explain) c
     for (const Pattern& pattern : rule->resources) {
       match.resources = Or(match.resources, MatchesResource(pattern, question));
     }
-    if (explain) AskRule(*rule, true, &question, &match.clauses, &match.no_way);
+    if (explain) {
+      match.all =
+          And(match.actions, AskRule(*rule, true, &question, &match.clauses, &match.no_way));
+    }
     answer.matches.push_back(match);
     const Truth patterns = And(match.principals, And(match.actions, match.resources));
     if (patterns == Truth::kFalse) continue;

@@ -98,6 +98,7 @@ struct RuleMatch {
   // All are asked, also after one that is false.
   ClauseOutcomeList clauses;
   bool no_way;  // A name of a pattern is bound in no way; then the clauses are asked without.
+  Truth all;    // Whether the rule matches.
 };
 
 struct NamedRule {
