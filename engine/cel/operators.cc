@@ -395,26 +395,41 @@ Cell Look(const Cell& container, const Cell& key, Context& context) {
   }
 }
 
-std::string ToStringAt(const Cell& cell, int depth);
+// Values may share parts, so that what is short to make is long to write.
+constexpr size_t kMaxShownBytes = size_t{1} << 20;
 
-std::string MapToString(const Cell& map, int depth) {
-  if (map.form() == Cell::Form::kEntity) return "{...}";
-  std::string text = "{";
-  for (size_t i = 0; i < MapSize(map); ++i) {
-    const MapEntries::Entry entry = EntryAt(map, i);
-    absl::StrAppend(&text, i > 0 ? ", " : "", ToStringAt(entry.key, depth + 1), ": ",
-                    ToStringAt(entry.value, depth + 1));
-  }
-  return text + "}";
+void Show(const Cell& cell, int depth, std::string* text);
+
+// Goes on to part `i` of a list or a map. Returns false, having said so, if there is no more room.
+bool ShowNext(size_t i, std::string* text) {
+  if (i > 0) *text += ", ";
+  if (text->size() < kMaxShownBytes) return true;
+  *text += "...";
+  return false;
 }
 
-std::string ListToString(const Cell& list, int depth) {
-  std::string text = "[";
-  for (size_t i = 0; i < list.list_size(); ++i) {
-    absl::StrAppend(&text, i > 0 ? ", " : "", ToStringAt(list.At(i), depth + 1));
+void ShowMap(const Cell& map, int depth, std::string* text) {
+  if (map.form() == Cell::Form::kEntity) {
+    *text += "{...}";
+    return;
   }
-  if (list.is_partial()) absl::StrAppend(&text, list.list_size() > 0 ? ", " : "", "...");
-  return text + "]";
+  *text += "{";
+  for (size_t i = 0; i < MapSize(map) && ShowNext(i, text); ++i) {
+    const MapEntries::Entry entry = EntryAt(map, i);
+    Show(entry.key, depth + 1, text);
+    *text += ": ";
+    Show(entry.value, depth + 1, text);
+  }
+  *text += "}";
+}
+
+void ShowList(const Cell& list, int depth, std::string* text) {
+  *text += "[";
+  for (size_t i = 0; i < list.list_size() && ShowNext(i, text); ++i) {
+    Show(list.At(i), depth + 1, text);
+  }
+  if (list.is_partial()) absl::StrAppend(text, list.list_size() > 0 ? ", " : "", "...");
+  *text += "]";
 }
 
 std::string ErrorToString(const Cell& error) {
@@ -425,8 +440,8 @@ std::string ErrorToString(const Cell& error) {
   return text;
 }
 
-std::string ToStringAt(const Cell& cell, int depth) {
-  if (depth > kMaxCellDepth) return "...";
+// Of what has no parts.
+std::string PlainToString(const Cell& cell) {
   char text[kMaxNotation];
   switch (cell.kind()) {
     case Kind::kError:
@@ -450,22 +465,42 @@ std::string ToStringAt(const Cell& cell, int depth) {
              "\")";
     case Kind::kDuration:
       return "duration(\"" + std::string(WriteDuration(cell.seconds(), cell.nanos(), text)) + "\")";
-    case Kind::kList:
-      return ListToString(cell, depth);
-    case Kind::kMap:
-      return MapToString(cell, depth);
     case Kind::kType:
       return std::string(cell.text());
-    case Kind::kOptional:
-      return cell.optional_value() == nullptr
-                 ? "optional.none()"
-                 : "optional.of(" + ToStringAt(*cell.optional_value(), depth + 1) + ")";
     case Kind::kIp:
       return "ip(\"" + std::string(WriteAddress(cell, text)) + "\")";
     case Kind::kCidr:
       return "cidr(\"" + std::string(WriteAddress(cell, text)) + "\")";
+    case Kind::kList:
+    case Kind::kMap:
+    case Kind::kOptional:
+      break;
   }
   return {};
+}
+
+void Show(const Cell& cell, int depth, std::string* text) {
+  if (depth > kMaxCellDepth) {
+    *text += "...";
+    return;
+  }
+  switch (cell.kind()) {
+    case Kind::kList:
+      return ShowList(cell, depth, text);
+    case Kind::kMap:
+      return ShowMap(cell, depth, text);
+    case Kind::kOptional:
+      if (cell.optional_value() == nullptr) {
+        *text += "optional.none()";
+        return;
+      }
+      *text += "optional.of(";
+      Show(*cell.optional_value(), depth + 1, text);
+      *text += ")";
+      return;
+    default:
+      *text += PlainToString(cell);
+  }
 }
 
 }  // namespace
@@ -892,6 +927,10 @@ Cell MapBuilder::Build() {
   return Cell::Map(map, depth_ + 1);
 }
 
-std::string ToString(const Cell& cell) { return ToStringAt(cell, 0); }
+std::string ToString(const Cell& cell) {
+  std::string text;
+  Show(cell, 0, &text);
+  return text;
+}
 
 }  // namespace reeve::cel

@@ -89,7 +89,7 @@ class MapBuilder {
 };
 
 // As a CEL expression would write it, for people: `[1, 2u, "x"]`, `timestamp("…")`; an error as its
-// text. Allocates.
+// text. Lists and maps end with `...` where 1 MiB is written. Allocates.
 std::string ToString(const Cell& cell);
 
 }  // namespace reeve::cel

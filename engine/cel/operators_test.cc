@@ -472,6 +472,22 @@ TEST_P(SingleTest, HasTextTypeAndSize) {
   EXPECT_EQ(ToString(Size(c.value, AmpleContext())), c.want_size);
 }
 
+TEST(ToStringTest, EndsWhereALotIsWritten) {
+  // A list of two lists, which are one, of two lists, ...
+  Cell cells[50][2];
+  Cell value = I(1);
+  for (size_t i = 0; i < 50; ++i) {
+    cells[i][0] = cells[i][1] = value;
+    value = Cell::List({cells[i], 2}, static_cast<int>(i) + 1);
+  }
+  const std::string text = ToString(value);
+  EXPECT_EQ(text.substr(0, 60), std::string(50, '[') + "1, 1], [1,");
+  EXPECT_GT(text.size(), size_t{1} << 20);
+  EXPECT_LT(text.size(), (size_t{1} << 20) + 1000);
+  EXPECT_NE(text.find(", ...]"), std::string::npos);
+  EXPECT_EQ(text.back(), ']');
+}
+
 constexpr const char* kNoSize = "no such overload: size";
 const SingleCase kSingleCases[] = {
     {"Null", Cell(), "null", "null_type", kNoSize},
