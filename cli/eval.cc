@@ -85,6 +85,12 @@ std::string ErrorText(std::string_view text, const std::vector<cel::Defect>& def
   return message;
 }
 
+absl::StatusOr<json> ParseInput(const std::string& text) {
+  // What is longer was cut.
+  if (text.size() == kMaxInputBytes) return absl::InvalidArgumentError("is too long");
+  return ParseJson(text);
+}
+
 // --- One expression ---
 
 // The variables of a JSON object of names and values. A value with exactly `type` and `value` has
@@ -148,7 +154,7 @@ int EvalOne(const Options& options) {
     std::string text;
     in.Read(true, &text);
     if (in.Failed()) return kBadCall;
-    absl::StatusOr<json> object = ParseJson(text);
+    absl::StatusOr<json> object = ParseInput(text);
     const absl::Status status =
         object.ok() ? ReadBindings(*object, values, &bindings) : object.status();
     if (!status.ok()) {
@@ -168,7 +174,9 @@ int EvalOne(const Options& options) {
   const Cell value = expression->Evaluate(bindings, &machine);
   if (value.is_error()) return Fail(options, Printable(cel::ToString(value)));
   if (options.format == Format::kJson) {
-    std::puts(Dump({{"value", ToTypedJson(value, values)}}).c_str());
+    const absl::StatusOr<ordered_json> typed = ToTypedJson(value);
+    if (!typed.ok()) return Fail(options, std::string(typed.status().message()));
+    std::puts(Dump({{"value", *typed}}).c_str());
   } else {
     std::puts(Printable(cel::ToString(value)).c_str());
   }
@@ -248,8 +256,9 @@ ordered_json EvalCase(const json& test) {
   machine.Begin(kSteps, kBytes, expression->room());
   const Cell value = expression->Evaluate(bindings, &machine);
   if (value.is_error()) return {{"error", cel::ToString(value)}};
-  return {{"value", ToTypedJson(value, values)},
-          {"type", cel::ToString(expression->checked().type())}};
+  const absl::StatusOr<ordered_json> typed = ToTypedJson(value);
+  if (!typed.ok()) return {{"error", std::string(typed.status().message())}};
+  return {{"value", *typed}, {"type", cel::ToString(expression->checked().type())}};
 }
 
 ordered_json ParseCase(const json& test) {
@@ -298,7 +307,7 @@ ordered_json DecideCase(const json& test) {
 
 // Answers one line. What is not as it should be is an answer, too.
 ordered_json AnswerLine(const std::string& line) {
-  absl::StatusOr<json> test = ParseJson(line);
+  absl::StatusOr<json> test = ParseInput(line);
   if (!test.ok()) return {{"error", absl::StrCat("the line ", test.status().message())}};
   if (!test->is_object()) return {{"error", "the line is no JSON object"}};
   ordered_json answer;

@@ -89,6 +89,77 @@ std::string DoubleText(double value) {
   return result;
 }
 
+// What is exhausted in between is seen by the context.
+ordered_json Typed(const Cell& cell, Context& context) {
+  const bool has_text = cell.kind() == Kind::kString || cell.kind() == Kind::kBytes;
+  if (!context.Charge(1 + (has_text ? cell.text().size() / 16 : 0))) return {};
+  const auto text_of = [&context](const Cell& value) {
+    const Cell text = cel::FindFunction("string")->call({&value, 1}, context);
+    return std::string(text.is_error() ? std::string_view() : text.text());
+  };
+  switch (cell.kind()) {
+    case Kind::kBool:
+      return {{"type", "bool"}, {"value", cell.bool_value()}};
+    case Kind::kInt:
+      return {{"type", "int"}, {"value", std::to_string(cell.int_value())}};
+    case Kind::kUint:
+      return {{"type", "uint"}, {"value", std::to_string(cell.uint_value())}};
+    case Kind::kDouble:
+      return {{"type", "double"}, {"value", DoubleText(cell.double_value())}};
+    case Kind::kString:
+      return {{"type", "string"}, {"value", cell.text()}};
+    case Kind::kBytes:
+      return {{"type", "bytes"},
+              {"value", absl::Base64Escape({cell.text().data(), cell.text().size()})}};
+    case Kind::kTimestamp:
+    case Kind::kDuration: {
+      // Of a negative duration seconds and nanoseconds are both negative, as in protobuf.
+      int64_t seconds = cell.seconds();
+      int64_t nanos = cell.nanos();
+      const bool timestamp = cell.kind() == Kind::kTimestamp;
+      if (!timestamp && seconds < 0 && nanos > 0) {
+        ++seconds;
+        nanos -= 1000000000;
+      }
+      return {{"type", timestamp ? "timestamp" : "duration"},
+              {"value", text_of(cell)},
+              {"seconds", std::to_string(seconds)},
+              {"nanos", nanos}};
+    }
+    case Kind::kList: {
+      ordered_json elements = ordered_json::array();
+      for (size_t i = 0; i < cell.list_size() && !context.exhausted(); ++i) {
+        elements.push_back(Typed(cell.At(i), context));
+      }
+      return {{"type", "list"}, {"value", std::move(elements)}};
+    }
+    case Kind::kMap: {
+      ordered_json entries = ordered_json::array();
+      const Cell keys = cel::Elements(cell, context);
+      if (keys.is_error()) return {};
+      for (size_t i = 0; i < keys.list_size() && !context.exhausted(); ++i) {
+        const Cell value = cel::Index(cell, keys.At(i), context);
+        entries.push_back({{"key", Typed(keys.At(i), context)}, {"value", Typed(value, context)}});
+      }
+      return {{"type", "map"}, {"value", std::move(entries)}};
+    }
+    case Kind::kType:
+      return {{"type", "type"}, {"value", cell.text()}};
+    case Kind::kOptional:
+      return {{"type", "optional_type"},
+              {"value", cell.optional_value() == nullptr ? ordered_json()
+                                                         : Typed(*cell.optional_value(), context)}};
+    case Kind::kIp:
+      return {{"type", "net.IP"}, {"value", text_of(cell)}};
+    case Kind::kCidr:
+      return {{"type", "net.CIDR"}, {"value", text_of(cell)}};
+    case Kind::kNull:
+    case Kind::kError:
+      break;
+  }
+  return {{"type", "null"}, {"value", nullptr}};
+}
+
 }  // namespace
 
 absl::StatusOr<json> ParseJson(std::string_view text) {
@@ -176,73 +247,12 @@ absl::StatusOr<Cell> FromTypedJson(const json& json, Context& context) {
   return Wrong(absl::StrCat("`", type, "` is no type of values, or its value is wrong"));
 }
 
-ordered_json ToTypedJson(const Cell& cell, Context& context) {
-  const auto text_of = [&context](const Cell& value) {
-    const Cell text = cel::FindFunction("string")->call({&value, 1}, context);
-    return std::string(text.is_error() ? std::string_view() : text.text());
-  };
-  switch (cell.kind()) {
-    case Kind::kBool:
-      return {{"type", "bool"}, {"value", cell.bool_value()}};
-    case Kind::kInt:
-      return {{"type", "int"}, {"value", std::to_string(cell.int_value())}};
-    case Kind::kUint:
-      return {{"type", "uint"}, {"value", std::to_string(cell.uint_value())}};
-    case Kind::kDouble:
-      return {{"type", "double"}, {"value", DoubleText(cell.double_value())}};
-    case Kind::kString:
-      return {{"type", "string"}, {"value", cell.text()}};
-    case Kind::kBytes:
-      return {{"type", "bytes"},
-              {"value", absl::Base64Escape({cell.text().data(), cell.text().size()})}};
-    case Kind::kTimestamp:
-    case Kind::kDuration: {
-      // Of a negative duration seconds and nanoseconds are both negative, as in protobuf.
-      int64_t seconds = cell.seconds();
-      int64_t nanos = cell.nanos();
-      const bool timestamp = cell.kind() == Kind::kTimestamp;
-      if (!timestamp && seconds < 0 && nanos > 0) {
-        ++seconds;
-        nanos -= 1000000000;
-      }
-      return {{"type", timestamp ? "timestamp" : "duration"},
-              {"value", text_of(cell)},
-              {"seconds", std::to_string(seconds)},
-              {"nanos", nanos}};
-    }
-    case Kind::kList: {
-      ordered_json elements = ordered_json::array();
-      for (size_t i = 0; i < cell.list_size(); ++i) {
-        elements.push_back(ToTypedJson(cell.At(i), context));
-      }
-      return {{"type", "list"}, {"value", std::move(elements)}};
-    }
-    case Kind::kMap: {
-      ordered_json entries = ordered_json::array();
-      const Cell keys = cel::Elements(cell, context);
-      for (size_t i = 0; !keys.is_error() && i < keys.list_size(); ++i) {
-        const Cell value = cel::Index(cell, keys.At(i), context);
-        entries.push_back(
-            {{"key", ToTypedJson(keys.At(i), context)}, {"value", ToTypedJson(value, context)}});
-      }
-      return {{"type", "map"}, {"value", std::move(entries)}};
-    }
-    case Kind::kType:
-      return {{"type", "type"}, {"value", cell.text()}};
-    case Kind::kOptional:
-      return {{"type", "optional_type"},
-              {"value", cell.optional_value() == nullptr
-                            ? ordered_json()
-                            : ToTypedJson(*cell.optional_value(), context)}};
-    case Kind::kIp:
-      return {{"type", "net.IP"}, {"value", text_of(cell)}};
-    case Kind::kCidr:
-      return {{"type", "net.CIDR"}, {"value", text_of(cell)}};
-    case Kind::kNull:
-    case Kind::kError:
-      break;
-  }
-  return {{"type", "null"}, {"value", nullptr}};
+absl::StatusOr<ordered_json> ToTypedJson(const Cell& cell) {
+  cel::Context context;
+  context.Reset(200'000, size_t{16} << 20);
+  ordered_json json = Typed(cell, context);
+  if (context.exhausted()) return absl::ResourceExhaustedError("the value is too large for JSON");
+  return json;
 }
 
 absl::StatusOr<Cell> FromPlainJson(const json& json, Context& context) {

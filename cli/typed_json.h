@@ -23,8 +23,9 @@ inline constexpr int kMaxJsonNesting = 200;
 //
 // InvalidArgument if `json` is none. The cell is valid until the context is reset.
 absl::StatusOr<cel::Cell> FromTypedJson(const nlohmann::json& json, cel::Context& context);
-// `cell` is no error.
-nlohmann::ordered_json ToTypedJson(const cel::Cell& cell, cel::Context& context);
+// `cell` is no error. ResourceExhausted if it takes too much to write, as it may if its parts are
+// shared.
+absl::StatusOr<nlohmann::ordered_json> ToTypedJson(const cel::Cell& cell);
 
 // Plain JSON: a number is an int, a uint if it is too large for one, or a double if it is written
 // with a fraction or an exponent; an object a map.

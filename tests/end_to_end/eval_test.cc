@@ -59,6 +59,17 @@ std::string Nested(int depth) {
   return "{\"a\": " + std::string(depth, '[') + std::string(depth, ']') + "}";
 }
 
+// A list of two lists, which are one, of two lists, ..., of twice `a`.
+std::string Doubled(int times) {
+  std::string expression = "x" + std::to_string(times);
+  for (int i = times; i > 0; --i) {
+    const std::string before = "x" + std::to_string(i - 1);
+    expression = "cel.bind(x" + std::to_string(i) + ", [" + before + ", " + before + "], " +
+                 expression + ")";
+  }
+  return "cel.bind(x0, a, " + expression + ")";
+}
+
 const Call kCalls[] = {
     // What it is worth.
     {"Value", {"[1, 2, 3].map(x, x * 2)"}, 0, "[2, 4, 6]\n", ""},
@@ -187,6 +198,13 @@ const Call kCalls[] = {
      "FILE: arrays and objects are nested deeper than 200\n",
      "",
      "{\"a\": " + std::string(1000000, '[')},
+    {"TooLargeForJson",
+     {"--format", "json", "--bindings", "-", Doubled(40)},
+     2,
+     "{\"error\":\"the value is too large for JSON\"}\n",
+     "",
+     "{\"a\": 1}"},
+    {"TooLong", {"a"}, 2, "", "FILE: is too long\n", "", "{\"a\": 1}" + std::string(3 << 20, ' ')},
     {"MissingFile",
      {"--bindings", "no/such.json", "1"},
      2,
@@ -308,6 +326,12 @@ const Call kCalls[] = {
 {"rules": []}
 {"rules": [{"id": "a", "effect": "allow", "cel": "princpal.level > 5"}]}
 )"},
+    {"LineThatIsTooLong",
+     {"--jsonl"},
+     0,
+     "{\"error\":\"the line is too long\"}\n{\"ok\":true}\n",
+     "",
+     "{\"parse\": \"1\"}" + std::string(3 << 20, ' ') + "\n{\"parse\": \"1\"}\n"},
     {"GarbageLines",
      {"--jsonl"},
      0,
