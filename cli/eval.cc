@@ -1,4 +1,5 @@
 // `reeve eval`: evaluates conditions alone.
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "policy/cel/ast.h"
 #include "policy/cel/checker.h"
 #include "policy/cel/expression.h"
+#include "policy/cel/parser.h"
 #include "policy/cel/type.h"
 #include "reeve/cli/input.h"
 #include "reeve/cli/typed_json.h"
@@ -112,7 +114,32 @@ int Fail(const Options& options, const std::string& message) {
   return kBadCall;
 }
 
+int Refuse(const Options& options, const std::vector<cel::Defect>& defects) {
+  if (options.format == Format::kJson) return Fail(options, ErrorText(options.expression, defects));
+  for (const cel::Defect& defect : defects) {
+    const Issue issue = ToIssue(options.expression, defect);
+    std::fprintf(stderr, "%s\n%s", ToString(issue).c_str(), Excerpt(issue).c_str());
+  }
+  return kBadCall;
+}
+
+// What a stage made of the expression, in lines.
+int ShowStage(const Options& options, const std::string& lines) {
+  if (options.format == Format::kJson) {
+    std::puts(Dump({{options.stage, lines}}).c_str());
+  } else {
+    std::fputs(lines.c_str(), stdout);
+  }
+  return kYes;
+}
+
 int EvalOne(const Options& options) {
+  std::vector<cel::Defect> defects;
+  if (options.stage == "parse") {  // needs no variables
+    const std::optional<cel::Ast> ast = cel::Parse(options.expression, {}, &defects);
+    if (!ast.has_value()) return Refuse(options, defects);
+    return ShowStage(options, absl::StrCat(cel::ToString(*ast), "\n"));
+  }
   cel::Context values;
   values.Reset(kSteps, kBytes);
   Bindings bindings;
@@ -131,31 +158,11 @@ int EvalOne(const Options& options) {
   }
   cel::Environment environment;
   for (const auto& [name, value] : bindings) environment.AddVariable(name, cel::Type::Dyn());
-  std::vector<cel::Defect> defects;
   const std::optional<cel::Expression> expression =
       cel::Expression::Compile(options.expression, environment, {}, &defects);
-  if (!expression.has_value()) {
-    if (options.format == Format::kJson) {
-      return Fail(options, ErrorText(options.expression, defects));
-    }
-    for (const cel::Defect& defect : defects) {
-      const Issue issue = ToIssue(options.expression, defect);
-      std::fprintf(stderr, "%s\n%s", ToString(issue).c_str(), Excerpt(issue).c_str());
-    }
-    return kBadCall;
-  }
-  if (options.stage == "parse") {
-    std::puts(cel::ToString(expression->checked().ast).c_str());
-    return kYes;
-  }
-  if (options.stage == "check") {
-    std::fputs(cel::ToString(expression->checked()).c_str(), stdout);
-    return kYes;
-  }
-  if (options.stage == "compile") {
-    std::fputs(cel::ToString(expression->program()).c_str(), stdout);
-    return kYes;
-  }
+  if (!expression.has_value()) return Refuse(options, defects);
+  if (options.stage == "check") return ShowStage(options, cel::ToString(expression->checked()));
+  if (options.stage == "compile") return ShowStage(options, cel::ToString(expression->program()));
   cel::Machine machine;
   machine.Begin(kSteps, kBytes, expression->room());
   const Cell value = expression->Evaluate(bindings, &machine);

@@ -25,8 +25,10 @@ void PrintJson(const LoadResult& loaded) {
     issues.push_back({{"file", issue.file},
                       {"line", issue.position.line},
                       {"column", issue.position.column},
+                      {"width", issue.width},
                       {"severity", issue.severity == Issue::Severity::kError ? "error" : "warning"},
-                      {"message", issue.message}});
+                      {"message", issue.message},
+                      {"source", issue.line}});
   }
   nlohmann::ordered_json json = {{"ok", loaded.ok()}, {"issues", std::move(issues)}};
   if (loaded.ok()) {
@@ -82,6 +84,8 @@ void AddLint(CLI::App* app, int* status) {
   command->add_flag("--strict", options->strict, "exit with status 1 if there are warnings");
   AddFormat(command, &options->format);
   command->footer(
+      "In JSON an issue has `file`, `line`, `column`, `width` (the columns that it is about),\n"
+      "`severity`, `message` and `source` (the line; empty if there is none to show).\n\n"
       "Examples:\n"
       "  reeve lint policy/\n"
       "  reeve lint --strict --format json policy/ | jq '.issues[].message'");
