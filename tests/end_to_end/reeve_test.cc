@@ -147,9 +147,13 @@ TEST_F(ReeveTest, LintOfABadSetReportsAllOfIt) {
   const Ended text = Reeve({"lint", bad});
   EXPECT_EQ(text.status, 2);
   EXPECT_EQ(text.out, "");
+  const std::string line =
+      "    - {id: r, efect: allow, principals: [anyone], actions: [], resources: [any]}\n";
   EXPECT_EQ(text.err, bad + ":4:13: unknown key `efect` in rule `r`; did you mean `effect`?\n" +
-                          bad +
-                          ":4:58: `actions` is empty; write `[any]` to mean every action\n"
+                          line + std::string(14, ' ') + "^\n" + bad +
+                          ":4:58: `actions` is empty; write `[any]` to mean every action\n" + line +
+                          std::string(59, ' ') +
+                          "^\n"
                           "2 errors; nothing is loaded\n");
   const Ended machine = Reeve({"lint", "--format", "json", bad});
   EXPECT_EQ(machine.status, 2);
@@ -236,9 +240,9 @@ TEST_F(ReeveTest, CheckExplains) {
   EXPECT_EQ(WithoutId(ended.out),
             "deny  no_rule\nid: ID\n\n"
             "user:ada doc.read doc:/finance/q3\n"
-            "rule                        effect  principals  actions  resources\n"
-            "documents/editors           allow   no          yes      yes\n"
-            "documents/never-the-ledger  deny    yes         yes      no\n");
+            "rule                        effect  principals  actions  resources  when\n"
+            "documents/editors           allow   no          yes      yes        -\n"
+            "documents/never-the-ledger  deny    yes         yes      no         -\n");
   const Ended machine = Reeve({"check", "--explain", "--format", "json", policy_},
                               RequestFor("/finance/q3", "guests"));
   EXPECT_EQ(json::parse(machine.out)["context"]["explanation"][0]["principals"], "no");
@@ -258,12 +262,50 @@ TEST_F(ReeveTest, CheckExplainsWhichRuleDecides) {
       "  - {id: s, effect: deny, principals: [anyone], actions: [any], resources: [any], shadow: "
       "true}\n");
   const Ended ended = Reeve({"check", "--explain", policy}, RequestFor("/finance/q3"));
-  EXPECT_NE(
-      ended.out.find("p/a   allow   yes         yes      yes        matches, and is overridden\n"
-                     "p/d   deny    yes         yes      yes        decides\n"
-                     "p/s   deny    yes         yes      yes        matches, as a shadow\n"),
-      std::string::npos)
+  EXPECT_NE(ended.out.find(
+                "p/a   allow   yes         yes      yes        -     matches, and is overridden\n"
+                "p/d   deny    yes         yes      yes        -     decides\n"
+                "p/s   deny    yes         yes      yes        -     matches, as a shadow\n"),
+            std::string::npos)
       << ended.out;
+}
+
+TEST_F(ReeveTest, ClausesAreExplainedAndRecorded) {
+  const std::string policy = directory_.Write(
+      "clauses.yaml",
+      "reeve: 1\npolicy: p\nrules:\n"
+      "  - id: a\n    effect: allow\n    principals: [anyone]\n    actions: [any]\n"
+      "    resources: [any]\n    when:\n"
+      "      - resource.id == \"/finance/q3\"\n"
+      "      - |\n        principal.level > 3 &&\n        resource.open\n"
+      "      - resource.id == \"other\"\n");
+  const std::string audit = directory_ / "clauses.db";
+  const Ended text =
+      Reeve({"check", "--explain", "--audit", audit, policy}, RequestFor("/finance/q3"));
+  EXPECT_EQ(text.status, 1);
+  EXPECT_NE(text.out.find("nearest misses: p/a\n"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("\np/a\n"
+                          "  true     resource.id == \"/finance/q3\"\n"
+                          "  unknown  principal.level > 3 && resource.open  # no such key: level\n"
+                          "  false    resource.id == \"other\"\n"),
+            std::string::npos)
+      << text.out;
+  const Ended machine =
+      Reeve({"check", "--explain", "--format", "json", policy}, RequestFor("/finance/q3"));
+  EXPECT_EQ(json::parse(machine.out)["context"]["explanation"][0]["clauses"][1],
+            json({{"clause", "principal.level > 3 &&\nresource.open\n"},
+                  {"outcome", "unknown"},
+                  {"error", "no such key: level"}}));
+  const Ended kept = Reeve({"audit", "query", "--format", "json", audit});
+  EXPECT_EQ(
+      json::parse(kept.out)["clauses"],
+      json::array(
+          {{{"rule", "p/a"}, {"clause", "resource.id == \"/finance/q3\""}, {"outcome", "true"}},
+           {{"rule", "p/a"},
+            {"clause", "principal.level > 3 &&\nresource.open\n"},
+            {"outcome", "unknown"}},
+           {{"rule", "p/a"}, {"clause", "resource.id == \"other\""}, {"outcome", "false"}}}))
+      << kept.out;
 }
 
 TEST_F(ReeveTest, CheckAnswersALineWithALine) {
