@@ -50,15 +50,20 @@ std::string RuleIds(Decision::Rules rules) {
 
 std::string Shown(std::string_view text) { return Printable(text); }
 
-bool Decided(const Decision& decision, const RuleExplanation& rule) {
-  const Decision::Rules rules = decision.rules();
+bool IsAmong(Decision::Rules rules, const RuleExplanation& rule) {
   return std::any_of(rules.begin(), rules.end(),
-                     [&rule](const RuleOutcome& decided) { return decided.rule == rule.rule; });
+                     [&rule](const RuleOutcome& other) { return other.rule == rule.rule; });
+}
+
+bool Decided(const Decision& decision, const RuleExplanation& rule) {
+  return IsAmong(decision.rules(), rule);
 }
 
 // What part the rule has in the answer.
 std::string Part(const Decision& decision, const RuleExplanation& rule) {
   if (Decided(decision, rule)) return "decides";
+  // Also a deny rule of which it is unknown whether it matches.
+  if (IsAmong(decision.shadow_rules(), rule)) return "matches, as a shadow";
   if (!rule.matched()) return "";
   if (decision.record_failed()) return "matches";
   return rule.rule->shadow ? "matches, as a shadow" : "matches, and is overridden";

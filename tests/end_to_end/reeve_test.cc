@@ -1,5 +1,6 @@
 // The command `reeve` as a script calls it: what it prints, where, and its exit status.
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,6 +38,51 @@ rules:
     message: Nobody reads the ledger.
     obligations: [{id: page-security}]
 )";
+
+// Rules with clauses of every outcome.
+constexpr char kConditions[] = R"(reeve: 1
+policy: p
+rules:
+  - id: readers
+    effect: allow
+    principals: [group:staff]
+    actions: [doc.read]
+    resources: ["doc:/{folder}/**"]
+    when:
+      - folder != "ledger"
+      - |
+        resource.owner == principal.id
+        || resource.shared
+      - resource.size < 100
+      - resource.size > 0
+  - id: locked
+    effect: deny
+    principals: [anyone]
+    actions: [any]
+    resources: [any]
+    when: resource.locked
+  - id: root
+    effect: allow
+    principals: [user:root]
+    actions: [any]
+    resources: [any]
+  - id: trial
+    effect: deny
+    principals: [anyone]
+    actions: [any]
+    resources: [any]
+    shadow: true
+    when: context.ip == "192.0.2.1"
+)";
+
+// Of `ada`, who is in `staff`.
+std::string RequestWith(const json& properties) {
+  return json({{"subject",
+                {{"type", "user"}, {"id", "ada"}, {"properties", {{"groups", {"staff"}}}}}},
+               {"action", {{"name", "doc.read"}}},
+               {"resource", {{"type", "doc"}, {"id", "/finance/q3"}, {"properties", properties}}}})
+      .dump();
+}
 
 std::string RequestFor(const std::string& path, const std::string& group = "staff") {
   return json({{"subject",
@@ -87,6 +133,7 @@ TEST_F(ReeveTest, VersionAndHelp) {
   for (const std::vector<std::string>& command :
        std::vector<std::vector<std::string>>{{"--help"},
                                              {"check", "--help"},
+                                             {"eval", "--help"},
                                              {"lint", "--help"},
                                              {"audit", "--help"},
                                              {"audit", "query", "--help"},
@@ -147,14 +194,18 @@ TEST_F(ReeveTest, LintOfABadSetReportsAllOfIt) {
   const Ended text = Reeve({"lint", bad});
   EXPECT_EQ(text.status, 2);
   EXPECT_EQ(text.out, "");
-  const std::string line =
-      "    - {id: r, efect: allow, principals: [anyone], actions: [], resources: [any]}\n";
-  EXPECT_EQ(text.err, bad + ":4:13: unknown key `efect` in rule `r`; did you mean `effect`?\n" +
-                          line + std::string(14, ' ') + "^\n" + bad +
-                          ":4:58: `actions` is empty; write `[any]` to mean every action\n" + line +
-                          std::string(59, ' ') +
-                          "^\n"
-                          "2 errors; nothing is loaded\n");
+  EXPECT_EQ(text.err,
+            bad +
+                ":4:13: unknown key `efect` in rule `r`; did you mean `effect`?\n"
+                "    - {id: r, efect: allow, principals: [anyone], actions: [], resources: "
+                "[any]}\n"
+                "              ^\n" +
+                bad +
+                ":4:58: `actions` is empty; write `[any]` to mean every action\n"
+                "    - {id: r, efect: allow, principals: [anyone], actions: [], resources: "
+                "[any]}\n"
+                "                                                           ^\n"
+                "2 errors; nothing is loaded\n");
   const Ended machine = Reeve({"lint", "--format", "json", bad});
   EXPECT_EQ(machine.status, 2);
   const json issues = json::parse(machine.out)["issues"];
@@ -162,6 +213,45 @@ TEST_F(ReeveTest, LintOfABadSetReportsAllOfIt) {
   EXPECT_EQ(issues[0]["line"], 4);
   EXPECT_EQ(issues[0]["column"], 13);
   EXPECT_EQ(issues[0]["severity"], "error");
+}
+
+TEST_F(ReeveTest, LintShowsWhereAConditionIsWrong) {
+  const std::string bad = directory_.Write(
+      "bad.yaml",
+      "reeve: 1\npolicy: p\nrules:\n  - id: r\n    effect: allow\n    principals: [anyone]\n"
+      "    actions: [any]\n    resources: [any]\n    when:\n      - princpal.level >= 5\n"
+      "      - |\n        action == \"doc.read\"\n        && action == 7\n");
+  const Ended text = Reeve({"lint", bad});
+  EXPECT_EQ(text.status, 2);
+  EXPECT_EQ(text.out, "");
+  EXPECT_EQ(text.err, bad +
+                          ":10:9: unknown name `princpal`; did you mean `principal`?\n"
+                          "        - princpal.level >= 5\n"
+                          "          ^~~~~~~~\n" +
+                          bad +
+                          ":13:19: `==` compares values of one type, not string and int\n"
+                          "          && action == 7\n"
+                          "                    ^~\n"
+                          "2 errors; nothing is loaded\n");
+  EXPECT_EQ(Reeve({"check", bad}, RequestFor("/finance/q3")).err,
+            text.err.substr(0, text.err.find("2 errors")));
+  EXPECT_EQ(json::parse(Reeve({"lint", "--format", "json", bad}).out),
+            json({{"ok", false},
+                  {"issues",
+                   {{{"file", bad},
+                     {"line", 10},
+                     {"column", 9},
+                     {"width", 8},
+                     {"severity", "error"},
+                     {"message", "unknown name `princpal`; did you mean `principal`?"},
+                     {"source", "      - princpal.level >= 5"}},
+                    {{"file", bad},
+                     {"line", 13},
+                     {"column", 19},
+                     {"width", 2},
+                     {"severity", "error"},
+                     {"message", "`==` compares values of one type, not string and int"},
+                     {"source", "        && action == 7"}}}}}));
 }
 
 TEST_F(ReeveTest, LintCountsWarningsIfAsked) {
@@ -270,42 +360,59 @@ TEST_F(ReeveTest, CheckExplainsWhichRuleDecides) {
       << ended.out;
 }
 
-TEST_F(ReeveTest, ClausesAreExplainedAndRecorded) {
-  const std::string policy = directory_.Write(
-      "clauses.yaml",
-      "reeve: 1\npolicy: p\nrules:\n"
-      "  - id: a\n    effect: allow\n    principals: [anyone]\n    actions: [any]\n"
-      "    resources: [any]\n    when:\n"
-      "      - resource.id == \"/finance/q3\"\n"
-      "      - |\n        principal.level > 3 &&\n        resource.open\n"
-      "      - resource.id == \"other\"\n");
-  const std::string audit = directory_ / "clauses.db";
-  const Ended text =
-      Reeve({"check", "--explain", "--audit", audit, policy}, RequestFor("/finance/q3"));
-  EXPECT_EQ(text.status, 1);
-  EXPECT_NE(text.out.find("nearest misses: p/a\n"), std::string::npos) << text.out;
-  EXPECT_NE(text.out.find("\np/a\n"
-                          "  true     resource.id == \"/finance/q3\"\n"
-                          "  unknown  principal.level > 3 && resource.open  # no such key: level\n"
-                          "  false    resource.id == \"other\"\n"),
-            std::string::npos)
-      << text.out;
-  const Ended machine =
-      Reeve({"check", "--explain", "--format", "json", policy}, RequestFor("/finance/q3"));
-  EXPECT_EQ(json::parse(machine.out)["context"]["explanation"][0]["clauses"][1],
-            json({{"clause", "principal.level > 3 &&\nresource.open\n"},
-                  {"outcome", "unknown"},
-                  {"error", "no such key: level"}}));
-  const Ended kept = Reeve({"audit", "query", "--format", "json", audit});
-  EXPECT_EQ(
-      json::parse(kept.out)["clauses"],
-      json::array(
-          {{{"rule", "p/a"}, {"clause", "resource.id == \"/finance/q3\""}, {"outcome", "true"}},
-           {{"rule", "p/a"},
-            {"clause", "principal.level > 3 &&\nresource.open\n"},
-            {"outcome", "unknown"}},
-           {{"rule", "p/a"}, {"clause", "resource.id == \"other\""}, {"outcome", "false"}}}))
-      << kept.out;
+TEST_F(ReeveTest, CheckExplainsWhatEachClauseCameTo) {
+  const std::string policy = directory_.Write("conditions.yaml", kConditions);
+  const std::string request = RequestWith({{"size", 100}, {"locked", "no"}});
+  const Ended ended = Reeve({"check", "--explain", policy}, request);
+  EXPECT_EQ(ended.status, 1) << ended.err;
+  EXPECT_EQ(WithoutId(ended.out),
+            "deny  deny_unknown  p/locked\n"
+            "shadow: p/trial\n"
+            "id: ID\n"
+            "\n"
+            "user:ada doc.read doc:/finance/q3\n"
+            "rule       effect  principals  actions  resources  when\n"
+            "p/locked   deny    yes         yes      yes        unknown  decides\n"
+            "p/readers  allow   yes         yes      yes        no\n"
+            "p/root     allow   no          yes      yes        -\n"
+            "p/trial    deny    yes         yes      yes        unknown  matches, as a shadow\n"
+            "\n"
+            "p/locked\n"
+            "  unknown  resource.locked  # not true or false, but \"no\"\n"
+            "\n"
+            "p/readers\n"
+            "  true     folder != \"ledger\"\n"
+            "  unknown  resource.owner == principal.id || resource.shared  # no such key: owner\n"
+            "  false    resource.size < 100\n"
+            "  true     resource.size > 0\n"
+            "\n"
+            "p/trial\n"
+            "  unknown  context.ip == \"192.0.2.1\"  # no such key: ip\n");
+  const Ended machine = Reeve({"check", "--explain", "--format", "json", policy}, request);
+  EXPECT_EQ(machine.status, 1) << machine.err;
+  const json rules = json::parse(machine.out)["context"]["explanation"];
+  ASSERT_EQ(rules.size(), 4u);
+  EXPECT_EQ(rules[0], json({{"rule", "p/locked"},
+                            {"effect", "deny"},
+                            {"principals", "yes"},
+                            {"actions", "yes"},
+                            {"resources", "yes"},
+                            {"clauses",
+                             {{{"clause", "resource.locked"},
+                               {"outcome", "unknown"},
+                               {"error", "not true or false, but \"no\""}}}},
+                            {"matched", false},
+                            {"decided", true},
+                            {"shadow", false}}));
+  EXPECT_EQ(rules[1]["clauses"],
+            json({{{"clause", "folder != \"ledger\""}, {"outcome", "true"}},
+                  {{"clause", "resource.owner == principal.id\n|| resource.shared\n"},
+                   {"outcome", "unknown"},
+                   {"error", "no such key: owner"}},
+                  {{"clause", "resource.size < 100"}, {"outcome", "false"}},
+                  {{"clause", "resource.size > 0"}, {"outcome", "true"}}}));
+  EXPECT_EQ(rules[2]["clauses"], json::array());
+  EXPECT_EQ(rules[3]["shadow"], true);
 }
 
 TEST_F(ReeveTest, CheckAnswersALineWithALine) {
@@ -415,6 +522,78 @@ TEST_F(ReeveTest, AuditQueryShowsAndFilters) {
   EXPECT_EQ(row["clauses"], json::array());
   EXPECT_EQ(row["groups"], json::array({"staff"}));
   EXPECT_EQ(count({"--id", row["id"]}), 1);
+}
+
+TEST_F(ReeveTest, AuditKeepsWhatEachClauseCameTo) {
+  const std::string policy = directory_.Write("conditions.yaml", kConditions);
+  const std::string db = directory_ / "audit.db";
+  const std::string owner = "resource.owner == principal.id\n|| resource.shared\n";
+  const auto clause = [](const char* rule, const std::string& text, const char* outcome) {
+    return json({{"rule", rule}, {"clause", text}, {"outcome", outcome}});
+  };
+  const json trial = clause("p/trial", "context.ip == \"192.0.2.1\"", "unknown");
+  struct Decided {
+    json properties;
+    const char* reason;
+    json clauses;
+  };
+  const Decided rows[] = {
+      {{{"size", 1}, {"owner", "ada"}, {"locked", false}},
+       "allow_rule",
+       {clause("p/readers", "folder != \"ledger\"", "true"), clause("p/readers", owner, "true"),
+        clause("p/readers", "resource.size < 100", "true"),
+        clause("p/readers", "resource.size > 0", "true"), trial}},
+      {{{"size", 100}, {"locked", false}},
+       "no_rule",
+       {clause("p/readers", "folder != \"ledger\"", "true"), clause("p/readers", owner, "unknown"),
+        clause("p/readers", "resource.size < 100", "false"),
+        clause("p/readers", "resource.size > 0", "not_evaluated"), trial}},
+      {{{"size", 1}, {"owner", "ada"}, {"locked", true}},
+       "deny_rule",
+       {clause("p/locked", "resource.locked", "true"), trial}},
+      {{{"size", 1}, {"owner", "ada"}},
+       "deny_unknown",
+       {clause("p/locked", "resource.locked", "unknown"), trial}},
+  };
+  std::string requests;
+  for (const Decided& row : rows) requests += RequestWith(row.properties) + "\n";
+  EXPECT_EQ(Reeve({"check", "--jsonl", "--audit", db, policy}, requests).status, 1);
+  for (const std::string command : {"query", "tail"}) {
+    std::vector<std::string> arguments = {"audit", command, "--format", "json", db};
+    if (command == "query") arguments.push_back("--oldest-first");
+    const Ended ended = Reeve(arguments);
+    EXPECT_EQ(ended.status, 0) << ended.err;
+    size_t begin = 0;
+    for (const Decided& row : rows) {
+      const size_t end = ended.out.find('\n', begin);
+      ASSERT_NE(end, std::string::npos);
+      const json record = json::parse(ended.out.substr(begin, end - begin));
+      begin = end + 1;
+      EXPECT_EQ(record["reason"], row.reason);
+      EXPECT_EQ(record["clauses"], row.clauses) << row.reason;
+    }
+    EXPECT_EQ(begin, ended.out.size());
+  }
+
+  // In SQL, as doc/audit-format.md shows it.
+  sqlite3* log = nullptr;
+  ASSERT_EQ(sqlite3_open_v2(db.c_str(), &log, SQLITE_OPEN_READONLY, nullptr), SQLITE_OK);
+  std::string found;
+  const auto add = [](void* to, int columns, char** texts, char**) {
+    for (int i = 0; i < columns; ++i) static_cast<std::string*>(to)->append(texts[i]) += '|';
+    static_cast<std::string*>(to)->back() = '\n';
+    return 0;
+  };
+  EXPECT_EQ(sqlite3_exec(log,
+                         "SELECT reason, clause.value ->> 'rule', clause.value ->> 'clause' "
+                         "FROM decisions, json_each(clauses) AS clause "
+                         "WHERE clause.value ->> 'outcome' = 'unknown' "
+                         "AND clause.value ->> 'rule' <> 'p/trial' ORDER BY unix_us",
+                         add, &found, nullptr),
+            SQLITE_OK)
+      << sqlite3_errmsg(log);
+  sqlite3_close(log);
+  EXPECT_EQ(found, "no_rule|p/readers|" + owner + "\ndeny_unknown|p/locked|resource.locked\n");
 }
 
 TEST_F(ReeveTest, AuditQueryFitsTheTerminal) {
