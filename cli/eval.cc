@@ -320,8 +320,8 @@ ordered_json AnswerLine(const std::string& line) {
     } else {
       answer.update(EvalCase(*test));
     }
-  } catch (const json::exception& error) {  // a member of another type than it should be
-    answer["error"] = error.what();
+  } catch (const json::exception&) {
+    answer["error"] = "a member of the case is of another type than it should be";
   }
   return answer;
 }

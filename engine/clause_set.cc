@@ -28,7 +28,7 @@ uint32_t VariableNumber(std::string_view name, const std::vector<std::string_vie
 std::string PathKey(const cel::Program& program, uint32_t path) {
   std::string key = program.variables[program.paths[path].variable];
   for (const cel::Cell& name : program.paths[path].names) {
-    key.push_back('\0');  // in no name
+    absl::StrAppend(&key, ".", name.text().size(), ":");  // names may hold any character
     key.append(name.text());
   }
   return key;

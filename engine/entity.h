@@ -38,9 +38,10 @@ inline bool operator<(EntityView a, EntityView b) {
 // "type:id".
 std::string ToString(EntityView entity);
 
-// The id without its realm, which is what follows the last `@`: `ada` of `user:ada@EXAMPLE.COM`.
+// The id without its realm, which is what follows the last `@`: `ada` of `user:ada@EXAMPLE.COM`. A
+// path has none: all of `doc:/a@b/c`.
 inline std::string_view NameOf(EntityView entity) {
-  return entity.id.substr(0, entity.id.rfind('@'));
+  return entity.id.substr(0, entity.id[0] == '/' ? std::string_view::npos : entity.id.rfind('@'));
 }
 
 // What is known of an entity apart from a request: its attributes and what it lies in.

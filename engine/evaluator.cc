@@ -72,8 +72,10 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
     RuleOutcome outcome = {&rule, ClauseOutcomes()};
     Truth patterns;
     Truth truth = matcher.Matches(set.compiled(number), &outcome.clauses, &patterns);
-    // What shadow rules need is not held against the decision.
-    if (matcher.exhausted()) truth = Truth::kUnknown;
+    // What shadow rules need is not held against the decision, nor against each other.
+    if (matcher.exhausted()) {
+      truth = matcher.MatchesPatterns(set.compiled(number)) ? Truth::kUnknown : Truth::kFalse;
+    }
     const bool matches =
         rule.effect == Effect::kDeny ? truth != Truth::kFalse : truth == Truth::kTrue;
     if (matches) decision->shadow_rules_.push_back(outcome);

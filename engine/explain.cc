@@ -23,6 +23,7 @@ RuleExplanation::Match ToMatch(Truth truth) {
   return RuleExplanation::Match::kUnknown;
 }
 
+constexpr size_t kMaxError = 1000;  // Bytes.
 constexpr ConditionLimits kLimits = {1'000'000, size_t{1} << 20};
 
 RuleExplanation ExplainRule(const Rule& rule, const Matcher::Parts& parts) {
@@ -36,10 +37,12 @@ RuleExplanation ExplainRule(const Rule& rule, const Matcher::Parts& parts) {
     const cel::Cell& value = parts.clauses[i];
     ClauseExplanation clause = {&rule.when[i], OutcomeOf(value), ""};
     if (clause.outcome == ClauseOutcome::kUnknown) {
-      clause.error = value.is_error()
-                         ? cel::ToString(value)
-                         : absl::StrCat("not true or false, but ", cel::ToString(value));
-      clause.error = Printable(clause.error);
+      // Of a value only the type: it may be large.
+      clause.error =
+          Printable(value.is_error() ? cel::ToString(value)
+                                     : absl::StrCat("neither true nor false, but of type ",
+                                                    std::string(cel::TypeOf(value).text())),
+                    kMaxError);
     }
     explanation.clauses.push_back(std::move(clause));
   }

@@ -80,6 +80,13 @@ Truth Matcher::Matches(const CompiledRule& rule, ClauseOutcomes* clauses, Truth*
   return And(*patterns, EvaluateAll(rule.clauses, clauses));
 }
 
+bool Matcher::MatchesPatterns(const CompiledRule& rule) const {
+  return facts_.MatchesAction(rule) != Truth::kFalse &&
+         facts_.MatchesResource(rule.resources, Facts::kAllPatterns) != Truth::kFalse &&
+         (rule.principals.roles.count > 0 ||
+          facts_.MatchesPrincipal(rule.principals, Facts::kAllPatterns) != Truth::kFalse);
+}
+
 void Matcher::FindWays(const Alternatives& alternatives, std::string_view text, Truth without,
                        Ways* ways) {
   ways->clear();

@@ -47,6 +47,8 @@ class Matcher {
   // outcomes of the clauses go to *clauses. *patterns tells whether its patterns match, whatever
   // the clauses say.
   Truth Matches(const CompiledRule& rule, ClauseOutcomes* clauses, Truth* patterns);
+  // Whether the patterns could match, whatever roles and clauses say. Asks no condition.
+  bool MatchesPatterns(const CompiledRule& rule) const;
   // Asks all of it.
   Parts Explain(const CompiledRule& rule);
 

@@ -145,8 +145,16 @@ Cell RequestVariables::Map::All(cel::Context& context) const {
   return builder.Build();
 }
 
-Cell RequestVariables::Map::IsIn(std::string_view name) const {
+Cell RequestVariables::Map::IsIn(std::string_view name, cel::Context& context) const {
   if (NamesRole(name)) return RolesAreNone();
+  if (variable_ != kContext && !variables_.facts_->Knows(name)) {
+    // It is then looked for among all that the request names.
+    const Request& request = *variables_.request_;
+    const size_t named = variable_ == kPrincipal
+                             ? request.principal->groups.size() + request.principal->parents.size()
+                             : request.resource_parents.size();
+    if (!context.Charge(named)) return context.LimitError();
+  }
   switch (variable_) {
     case kPrincipal:
       return OfTruth(variables_.facts_->PrincipalIsIn(name));

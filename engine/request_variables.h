@@ -42,7 +42,7 @@ class RequestVariables final : public cel::Variables {
         : variable_(variable), variables_(variables) {}
     cel::Cell Find(std::string_view name, cel::Context& context) const override;
     cel::Cell All(cel::Context& context) const override;
-    cel::Cell IsIn(std::string_view name) const override;
+    cel::Cell IsIn(std::string_view name, cel::Context& context) const override;
 
    private:
     const Variable variable_;

@@ -39,6 +39,14 @@ Conditions::Conditions(std::string scope) : scope_(std::move(scope)) {
   environment_.AddVariable("resource", attributes);
   environment_.AddVariable("context", attributes);
   environment_.AddVariable("action", Type::Of(TypeKind::kString));
+  for (const char* field : {"type", "id", "name", "assurance", "via", "host", "actor"}) {
+    environment_.AddField("principal", field, Type::Of(TypeKind::kString));
+  }
+  environment_.AddField("principal", "groups", Type::List(Type::Of(TypeKind::kString)));
+  for (const char* field : {"type", "id", "name"}) {
+    environment_.AddField("resource", field, Type::Of(TypeKind::kString));
+  }
+  environment_.AddField("context", "time", Type::Of(TypeKind::kTimestamp));
 }
 
 bool Conditions::IsTaken(std::string_view name) const {
@@ -67,7 +75,7 @@ bool Conditions::AddNamed(const std::string& name, std::string_view text,
     // Compiled for its errors only; conditions carry their own copy.
     const cel::CompileOptions options = {&named_, scope_, nullptr};
     if (!size.has_value() ||
-        cel::Compile(*checked, options, &defects->errors, &defects->warnings) == nullptr) {
+        cel::Compile(*checked, options, &defects->errors, &defects->errors) == nullptr) {
       checked.reset();
     } else {
       sizes_[name] = *size;
@@ -133,8 +141,7 @@ Conditions::Compiled Conditions::Compile(std::string_view text,
   }
   if (!Expand(checked->ast, result.used, &errors).has_value()) return result;
   const cel::CompileOptions options = {&named_, scope_, &bindings};
-  std::shared_ptr<const cel::Program> program =
-      cel::Compile(*checked, options, &errors, &result.defects.warnings);
+  std::shared_ptr<const cel::Program> program = cel::Compile(*checked, options, &errors, &errors);
   if (program != nullptr) result.condition = {std::string(text), std::move(program)};
   return result;
 }
@@ -152,8 +159,6 @@ std::optional<Condition> Conditions::Compile(std::string_view text,
   used->insert(used->end(), compiled.used.begin(), compiled.used.end());
   defects->errors.insert(defects->errors.end(), compiled.defects.errors.begin(),
                          compiled.defects.errors.end());
-  defects->warnings.insert(defects->warnings.end(), compiled.defects.warnings.begin(),
-                           compiled.defects.warnings.end());
   return compiled.condition;
 }
 

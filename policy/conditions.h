@@ -15,10 +15,9 @@
 
 namespace reeve {
 
-// What is wrong with one text, and what is suspicious in it.
+// What is wrong with one text.
 struct ConditionDefects {
   std::vector<cel::Defect> errors;
-  std::vector<cel::Defect> warnings;
 };
 
 // One thread at a time.

@@ -15,6 +15,13 @@ namespace {
 
 thread_local int64_t allocations = 0;
 
+}  // namespace
+
+// AddressSanitizer has operators of its own, and minds that libraries use them: there nothing is
+// counted.
+#ifndef __SANITIZE_ADDRESS__
+namespace {
+
 void* Allocate(size_t bytes) {
   ++allocations;
   void* memory = std::malloc(bytes == 0 ? 1 : bytes);
@@ -30,6 +37,7 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+#endif
 
 namespace reeve {
 namespace {

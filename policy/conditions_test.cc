@@ -33,7 +33,10 @@ struct World {
                             {"tags", Value::Of(Value::List{Value::Int(1), Value::String("a")})}};
     principal.via = "unix";
     resource_attributes = {{"owner", Value::String("ada@X")}, {"size", Value::Int(4096)}};
-    context = {{"tls", Value::Bool(true)}, {"time", Value::String("noon")}};
+    context = {{"tls", Value::Bool(true)},
+               {"time", Value::String("noon")},
+               {"a", Value::Of(Attributes{{"b", Value::String("good")}})},
+               {std::string("a\0b", 3), Value::String("x")}};
   }
 
   Request request() const {
@@ -156,10 +159,18 @@ const Case kCases[] = {
      "rules: [{id: r, " ALLOW
      ", when: [\"'site' in principal\", \"!('rank' in principal)\", \"principal['level'] == 7\", "
      "\"resource.map(k, k).sort() == ['id', 'name', 'owner', 'size', 'stored', 'type']\", "
-     "\"principal.exists(k, k == 'name' && principal[k] == 'ada')\", size(context) == 2]}]",
+     "\"principal.exists(k, k == 'name' && principal[k] == 'ada')\", size(context) == 4]}]",
      "allow_rule: p/r TTTTTT"},
     {"ReservedNameIsNoAttribute", "rules: [{id: r, " ALLOW ", when: [principal.name == 'eve']}]",
      "no_rule: ; missed: p/r F"},
+    {"PathsOfOddNames",
+     "rules: [{id: r, " ALLOW ", when: \"context['a\\\\u0000b'] == 'y'\"}, "
+     "{id: s, " ALLOW ", when: \"context.a.b == 'x'\"}]",
+     "no_rule: ; missed: p/r F, p/s F"},
+    {"APathHasNoRealm",
+     "rules: [{id: r, effect: allow, principals: [anyone], actions: [any], resources: [any], when: "
+     "resource.name == '/f/q3'}]",
+     "allow_rule: p/r T"},
     // Membership.
     {"IsIn",
      "rules: [{id: r, " ALLOW
@@ -312,6 +323,50 @@ TEST(ConditionsTest, ALimitDeniesWhateverElseMatches) {
   }
 }
 
+TEST(ConditionsTest, ShadowRulesThatDoNotMatchStayOutOfIt) {
+  Engine::Options options;
+  options.max_condition_steps = 100;
+  const auto engine = MakeEngine(
+      "rules: [{id: a, " ALLOW "}, {id: s1, " DENY
+      ", shadow: true, when: \"[1, 2, 3].all(x, [1, 2, 3].all(y, [1, 2, 3].all(z, "
+      "principal.level > 0)))\"}, {id: s2, effect: deny, shadow: true, principals: ['user:{u}'], "
+      "actions: ['**.write'], resources: [any], when: u == 'bob'}]",
+      options);
+  const World world;
+  EXPECT_EQ(Describe(engine->Decide(world.request())), "allow_rule: p/a; shadow: p/s1 U");
+}
+
+TEST(ConditionsTest, PaysForWhatItLooksThrough) {
+  Engine::Options options;
+  options.max_condition_steps = 10'000;
+  World world;
+  for (int i = 0; i < 6000; ++i) world.principal.groups.push_back("g" + std::to_string(i));
+  world.principal.attributes.Set("text", Value::String(std::string(60'000, 'x')));
+  Value::List names;
+  for (int i = 0; i < 10; ++i) names.push_back(Value::String("group:h" + std::to_string(i)));
+  world.context.Set("names", Value::Of(std::move(names)));
+  for (const char* when : {"principal.isIn(context.names)",
+                           "context.names.all(n, !(principal.text in ['a', 'b', 'c', 'd']))"}) {
+    EXPECT_EQ(
+        Describe(
+            MakeEngine("rules: [{id: r, " ALLOW ", when: \"" + std::string(when) + "\"}]", options)
+                ->Decide(world.request())),
+        "limit: ")
+        << when;
+  }
+}
+
+TEST(ConditionsTest, RefusesConstantsThatDoNotFit) {
+  const std::string text(16'000, 'z');
+  const LoadResult loaded =
+      LoadPolicy({{"p.yaml", "reeve: 1\npolicy: p\nrules: [{id: r, " ALLOW
+                             ", when: \"(dyn(lists.range(1100).map(i, '" +
+                                 text + "')) || context.z) && context.a == context.b\"}]\n"}});
+  EXPECT_FALSE(loaded.ok());
+  ASSERT_EQ(loaded.issues.size(), 1u);
+  EXPECT_EQ(loaded.issues[0].message, "the constants of the expression are too large");
+}
+
 TEST(ConditionsTest, NamesTheFirstNearMisses) {
   std::string rules;
   for (const char c : std::string("abcdefghijkl")) {
@@ -351,7 +406,7 @@ TEST(ConditionsTest, ExplainsEveryClause) {
             "  false principal.level == 8\n"
             "  unknown principal.rank == 1: no such key: rank\n"
             "  true context.tls\n"
-            "  unknown principal.level: not true or false, but 7\n"
+            "  unknown principal.level: neither true nor false, but of type int\n"
             "p/b unknown yes yes\n"
             "p/c yes yes yes\n"
             "  false x == 'g'\n"

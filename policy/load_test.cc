@@ -419,12 +419,15 @@ const Case kWhenCases[] = {
      "p.yaml:4:106: `role:p/x` is a role, which has no members; name a group\n"},
     // What never has a value.
     {"BadDuration", WHEN("duration('1x') == resource.d"),
-     "p.yaml:4:90: warning: cannot be converted: 1x\n"},
+     "p.yaml:4:90: this never has a value: cannot be converted: 1x; write hours, minutes and "
+     "seconds, such as `720h` or `1h30m`\n"},
     {"BadTimestamp", WHEN("context.time > timestamp('yesterday')"),
-     "p.yaml:4:105: warning: cannot be converted: yesterday\n"},
+     "p.yaml:4:105: this never has a value: cannot be converted: yesterday; write a time such as "
+     "`2026-01-01T00:00:00Z`\n"},
     {"BadConversion", WHEN("'int(\"x\") == context.x || ip(\"1.2.3\") == ip(context.y)'"),
-     "p.yaml:4:91: warning: cannot be converted: x\n"
-     "p.yaml:4:116: warning: cannot be converted: not an IP address\n"},
+     "p.yaml:4:91: this never has a value: cannot be converted: x\n"
+     "p.yaml:4:116: this never has a value: cannot be converted: not an IP address; write an "
+     "address such as `10.0.0.1`\n"},
     {"DivisionByZero", WHEN("1 / 0 == context.x"), ""},
     // Comments.
     {"CommentInAPlainText",

@@ -312,14 +312,12 @@ std::vector<Condition> PolicyReader::ReadWhen(YamlMember when, const std::string
 }
 
 void PolicyReader::ReportDefects(YamlNode node, const ConditionDefects& defects) {
-  const auto report = [this, node](const cel::Defect& defect, Issue::Severity severity) {
+  for (const cel::Defect& defect : defects.errors) {
     const Position begin = node.PositionInScalar(defect.place.begin);
     const Position end = node.PositionInScalar(defect.place.end);
     const int width = begin.line == end.line ? end.column - begin.column : 1;
-    Report(begin, defect.message, severity, width);
-  };
-  for (const cel::Defect& defect : defects.errors) report(defect, Issue::Severity::kError);
-  for (const cel::Defect& defect : defects.warnings) report(defect, Issue::Severity::kWarning);
+    Report(begin, defect.message, Issue::Severity::kError, width);
+  }
 }
 
 void PolicyReader::CountRegexes(const Condition& condition, Position position) {

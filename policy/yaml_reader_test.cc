@@ -206,14 +206,18 @@ const Case kRefused[] = {
      "1:4: a bare `*` is a YAML alias; write `\"*\"` in quotes, or `any`, or `**`\n"
      "2:5: a bare `*` is a YAML alias; write `\"*\"` in quotes, or `any`, or `**`"},
     {"NegationIsATag", "when: !a\n",
-     "1:7: YAML tag `!a` is not supported; remove it, or put the whole text in quotes"},
+     "1:7: YAML tag `!a` is not supported; put the whole text in quotes if the `!` is part of it"},
     {"NegatedExpressionOnce", "when: !(a) && !b\n",
-     "1:7: YAML tag `!(a)` is not supported; remove it, or put the whole text in quotes"},
+     "1:7: YAML tag `!(a)` is not supported; put the whole text in quotes if the `!` is part of "
+     "it"},
     {"TagsOfAllKinds", "- !!str a\n- ! b\n- !<t:x> [c]\n- !!map\n  d: 1\n",
-     "1:3: YAML tag `!!str` is not supported; remove it, or put the whole text in quotes\n"
-     "2:3: YAML tag `!` is not supported; remove it, or put the whole text in quotes\n"
-     "3:3: YAML tag `!<t:x>` is not supported; remove it, or put the whole text in quotes\n"
-     "4:3: YAML tag `!!map` is not supported; remove it, or put the whole text in quotes"},
+     "1:3: YAML tag `!!str` is not supported; put the whole text in quotes if the `!` is part of "
+     "it\n"
+     "2:3: YAML tag `!` is not supported; put the whole text in quotes if the `!` is part of it\n"
+     "3:3: YAML tag `!<t:x>` is not supported; put the whole text in quotes if the `!` is part of "
+     "it\n"
+     "4:3: YAML tag `!!map` is not supported; put the whole text in quotes if the `!` is part of "
+     "it"},
     {"MergeKey", "<<: {a: 1}\n", "1:1: merge key `<<` is not supported; write the keys out"},
     {"ComplexKey", "? a\n: b\n",
      "1:1: `? ` begins a complex key, which is not supported; write `key: value`, or put the whole "

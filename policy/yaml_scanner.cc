@@ -378,8 +378,8 @@ bool YamlScanner::SkipProperties(bool in_flow) {
                                            "used, or put the whole text in quotes"));
       } else {
         findings_->Add(begin, absl::StrCat("YAML tag ", word,
-                                           " is not supported; remove it, or put the whole text in "
-                                           "quotes"));
+                                           " is not supported; put the whole text in quotes if the "
+                                           "`!` is part of it"));
       }
     }
     said = true;

@@ -299,7 +299,8 @@ class EntityFacts {
   // All attributes, as a map of Form::kCells.
   virtual Cell All(Context& context) const = 0;
   // Whether the entity is, or lies in, the one named `name` (`type:id`): a bool, or an error.
-  virtual Cell IsIn(std::string_view name) const = 0;
+  // Charges for what it looks through.
+  virtual Cell IsIn(std::string_view name, Context& context) const = 0;
 };
 
 }  // namespace reeve::cel

@@ -32,7 +32,7 @@ class AdaFacts : public EntityFacts {
     for (const auto& [name, value] : attributes_) map.Add(Cell::String(name), Cell::Of(value));
     return map.Build();
   }
-  Cell IsIn(std::string_view name) const override {
+  Cell IsIn(std::string_view name, Context&) const override {
     if (name == "group:remote") return Cell::Error(ErrorCode::kIncomplete);
     return Cell::Bool(name == "user:ada" || name == "group:staff");
   }

@@ -6,7 +6,7 @@ namespace {
 Cell IsInNamed(const EntityFacts& entity, const Cell& name, Context& context) {
   if (name.kind() != Kind::kString) return Cell::Error(ErrorCode::kNoSuchOverload, "isIn");
   if (!context.Charge(name.text().size() / 16 + 1)) return context.LimitError();
-  return entity.IsIn(name.text());
+  return entity.IsIn(name.text(), context);
 }
 
 // Of a list: any of it is enough; else one that cannot be told leaves all of it untold.

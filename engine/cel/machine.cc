@@ -83,8 +83,13 @@ Cell Binary(Op op, const Cell& a, const Cell& b, Context& context) {
 }
 
 // Only scalars are in a set, and lists and maps have no hash.
-bool Contains(const CellSet& set, const Cell& value) {
-  return value.kind() < Kind::kTimestamp && value.kind() > Kind::kNull && set.contains(value);
+Cell Contains(const CellSet& set, const Cell& value, Context& context) {
+  const bool text = value.kind() == Kind::kString || value.kind() == Kind::kBytes;
+  if (text && value.text().size() > kShortText && !context.Charge(value.text().size() / 16)) {
+    return context.LimitError();
+  }
+  return Cell::Bool(value.kind() < Kind::kTimestamp && value.kind() > Kind::kNull &&
+                    set.contains(value));
 }
 
 // The list `cells` with the optional ones among them taken for what they hold, or left out.
@@ -182,7 +187,7 @@ Cell Machine::Test(const Program& program, const Link& link, const Variables& va
                    Instruction test) {
   const Cell value = Follow(program, link, variables, test.b);
   if (test.op == Op::kPathInSet) {
-    return value.is_error() ? value : Cell::Bool(Contains(program.sets[test.c], value));
+    return value.is_error() ? value : Contains(program.sets[test.c], value, context_);
   }
   if (test.op == Op::kHasPath) {
     if (value.is_error()) {
@@ -297,7 +302,7 @@ Cell Machine::RunAll(const Program& program, const Link& link, const Variables& 
         *top = Cell::Bool(!top->is_bool(false));
         break;
       case Op::kInSet:
-        if (!top->is_error()) *top = Cell::Bool(Contains(program.sets[i.c], *top));
+        if (!top->is_error()) *top = Contains(program.sets[i.c], *top, context_);
         break;
       case Op::kMatches:
         if (!top->is_error()) *top = Matches(*program.regexes[i.c].regex, *top, context_);

@@ -306,19 +306,36 @@ class Checker {
     std::vector<size_t> ends;
     const std::string name = NameOfPath(path, &ends);
     TypeId type;
+    bool global = false;
     if (name.empty()) {
       type = Check(path.back());
     } else if (const Local* local = FindLocal(At(path.back()).name)) {
       type = local->type;
     } else {
       type = CheckName(path, name, ends, &resolved);
+      global = true;
     }
     types_[path[resolved]] = type;
     while (resolved > 0) {
+      const Type* known = global ? FieldOf(path[resolved], path[resolved - 1]) : nullptr;
       type = CheckField(path[--resolved], type);
+      if (known != nullptr) {
+        Unifier::Variables variables;
+        type = unifier_.Import(*known, &variables);
+      }
       types_[path[resolved]] = type;
+      global = false;
     }
     return type;
+  }
+
+  // What the environment says of the field that `selection` takes from `variable`; null if nothing.
+  const Type* FieldOf(ExprId variable, ExprId selection) const {
+    const Expr& expr = At(selection);
+    if (!check_types_ || expr.test_only || expr.optional) return nullptr;
+    std::string_view name = At(variable).name;
+    if (name.substr(0, 1) == ".") name.remove_prefix(1);
+    return environment_.FindField(name, expr.name);
   }
 
   TypeId CheckName(const std::vector<ExprId>& path, std::string_view name,

@@ -31,6 +31,8 @@ class Environment {
   Environment();
 
   void AddVariable(std::string name, Type type);  // `a.b.c` may be a name
+  // A field that a variable, which is a map, has under a type of its own.
+  void AddField(std::string variable, std::string field, Type type);
   void AddFunction(std::string name, Overload overload);
   // Names are looked up in it and in those around it first (cel-spec, "Name Resolution"):
   // `com.example`.
@@ -38,6 +40,7 @@ class Environment {
 
   // Null if there is none. Valid until the next change.
   const Type* FindVariable(std::string_view name) const;
+  const Type* FindField(std::string_view variable, std::string_view field) const;
   const std::vector<Overload>* FindFunction(std::string_view name) const;
   const std::string& container() const { return container_; }
   const std::map<std::string, Type, std::less<>>& variables() const { return variables_; }
@@ -50,6 +53,7 @@ class Environment {
   explicit Environment(Empty) {}
 
   std::map<std::string, Type, std::less<>> variables_;
+  std::map<std::string, std::map<std::string, Type, std::less<>>, std::less<>> fields_;
   std::map<std::string, std::vector<Overload>, std::less<>> functions_;
   std::string container_;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -13,6 +14,7 @@
 #include "reeve/engine/cel/machine.h"
 #include "reeve/engine/cel/operators.h"
 #include "reeve/engine/cel/time_zone.h"
+#include "reeve/engine/pattern.h"
 #include "reeve/engine/text.h"
 
 namespace reeve::cel {
@@ -93,6 +95,13 @@ bool IsScalar(const Cell& cell) {
     default:
       return false;
   }
+}
+
+// Whether integers that differ may equal it: doubles at the end of what they can tell apart.
+bool IsEdge(const Cell& cell) {
+  constexpr double k2To63 = 9223372036854775808.0;
+  return cell.kind() == Kind::kDouble &&
+         (cell.double_value() >= k2To63 || cell.double_value() <= -k2To63);
 }
 
 // A copy of `cell` that points into the memory of `context` only.
@@ -176,6 +185,9 @@ class Compiler {
     program_->text = TextOf(unit, root);
     Emit(unit, root);
     Add({Op::kReturn}, 0);
+    if (!failed_ && program_->memory.exhausted()) {
+      Fail(expr.ast[root].place, "the constants of the expression are too large");
+    }
     if (failed_) return nullptr;
     program_->locals = most_locals_;
     program_->stack = most_cells_;
@@ -329,7 +341,7 @@ class Compiler {
     folds_cost_ -= std::min(kFoldCost, machine.context().budget());
     folds_cost_ += program->code.size();
     if (!value.is_error()) return Kept(value);
-    if (IsMistake(unit, id, value)) Warn(expr.place, ToString(value));
+    if (IsMistake(unit, id, value)) Warn(expr.place, MistakeIn(expr.name, value));
     return std::nullopt;
   }
 
@@ -344,6 +356,25 @@ class Compiler {
     }
     return std::all_of(expr.args.begin(), expr.args.end(),
                        [&](ExprId argument) { return Constant(unit, argument).has_value(); });
+  }
+
+  // The error of a function of constants, and what to write.
+  static std::string MistakeIn(std::string_view function, const Cell& error) {
+    struct Example {
+      std::string_view function;
+      std::string_view text;
+    };
+    constexpr Example kExamples[] = {
+        {"timestamp", "; write a time such as `2026-01-01T00:00:00Z`"},
+        {"duration", "; write hours, minutes and seconds, such as `720h` or `1h30m`"},
+        {"ip", "; write an address such as `10.0.0.1`"},
+        {"cidr", "; write a network such as `10.0.0.0/8`"},
+    };
+    std::string message = absl::StrCat("this never has a value: ", Printable(ToString(error)));
+    for (const Example& example : kExamples) {
+      if (example.function == function) message.append(example.text);
+    }
+    return message;
   }
 
   static Cell OfLiteral(const Literal& literal) {
@@ -670,16 +701,20 @@ class Compiler {
     for (size_t i = 0; i < (list ? constant->list_size() : 1); ++i) {
       const Cell name = list ? constant->At(i) : *constant;
       if (name.kind() != Kind::kString) continue;
+      const std::string shown = absl::StrCat("`", Printable(name.text()), "`");
+      std::string mistake;
       if (name.text().substr(0, 5) == "role:") {
-        Fail(unit.expr->ast[names].place,
-             absl::StrCat("`", Printable(name.text()),
-                          "` is a role, which has no members; name a group"));
+        mistake = absl::StrCat(shown, " is a role, which has no members; name a group");
       } else if (name.text().find(':') == std::string_view::npos) {
-        Fail(unit.expr->ast[names].place,
-             absl::StrCat("`", Printable(name.text()),
-                          "` names no entity; write `type:id`, such as `group:",
-                          Printable(name.text()), "`"));
+        mistake = absl::StrCat(shown, " names no entity; write `type:id`, such as `group:",
+                               Printable(name.text()), "`");
+      } else if (const absl::StatusOr<Pattern> pattern = Pattern::Entity(name.text());
+                 !pattern.ok()) {
+        mistake = std::string(pattern.status().message());
+      } else if (pattern->kind() != Pattern::Kind::kLiteral) {
+        mistake = absl::StrCat(shown, " is not the name of one entity; `isIn` takes no wildcards");
       }
+      if (!mistake.empty()) Fail(unit.expr->ast[names].place, std::move(mistake));
     }
   }
 
@@ -707,7 +742,7 @@ class Compiler {
     CellSet set;
     for (size_t i = 0; i < list->list_size(); ++i) {
       const Cell element = list->At(i);
-      if (!IsScalar(element)) return false;
+      if (!IsScalar(element) || IsEdge(element)) return false;
       if (Compare(element, element) == 0) set.insert(element);  // NaN equals nothing
     }
     const auto number = static_cast<uint32_t>(program_->sets.size());

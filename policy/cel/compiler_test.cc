@@ -410,9 +410,12 @@ const BadCase kBadCases[] = {
      "15-22: `staff` names no entity; write `type:id`, such as `group:staff`\n"},
     {"Entities", "principal.isIn(['group:a', 'b'])",
      "15-16: `b` names no entity; write `type:id`, such as `group:b`\n"},
-    {"NeverAValue", "resource.d > duration('1x')", "", "13-21: cannot be converted: 1x\n"},
+    {"NeverAValue", "resource.d > duration('1x')", "",
+     "13-21: this never has a value: cannot be converted: 1x; write hours, minutes and seconds, "
+     "such as `720h` or `1h30m`\n"},
     {"NeverATime", "resource.t > timestamp('yesterday')", "",
-     "13-22: cannot be converted: yesterday\n"},
+     "13-22: this never has a value: cannot be converted: yesterday; write a time such as "
+     "`2026-01-01T00:00:00Z`\n"},
     {"DivisionIsNoMistake", "resource.n > 1 / 0", ""},
 };
 

@@ -260,6 +260,17 @@ void Environment::AddFunction(std::string name, Overload overload) {
 
 void Environment::SetContainer(std::string container) { container_ = std::move(container); }
 
+void Environment::AddField(std::string variable, std::string field, Type type) {
+  fields_[std::move(variable)].insert_or_assign(std::move(field), std::move(type));
+}
+
+const Type* Environment::FindField(std::string_view variable, std::string_view field) const {
+  const auto fields = fields_.find(variable);
+  if (fields == fields_.end()) return nullptr;
+  const auto found = fields->second.find(field);
+  return found == fields->second.end() ? nullptr : &found->second;
+}
+
 const Type* Environment::FindVariable(std::string_view name) const {
   const auto found = variables_.find(name);
   return found == variables_.end() ? nullptr : &found->second;

@@ -36,8 +36,8 @@ class Expression {
   // What a machine needs for it.
   Machine::Room room() const;
 
-  // Requires that the machine has begun with room(); the value is valid until it begins again. Variables that
-  // `variables` does not have are errors.
+  // Requires that the machine has begun with room(); the value is valid until it begins again.
+  // Variables that `variables` does not have are errors.
   Cell Evaluate(const std::map<std::string, Cell, std::less<>>& variables, Machine* machine) const;
 
  private:

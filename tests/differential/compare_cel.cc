@@ -103,7 +103,7 @@ class CellMaker {
       for (const auto& [key, value] : attributes_) builder.Add(Cell::String(key), value);
       return builder.Build();
     }
-    Cell IsIn(std::string_view name) const override {
+    Cell IsIn(std::string_view name, cel::Context&) const override {
       const Outcome outcome = differential::IsIn(RefValue{}, std::string(name));
       if (outcome.is_error) return Cell::Error(ErrorCode::kIncomplete);
       return Cell::Bool(*outcome.value->As<bool>());

@@ -162,7 +162,7 @@ class Entity final : public cel::EntityFacts {
     for (const auto& [name, value] : facts_) builder.Add(Cell::String(name), value);
     return builder.Build();
   }
-  Cell IsIn(std::string_view name) const override {
+  Cell IsIn(std::string_view name, cel::Context&) const override {
     if (name.substr(0, 5) == "role:") {
       return Cell::Error(cel::ErrorCode::kBadArgument, "a role is no entity");
     }

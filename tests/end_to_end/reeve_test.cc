@@ -378,7 +378,7 @@ TEST_F(ReeveTest, CheckExplainsWhatEachClauseCameTo) {
             "p/trial    deny    yes         yes      yes        unknown  matches, as a shadow\n"
             "\n"
             "p/locked\n"
-            "  unknown  resource.locked  # not true or false, but \"no\"\n"
+            "  unknown  resource.locked  # neither true nor false, but of type string\n"
             "\n"
             "p/readers\n"
             "  true     folder != \"ledger\"\n"
@@ -400,7 +400,7 @@ TEST_F(ReeveTest, CheckExplainsWhatEachClauseCameTo) {
                             {"clauses",
                              {{{"clause", "resource.locked"},
                                {"outcome", "unknown"},
-                               {"error", "not true or false, but \"no\""}}}},
+                               {"error", "neither true nor false, but of type string"}}}},
                             {"matched", false},
                             {"decided", true},
                             {"shadow", false}}));

@@ -152,7 +152,7 @@ RefMap NamesOf(EntityView entity) {
   const std::string id(entity.id);
   map.entries = {{{std::string("type")}, {std::string(entity.type)}},
                  {{std::string("id")}, {id}},
-                 {{std::string("name")}, {id.substr(0, id.find_last_of('@'))}}};
+                 {{std::string("name")}, {id[0] == '/' ? id : id.substr(0, id.find_last_of('@'))}}};
   return map;
 }
 
