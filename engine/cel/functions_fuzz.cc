@@ -77,8 +77,7 @@ class Arguments {
       case 15:
         return Map(depth);
       case 16:
-        return depth < kMaxArgumentDepth ? MakeOptional(Make(depth + 1), context_)
-                                         : Cell::Optional(nullptr, 0);
+        return Optional(depth);
       case 17:
         return TypeOf(Cell::Int(1));
       case 18:
@@ -140,6 +139,12 @@ class Arguments {
       if (!key.is_error() && !value.is_error()) builder.Add(key, value);
     }
     return builder.Build();
+  }
+
+  Cell Optional(int depth) {
+    const Cell value =
+        depth < kMaxArgumentDepth ? Make(depth + 1) : Cell::Error(ErrorCode::kTooDeep);
+    return value.is_error() ? Cell::Optional(nullptr, 0) : MakeOptional(value, context_);
   }
 
   Cell Address() {
