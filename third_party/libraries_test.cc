@@ -1,5 +1,6 @@
 // Every library that the project links answers one call.
 #include <gtest/gtest.h>
+#include <openssl/crypto.h>
 #include <re2/re2.h>
 #include <sodium.h>
 #include <sqlite3.h>
@@ -19,6 +20,8 @@ TEST(LibrariesTest, Cli11) { EXPECT_EQ(CLI::App("x").get_description(), "x"); }
 TEST(LibrariesTest, Json) { EXPECT_EQ(nlohmann::json::parse("[1, 2]").size(), 2u); }
 
 TEST(LibrariesTest, Libsodium) { EXPECT_GE(sodium_init(), 0); }
+
+TEST(LibrariesTest, OpenSsl) { EXPECT_GE(OpenSSL_version_num(), 0x30000000); }
 
 TEST(LibrariesTest, Re2) { EXPECT_TRUE(RE2::FullMatch("doc:1", "doc:[0-9]")); }
 

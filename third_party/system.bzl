@@ -90,6 +90,14 @@ def repositories():
         static = True,
     )
     system_library(
+        name = "openssl",
+        apt = "libssl-dev",
+        libraries = {
+            "libcrypto": [":crypto"],
+            "libssl": [":ssl"],
+        },
+    )
+    system_library(
         name = "libsodium",
         apt = "libsodium-dev",
         libraries = {"libsodium": [":libsodium"]},

@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "reeve/adapters/socket/peer_testing.h"
+#include "reeve/adapters/socket/process_testing.h"
 #include "reeve/engine/clock.h"
 
 namespace reeve {

@@ -26,6 +26,7 @@
 #include "absl/strings/str_cat.h"
 #include "reeve/adapters/socket/peer.h"
 #include "reeve/adapters/socket/peer_testing.h"
+#include "reeve/adapters/socket/process_testing.h"
 #include "reeve/engine/principal.h"
 
 namespace reeve {

@@ -30,6 +30,7 @@
 #include "reeve/adapters/socket/kernel.h"
 #include "reeve/adapters/socket/names.h"
 #include "reeve/adapters/socket/peer_testing.h"
+#include "reeve/adapters/socket/process_testing.h"
 #include "reeve/engine/entity.h"
 #include "reeve/engine/principal.h"
 #include "reeve/engine/request.h"

@@ -1,11 +1,7 @@
 #include "reeve/adapters/socket/peer_testing.h"
 
 #include <dirent.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,80 +35,6 @@ int OpenDescriptors() {
 }
 
 }  // namespace
-
-void Child::Pipes::Say(const std::string& text) const {
-  const std::string line = text + "\n";
-  Require(write(out, line.data(), line.size()) == static_cast<ssize_t>(line.size()), "write");
-}
-
-bool Child::Pipes::Await() const {
-  char byte;
-  return read(in, &byte, 1) == 1;
-}
-
-Child::Child(const std::function<int(const Pipes&)>& body) {
-  int down[2];
-  int up[2];
-  Require(pipe2(down, O_CLOEXEC) == 0 && pipe2(up, O_CLOEXEC) == 0, "pipe2");
-  std::fflush(nullptr);
-  pid_ = fork();
-  Require(pid_ >= 0, "fork");
-  if (pid_ == 0) {
-    close(down[1]);
-    close(up[0]);
-    _exit(body(Pipes{down[0], up[1]}));
-  }
-  close(down[0]);
-  close(up[1]);
-  to_child_ = down[1];
-  from_child_ = up[0];
-}
-
-Child::~Child() {
-  if (pid_ > 0) Wait();
-  close(from_child_);
-}
-
-std::string Child::Hear() {
-  std::string line;
-  for (char c; (c = HearByte()) != 0 && c != '\n';) line += c;
-  return line;
-}
-
-char Child::HearByte() {
-  char c;
-  return read(from_child_, &c, 1) == 1 ? c : '\0';
-}
-
-void Child::Go() { Require(write(to_child_, "x", 1) == 1, "write"); }
-
-int Child::Wait() {
-  close(to_child_);
-  int status = 0;
-  Require(waitpid(pid_, &status, 0) == pid_, "waitpid");
-  pid_ = -1;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-void Become(const Identity& identity) {
-  Require(setgroups(identity.groups.size(), identity.groups.data()) == 0, "setgroups");
-  Require(setresgid(identity.gid, identity.gid, identity.gid) == 0, "setresgid");
-  Require(setresuid(identity.uid, identity.uid, identity.uid) == 0, "setresuid");
-  // Else /proc/self stays root's, and with it the maps of a user namespace.
-  Require(prctl(PR_SET_DUMPABLE, 1) == 0, "prctl");
-}
-
-std::string WhyNoOtherUsers() {
-  if (geteuid() != 0) return "needs root, to act as several users";
-  Child child([](const Child::Pipes&) {
-    const gid_t group = 3001;
-    return setgroups(1, &group) == 0 && setresgid(2345, 2345, 2345) == 0 &&
-                   setresuid(1234, 1234, 1234) == 0
-               ? 0
-               : 1;
-  });
-  return child.Wait() == 0 ? "" : "root here cannot become other users";
-}
 
 void Autobind(int fd) {
   sockaddr_un address = {};

@@ -1,4 +1,4 @@
-// Other processes and other users, for tests of this folder.
+// Sockets and their peers, for tests of this folder.
 #ifndef REEVE_ADAPTERS_SOCKET_PEER_TESTING_H_
 #define REEVE_ADAPTERS_SOCKET_PEER_TESTING_H_
 
@@ -7,68 +7,16 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "reeve/adapters/socket/peer.h"
+#include "reeve/adapters/socket/process_testing.h"
 
 namespace reeve {
 namespace peer_testing {
-
-// A process forked from this one, with a pipe each way. The destructor ends it: its end of file is
-// the sign to leave. Make it before any thread.
-//
-// One thread at a time.
-class Child {
- public:
-  // What the child has of the pipes.
-  struct Pipes {
-    int in;   // From the parent; end of file when the parent is done.
-    int out;  // To the parent.
-
-    // Writes a whole line; `text` has no newline.
-    void Say(const std::string& text) const;
-    // Waits for a byte of the parent. False at its end.
-    bool Await() const;
-  };
-
-  // Runs `body` in a new process, which exits with what it returns.
-  explicit Child(const std::function<int(const Pipes&)>& body);
-  ~Child();
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-
-  // The next line of the child; empty if it has ended.
-  std::string Hear();
-  // The next byte of the child; 0 if it has ended.
-  char HearByte();
-  // Lets Await() return true.
-  void Go();
-  // Closes the pipe to the child and reaps it: its exit status, or 128 + the signal.
-  int Wait();
-
-  pid_t pid() const { return pid_; }
-
- private:
-  pid_t pid_ = -1;
-  int to_child_ = -1;
-  int from_child_ = -1;
-};
-
-struct Identity {
-  uid_t uid;
-  gid_t gid;
-  std::vector<gid_t> groups;
-};
-
-// Becomes that user for good, or ends the process. Only in a child.
-void Become(const Identity& identity);
-
-// Empty if this process can become other users, else why not.
-std::string WhyNoOtherUsers();
 
 // A listening socket with a name of the kernel's choice, which any user may connect to; in the
 // abstract namespace, so that no file is left.
@@ -116,10 +64,6 @@ ino_t Inode(int fd);
 
 // Whether the running kernel has SO_PEERPIDFD.
 bool KernelGivesPidfds();
-
-#define REQUIRE_OTHER_USERS()                                                         \
-  if (const std::string why = ::reeve::peer_testing::WhyNoOtherUsers(); !why.empty()) \
-  GTEST_SKIP() << why
 
 #define REQUIRE_PIDFDS()                           \
   if (!::reeve::peer_testing::KernelGivesPidfds()) \
