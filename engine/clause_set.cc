@@ -96,18 +96,17 @@ void ClauseSet::Close() {
     for (uint32_t i = 0; i < program.paths.size(); ++i) {
       const uint32_t variable = entry.variables[program.paths[i].variable];
       const bool of_binding = variable >= kFirstBinding;
-      entry.members.push_back(MemberOf(variable, program.paths[i].names[0].text()));
-      entry.paths.push_back(of_binding ? cel::Link::kNone : slot_of(paths[PathKey(program, i)]));
+      entry.paths.emplace_back(program.paths[i],
+                               MemberOf(variable, program.paths[i].names[0].text()),
+                               of_binding ? cel::Link::kNone : slot_of(paths[PathKey(program, i)]));
     }
     for (const std::string& part : program.shared) entry.shared.push_back(slot_of(parts[part]));
     if (entry.uses > 1 && !entry.binds) entry.slot = room_.slots++;
   }
   for (const Entry& entry : entries_) {
     room_.Add(*entry.program);
-    clauses_.push_back({entry.program.get(),
-                        {entry.variables, entry.members, entry.paths, entry.shared},
-                        entry.slot,
-                        entry.binds});
+    clauses_.push_back(
+        {{*entry.program, entry.variables, entry.paths, entry.shared, entry.slot}, entry.binds});
   }
   numbers_ = {};
 }

@@ -50,12 +50,8 @@ Member MemberOf(uint32_t variable, std::string_view name);
 
 // One program as conditions of this set run it.
 struct Clause {
-  const cel::Program* program;
-  cel::Link link;
-  // Where the outcome is kept during a decision; Link::kNone if only one condition asks for it, or
-  // it depends on bindings.
-  uint32_t slot;
-  bool binds;  // It reads bindings.
+  cel::Link link;  // Its value is kept if several conditions ask for it, and no bindings.
+  bool binds;      // It reads bindings.
 };
 
 // Add(), then Close(), then the questions. After Close() immutable: any thread.
@@ -74,8 +70,7 @@ class ClauseSet {
   struct Entry {
     std::shared_ptr<const cel::Program> program;
     std::vector<uint32_t> variables;
-    std::vector<uint32_t> members;
-    std::vector<uint32_t> paths;
+    std::vector<cel::Link::Path> paths;
     std::vector<uint32_t> shared;
     uint32_t uses = 0;
     uint32_t slot = cel::Link::kNone;

@@ -31,8 +31,7 @@ bool Matcher::Begin(const CompiledSet& set, const Request& request, absl::Time n
 }
 
 cel::Cell Matcher::Evaluate(uint32_t number) {
-  const Clause& clause = set_->clauses().clause(number);
-  return machine_.RunOnce(clause.slot, *clause.program, clause.link, variables_);
+  return machine_.Run(set_->clauses().clause(number).link, variables_);
 }
 
 Truth Matcher::EvaluateAll(Slice clauses, ClauseOutcomes* outcomes) {

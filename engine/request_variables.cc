@@ -33,6 +33,9 @@ void RequestVariables::Begin(const Request& request, const Facts& facts, absl::T
   request_ = &request;
   facts_ = &facts;
   now_ = now;
+  layers_[kPrincipal] = {&request.principal->attributes, facts.stored_principal()};
+  layers_[kResource] = {request.resource_attributes, facts.stored_resource()};
+  layers_[kContext] = {request.context, nullptr};
 }
 
 Cell RequestVariables::Get(uint32_t number, cel::Context&) const {
@@ -53,6 +56,14 @@ Cell RequestVariables::Get(uint32_t number, cel::Context&) const {
       return Cell::String(bindings_[binding]);
     }
   }
+}
+
+inline Cell RequestVariables::FindAttribute(const Layers& layers, std::string_view name) {
+  for (const Attributes* attributes : {layers.given, layers.stored}) {
+    if (attributes == nullptr) continue;
+    if (const Value* value = attributes->Find(name); value != nullptr) return Cell::Of(*value);
+  }
+  return Missing(name);
 }
 
 Cell RequestVariables::GetMember(uint32_t number, std::string_view name, cel::Context&) const {
@@ -77,7 +88,7 @@ Cell RequestVariables::GetMember(uint32_t number, std::string_view name, cel::Co
     case kPrincipalActor:
       return Text(name, principal.actor);
     case kPrincipalAttribute:
-      return FindAttribute(kPrincipal, name);
+      return FindAttribute(layers_[kPrincipal], name);
     case kResourceType:
       return Cell::String(request_->resource.type);
     case kResourceId:
@@ -85,34 +96,14 @@ Cell RequestVariables::GetMember(uint32_t number, std::string_view name, cel::Co
     case kResourceName:
       return Cell::String(NameOf(request_->resource));
     case kResourceAttribute:
-      return FindAttribute(kResource, name);
+      return FindAttribute(layers_[kResource], name);
     case kContextTime:
       return Cell::Of(Value::Timestamp(now_));
     case kContextAttribute:
-      return FindAttribute(kContext, name);
+      return FindAttribute(layers_[kContext], name);
     default:
       return Cell::Error(ErrorCode::kNoSuchOverload, ".");
   }
-}
-
-RequestVariables::Layers RequestVariables::LayersOf(Variable variable) const {
-  switch (variable) {
-    case kPrincipal:
-      return {&request_->principal->attributes, facts_->stored_principal()};
-    case kResource:
-      return {request_->resource_attributes, facts_->stored_resource()};
-    default:
-      return {request_->context, nullptr};
-  }
-}
-
-Cell RequestVariables::FindAttribute(Variable variable, std::string_view name) const {
-  const Layers layers = LayersOf(variable);
-  for (const Attributes* attributes : {layers.given, layers.stored}) {
-    if (attributes == nullptr) continue;
-    if (const Value* value = attributes->Find(name); value != nullptr) return Cell::Of(*value);
-  }
-  return Missing(name);
 }
 
 Cell RequestVariables::Map::Find(std::string_view name, cel::Context& context) const {
@@ -131,7 +122,7 @@ Cell RequestVariables::Map::All(cel::Context& context) const {
     if (value.is_error()) continue;  // not known
     if (const Cell added = builder.Add(Cell::String(name), value); added.is_error()) return added;
   }
-  const Layers layers = variables_.LayersOf(variable_);
+  const Layers& layers = variables_.LayersOf(variable_);
   for (const Attributes* attributes : {layers.given, layers.stored}) {
     if (attributes == nullptr) continue;
     const Attributes* const above = attributes == layers.given ? nullptr : layers.given;

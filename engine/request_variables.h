@@ -54,12 +54,13 @@ class RequestVariables final : public cel::Variables {
     const Attributes* given;
     const Attributes* stored;
   };
-  Layers LayersOf(Variable variable) const;
-  cel::Cell FindAttribute(Variable variable, std::string_view name) const;
+  const Layers& LayersOf(Variable variable) const { return layers_[variable]; }
+  static cel::Cell FindAttribute(const Layers& layers, std::string_view name);
 
   const Request* request_ = nullptr;
   const Facts* facts_ = nullptr;
   absl::Time now_;
+  Layers layers_[kFirstBinding] = {};  // By Variable; of kAction, none.
   const Map principal_;
   const Map resource_;
   const Map context_;

@@ -1,10 +1,33 @@
 #ifndef REEVE_ENGINE_TEXT_H_
 #define REEVE_ENGINE_TEXT_H_
 
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
 namespace reeve {
+
+// `a == b`, without a call where they have at most 16 bytes, as most names have.
+inline bool SameText(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  const size_t size = a.size();
+  if (size > 16) return std::memcmp(a.data(), b.data(), size) == 0;
+  // Two words, which overlap unless the text fills them.
+  const auto same_ends = [&a, &b, size](auto word) {
+    decltype(word) a_begin, a_end, b_begin, b_end;
+    std::memcpy(&a_begin, a.data(), sizeof word);
+    std::memcpy(&b_begin, b.data(), sizeof word);
+    std::memcpy(&a_end, a.data() + size - sizeof word, sizeof word);
+    std::memcpy(&b_end, b.data() + size - sizeof word, sizeof word);
+    return ((a_begin ^ b_begin) | (a_end ^ b_end)) == 0;
+  };
+  if (size >= 8) return same_ends(uint64_t{});
+  if (size >= 4) return same_ends(uint32_t{});
+  if (size >= 2) return same_ends(uint16_t{});
+  return size == 0 || a[0] == b[0];
+}
 
 // Reads the code point at the start of `text` into *code_point and returns its length in bytes.
 // Returns 0 if `text` does not begin with well-formed UTF-8: overlong, truncated, a surrogate, or

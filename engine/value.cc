@@ -12,6 +12,9 @@
 namespace reeve {
 namespace {
 
+// So few are as quickly looked through.
+constexpr size_t kFewAttributes = 8;
+
 bool NameLess(const Attributes::Entry& entry, std::string_view name) { return entry.first < name; }
 
 std::string Quote(std::string_view text) {
@@ -187,6 +190,12 @@ Attributes::Attributes(std::initializer_list<Entry> entries) {
 }
 
 const Value* Attributes::Find(std::string_view name) const {
+  if (entries_.size() <= kFewAttributes) {
+    for (const Entry& entry : entries_) {
+      if (SameText(entry.first, name)) return &entry.second;
+    }
+    return nullptr;
+  }
   const auto at = std::lower_bound(entries_.begin(), entries_.end(), name, NameLess);
   return at != entries_.end() && at->first == name ? &at->second : nullptr;
 }

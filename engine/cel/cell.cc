@@ -1,7 +1,5 @@
 #include "reeve/engine/cel/cell.h"
 
-#include <limits>
-
 #include "absl/time/time.h"
 
 namespace reeve::cel {
@@ -15,8 +13,6 @@ constexpr int64_t kMinDurationSeconds = -9223372037;
 constexpr uint32_t kMinDurationNanos = 145224192;
 constexpr int64_t kMaxDurationSeconds = 9223372036;
 constexpr uint32_t kMaxDurationNanos = 854775807;
-
-constexpr size_t kMaxSize = std::numeric_limits<uint32_t>::max();
 
 Cell OfTime(absl::Time time) {
   const int64_t seconds = absl::ToUnixSeconds(time);  // rounds down; infinities saturate
@@ -78,7 +74,7 @@ std::string_view ToString(ErrorCode code) {
   return "unknown error";
 }
 
-Cell Cell::Of(const Value& value) {
+Cell Cell::OfAny(const Value& value) {
   switch (value.kind()) {
     case Value::Kind::kNull:
       return Null();

@@ -161,7 +161,20 @@ class Cell {
   }
   // A view of a fact; `value` outlives the cell. Of a list or map the depth is the most that a fact
   // may have. kOverflow of a time that CEL does not know.
-  static Cell Of(const Value& value);
+  static Cell Of(const Value& value) {
+    switch (value.kind()) {
+      case Value::Kind::kBool:
+        return Bool(value.bool_value());
+      case Value::Kind::kInt:
+        return Int(value.int_value());
+      case Value::Kind::kString:
+        if (value.string_value().size() <= kMaxSize) return String(value.string_value());
+        break;
+      default:
+        break;
+    }
+    return OfAny(value);
+  }
 
   // The same list, of which more elements may exist that are not known. `x in` it is true or
   // kIncomplete; so is a walk that its elements do not decide, such as exists() if it is true of
@@ -221,6 +234,9 @@ class Cell {
  private:
   static constexpr uint8_t kV6 = 1;
   static constexpr uint8_t kPartial = 2;
+  static constexpr size_t kMaxSize = UINT32_MAX;
+
+  static Cell OfAny(const Value& value);
 
   explicit Cell(Kind kind) : kind_(kind) { bits_.natural = 0; }
   Cell(Kind kind, Form form, size_t size, int depth)

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <new>
 
+#include "absl/base/attributes.h"
 #include "absl/time/time.h"
-#include "reeve/engine/cel/function.h"
+#include "reeve/engine/text.h"
 
 namespace reeve::cel {
 namespace {
@@ -17,8 +18,14 @@ const Cell* ErrorOf(const Cell& a, const Cell& b) {
 
 Cell NotBool() { return Cell::Error(ErrorCode::kNotBool); }
 
+Cell Not(const Cell& a) {
+  if (a.kind() == Kind::kBool) return Cell::Bool(!a.bool_value());
+  return a.is_error() ? a : NotBool();
+}
+
 // `a && b` if `decisive` is false, `a || b` if it is true: the decisive value wins over an error.
 Cell Logical(const Cell& a, const Cell& b, bool decisive) {
+  if (a.kind() == Kind::kBool && b.is_bool(!decisive)) return a;
   if (a.is_bool(decisive) || b.is_bool(decisive)) return Cell::Bool(decisive);
   if (const Cell* error = ErrorOf(a, b); error != nullptr) return *error;
   if (a.kind() != Kind::kBool || b.kind() != Kind::kBool) return NotBool();
@@ -36,16 +43,25 @@ bool ChargeTexts(const Cell& a, const Cell& b, Context& context) {
   return shorter <= kShortText || context.Charge(shorter / 16);
 }
 
-Cell Binary(Op op, const Cell& a, const Cell& b, Context& context) {
-  if (op == Op::kEqual || op == Op::kNotEqual) {
-    // What most conditions compare.
-    if (a.kind() == Kind::kString && b.kind() == Kind::kString && a.text().size() < kShortText) {
-      return Cell::Bool((a.text() == b.text()) == (op == Op::kEqual));
-    }
-    if (a.kind() == Kind::kInt && b.kind() == Kind::kInt) {
-      return Cell::Bool((a.int_value() == b.int_value()) == (op == Op::kEqual));
-    }
+// Whether `a op b`, where `op` is a comparison.
+bool Holds(Op op, int64_t a, int64_t b) {
+  switch (op) {
+    case Op::kEqual:
+      return a == b;
+    case Op::kNotEqual:
+      return a != b;
+    case Op::kLess:
+      return a < b;
+    case Op::kLessOrEqual:
+      return a <= b;
+    case Op::kGreater:
+      return a > b;
+    default:
+      return a >= b;
   }
+}
+
+Cell AnyBinary(Op op, const Cell& a, const Cell& b, Context& context) {
   if (const Cell* error = ErrorOf(a, b); error != nullptr) return *error;
   if (op >= Op::kLess && op <= Op::kGreaterOrEqual && !ChargeTexts(a, b, context)) {
     return context.LimitError();
@@ -75,6 +91,10 @@ Cell Binary(Op op, const Cell& a, const Cell& b, Context& context) {
       return Modulo(a, b);
     case Op::kIn:
       return In(a, b, context);
+    case Op::kStartsWith:
+      return StartsWith(a, b, context);
+    case Op::kEndsWith:
+      return EndsWith(a, b, context);
     case Op::kIndex:
       return Index(a, b, context);
     default:
@@ -82,14 +102,28 @@ Cell Binary(Op op, const Cell& a, const Cell& b, Context& context) {
   }
 }
 
-// Only scalars are in a set, and lists and maps have no hash.
+// What most conditions compare is compared here.
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Binary(Op op, const Cell& a, const Cell& b,
+                                                Context& context) {
+  if (a.kind() == Kind::kInt && b.kind() == Kind::kInt && IsComparison(op)) {
+    return Cell::Bool(Holds(op, a.int_value(), b.int_value()));
+  }
+  if (a.kind() == Kind::kString && b.kind() == Kind::kString && b.text().size() <= kShortText) {
+    if (op == Op::kEqual) return Cell::Bool(SameText(a.text(), b.text()));
+    if (op == Op::kNotEqual) return Cell::Bool(!SameText(a.text(), b.text()));
+    if (op == Op::kStartsWith) {
+      return Cell::Bool(SameText(a.text().substr(0, b.text().size()), b.text()));
+    }
+  }
+  return AnyBinary(op, a, b, context);
+}
+
 Cell Contains(const CellSet& set, const Cell& value, Context& context) {
   const bool text = value.kind() == Kind::kString || value.kind() == Kind::kBytes;
   if (text && value.text().size() > kShortText && !context.Charge(value.text().size() / 16)) {
     return context.LimitError();
   }
-  return Cell::Bool(value.kind() < Kind::kTimestamp && value.kind() > Kind::kNull &&
-                    set.contains(value));
+  return Cell::Bool(set.Contains(value));
 }
 
 // The list `cells` with the optional ones among them taken for what they hold, or left out.
@@ -157,6 +191,21 @@ Cell Append(const Cell& list, const Cell& element, Context& context) {
 
 }  // namespace
 
+Link::Link(const Program& linked_program, absl::Span<const uint32_t> variable_numbers,
+           absl::Span<const Path> linked_paths, absl::Span<const uint32_t> shared_slots,
+           uint32_t own_slot)
+    : program(&linked_program),
+      variables(variable_numbers),
+      paths(linked_paths),
+      shared(shared_slots),
+      slot(own_slot),
+      cost(static_cast<uint32_t>(linked_program.code.size())),
+      constants(linked_program.constants.data()) {
+  const std::vector<Instruction>& code = linked_program.code;
+  negated = code.size() == 3 && code[1].op == Op::kNot;
+  if ((code.size() == 2 || negated) && IsTest(code[0].op)) test = code[0];
+}
+
 void Machine::Room::Add(const Program& program) {
   cells = std::max(cells, program.locals + program.stack + 1);
   walks = std::max(walks, static_cast<uint32_t>(program.loops.size()));
@@ -170,61 +219,70 @@ void Machine::Begin(uint64_t cost, size_t memory, const Room& room) {
   ++decision_;
 }
 
-Cell Machine::Follow(const Program& program, const Link& link, const Variables& variables,
-                     uint32_t path) {
-  const uint32_t slot = link.paths[path];
-  if (slot != Link::kNone && kept_[slot].decision == decision_) return kept_[slot].value;
-  const std::vector<Cell>& names = program.paths[path].names;
-  Cell value = variables.GetMember(link.members[path], names[0].text(), context_);
-  for (size_t i = 1; i < names.size() && !value.is_error(); ++i) {
-    value = Select(value, names[i].text(), context_);
-  }
-  if (slot != Link::kNone) kept_[slot] = {decision_, value};
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Follow(const Link::Path& path,
+                                                         const Variables& variables) {
+  Kept* const kept = path.slot == Link::kNone ? nullptr : &kept_[path.slot];
+  if (kept != nullptr && kept->decision == decision_) return kept->value;
+  Cell value = variables.GetMember(path.member, path.name, context_);
+  if (!path.rest.empty()) value = FollowRest(path, value);
+  if (kept != nullptr) *kept = {decision_, value};
   return value;
 }
 
-Cell Machine::Test(const Program& program, const Link& link, const Variables& variables,
-                   Instruction test) {
-  const Cell value = Follow(program, link, variables, test.b);
-  if (test.op == Op::kPathInSet) {
-    return value.is_error() ? value : Contains(program.sets[test.c], value, context_);
+Cell Machine::FollowRest(const Link::Path& path, Cell value) {
+  for (const Cell& name : path.rest) {
+    if (value.is_error()) break;
+    value = Select(value, name.text(), context_);
   }
-  if (test.op == Op::kHasPath) {
-    if (value.is_error()) {
-      return value.error_code() == ErrorCode::kNoSuchKey ? Cell::Bool(false) : value;
-    }
-    if (value.kind() != Kind::kOptional) return Cell::Bool(true);
-    // What holds it may be an optional itself.
-    const Path& path = program.paths[test.b];
-    return Has(variables.Get(link.variables[path.variable], context_), path.names[0].text(),
-               context_);
-  }
-  const Cell other = test.op == Op::kCompare ? program.constants[test.c]
-                                             : Follow(program, link, variables, test.c);
-  return Binary(static_cast<Op>(test.a), value, other, context_);
-}
-
-Cell Machine::RunOnce(uint32_t slot, const Program& program, const Link& link,
-                      const Variables& variables) {
-  if (slot == Link::kNone) return Run(program, link, variables);
-  if (kept_[slot].decision == decision_) return kept_[slot].value;
-  const Cell value = Run(program, link, variables);
-  kept_[slot] = {decision_, value};
   return value;
 }
 
-Cell Machine::Run(const Program& program, const Link& link, const Variables& variables) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Test(const Link& link, const Variables& variables,
+                                                       Instruction test) {
+  const Cell value = Follow(link.paths[test.b], variables);
+  const Op op = static_cast<Op>(test.a);
+  switch (test.op) {
+    case Op::kCompare:
+      return Binary(op, value, link.constants[test.c], context_);
+    case Op::kComparePaths:
+      return Binary(op, value, Follow(link.paths[test.c], variables), context_);
+    case Op::kInPath:
+      return value.is_error() ? value : In(link.constants[test.c], value, context_);
+    case Op::kPathInSet:
+      return value.is_error() ? value : Contains(link.program->sets[test.c], value, context_);
+    default:
+      break;
+  }
+  if (value.is_error()) {
+    return value.error_code() == ErrorCode::kNoSuchKey ? Cell::Bool(false) : value;
+  }
+  if (value.kind() != Kind::kOptional) return Cell::Bool(true);
+  // What holds it may be an optional itself.
+  const Path& path = link.program->paths[test.b];
+  return Has(variables.Get(link.variables[path.variable], context_), path.names[0].text(),
+             context_);
+}
+
+Cell Machine::Run(const Link& link, const Variables& variables) {
+  Kept* const kept = link.slot == Link::kNone ? nullptr : &kept_[link.slot];
+  if (kept != nullptr && kept->decision == decision_) return kept->value;
   // Every instruction runs once but for those of loops, which charge for themselves.
-  if (!context_.Charge(program.code.size())) return context_.LimitError();
-  // Most conditions are one test.
-  const bool one = program.code.size() == 2 && IsTest(program.code[0].op);
-  const Cell value =
-      one ? Test(program, link, variables, program.code[0]) : RunAll(program, link, variables);
+  if (!context_.Charge(link.cost)) return context_.LimitError();
+  Cell value;
+  if (link.test.op == Op::kReturn) {
+    value = RunAll(link, variables);
+  } else {
+    value = Test(link, variables, link.test);
+    if (link.negated) value = Not(value);
+  }
   // A limit stays met, whatever the expression made of the error.
-  return context_.exhausted() ? context_.LimitError() : value;
+  if (context_.exhausted()) value = context_.LimitError();
+  if (kept != nullptr) *kept = {decision_, value};
+  return value;
 }
 
-Cell Machine::RunAll(const Program& program, const Link& link, const Variables& variables) {
+Cell Machine::RunAll(const Link& link, const Variables& variables) {
+  const Program& program = *link.program;
   Cell* const locals = cells_.data();
   Cell* top = locals + program.locals;  // The topmost cell of the stack, once there is one.
   const Cell* const constants = program.constants.data();
@@ -240,13 +298,14 @@ Cell Machine::RunAll(const Program& program, const Link& link, const Variables& 
         *++top = variables.Get(link.variables[i.c], context_);
         break;
       case Op::kPath:
-        *++top = Follow(program, link, variables, i.c);
+        *++top = Follow(link.paths[i.c], variables);
         break;
       case Op::kCompare:
       case Op::kComparePaths:
+      case Op::kInPath:
       case Op::kPathInSet:
       case Op::kHasPath:
-        *++top = Test(program, link, variables, i);
+        *++top = Test(link, variables, i);
         break;
       case Op::kLocal:
         *++top = locals[i.c];
@@ -277,18 +336,17 @@ Cell Machine::RunAll(const Program& program, const Link& link, const Variables& 
       case Op::kIn:
       case Op::kIndex:
       case Op::kOptionalIndex:
-        --top;
-        *top = Binary(i.op, top[0], top[1], context_);
+      case Op::kStartsWith:
+      case Op::kEndsWith: {
+        const Cell& right = i.a == 1 ? constants[i.c] : *top--;
+        *top = Binary(i.op, *top, right, context_);
         break;
+      }
       case Op::kNegate:
         if (!top->is_error()) *top = Negate(*top);
         break;
       case Op::kNot:
-        if (top->kind() == Kind::kBool) {
-          *top = Cell::Bool(!top->bool_value());
-        } else if (!top->is_error()) {
-          *top = NotBool();
-        }
+        *top = Not(*top);
         break;
       case Op::kAnd:
         --top;
@@ -312,7 +370,7 @@ Cell Machine::RunAll(const Program& program, const Link& link, const Variables& 
           const absl::Time time = absl::FromUnixSeconds(top->seconds());
           *top = Cell::Timestamp(top->seconds() + program.zones[i.c].At(time).offset, top->nanos());
         } else if (!top->is_error()) {
-          *top = Cell::Error(ErrorCode::kNoSuchOverload, Functions()[at->c].name);
+          *top = Cell::Error(ErrorCode::kNoSuchOverload, functions_[at->c].name);
         }
         break;
       case Op::kCall: {
@@ -325,7 +383,7 @@ Cell Machine::RunAll(const Program& program, const Link& link, const Variables& 
             break;
           }
         }
-        const Cell result = error != nullptr ? *error : Functions()[i.c].call(arguments, context_);
+        const Cell result = error != nullptr ? *error : functions_[i.c].call(arguments, context_);
         *++top = result;
         break;
       }

@@ -9,6 +9,7 @@
 #include "absl/types/span.h"
 #include "reeve/engine/cel/cell.h"
 #include "reeve/engine/cel/context.h"
+#include "reeve/engine/cel/function.h"
 #include "reeve/engine/cel/program.h"
 
 namespace reeve::cel {
@@ -24,15 +25,43 @@ class Variables {
   virtual Cell GetMember(uint32_t number, std::string_view name, Context& context) const = 0;
 };
 
-// What the numbers in one program mean to the others of a set: by the place in Program::variables,
-// Program::paths (twice) and Program::shared.
+// A program among others of a set, ready to run: what its numbers mean to all of them, by the place
+// in Program::variables, Program::paths and Program::shared.
 struct Link {
   static constexpr uint32_t kNone = UINT32_MAX;
 
+  // All that is needed to follow a path.
+  struct Path {
+    // `path` is of the program, and outlives this.
+    Path(const cel::Path& path, uint32_t member_number, uint32_t kept_slot)
+        : member(member_number),
+          slot(kept_slot),
+          name(path.names[0].text()),
+          rest(absl::MakeConstSpan(path.names).subspan(1)) {}
+
+    uint32_t member;              // For Variables::GetMember().
+    uint32_t slot;                // Where the value is kept during a decision, or kNone.
+    std::string_view name;        // The first of the path,
+    absl::Span<const Cell> rest;  // and the others.
+  };
+
+  // All of it outlives this.
+  Link(const Program& program, absl::Span<const uint32_t> variable_numbers,
+       absl::Span<const Path> linked_paths, absl::Span<const uint32_t> shared_slots,
+       uint32_t own_slot = kNone);
+
+  const Program* program;
   absl::Span<const uint32_t> variables;  // For Variables::Get().
-  absl::Span<const uint32_t> members;    // By path: for Variables::GetMember().
-  absl::Span<const uint32_t> paths;      // Where its value is kept during a decision, or kNone.
-  absl::Span<const uint32_t> shared;     // The same.
+  absl::Span<const Path> paths;
+  absl::Span<const uint32_t> shared;  // Slots, or kNone.
+  uint32_t slot;                      // Where the value of the whole is kept, or kNone.
+
+  // What most programs consist of: a test, or its negation. Here, so that nothing else of the
+  // program need be looked at. kReturn if it is more.
+  Instruction test = {Op::kReturn};
+  bool negated = false;
+  uint32_t cost;
+  const Cell* constants;
 };
 
 // The memory in which programs run, used again by one decision after the other. What it has kept of
@@ -52,11 +81,9 @@ class Machine {
   // Begins a decision by programs for which there is `room`.
   void Begin(uint64_t cost, size_t memory, const Room& room);
 
-  // The value of `program`, or an error. Does not recurse.
-  Cell Run(const Program& program, const Link& link, const Variables& variables);
-
-  // The same, or what it was before in this decision, if that is kept in `slot`.
-  Cell RunOnce(uint32_t slot, const Program& program, const Link& link, const Variables& variables);
+  // The value of the program, or an error; what it was before in this decision, if that is kept.
+  // Does not recurse.
+  Cell Run(const Link& link, const Variables& variables);
 
   Context& context() { return context_; }
 
@@ -73,16 +100,18 @@ class Machine {
     Cell value;
   };
 
-  Cell RunAll(const Program& program, const Link& link, const Variables& variables);
+  Cell RunAll(const Link& link, const Variables& variables);
   // What an instruction of which IsTest() is true gives.
-  Cell Test(const Program& program, const Link& link, const Variables& variables, Instruction test);
-  Cell Follow(const Program& program, const Link& link, const Variables& variables, uint32_t path);
+  Cell Test(const Link& link, const Variables& variables, Instruction test);
+  Cell Follow(const Link::Path& path, const Variables& variables);
+  Cell FollowRest(const Link::Path& path, Cell value);
 
   Context context_;
   std::vector<Cell> cells_;  // The stack and, below it, the locals.
   std::vector<Walk> walks_;
   std::vector<Kept> kept_;
   uint64_t decision_ = 0;
+  const Function* const functions_ = Functions().data();
 };
 
 }  // namespace reeve::cel

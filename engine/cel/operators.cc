@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "reeve/engine/cel/notation.h"
+#include "reeve/engine/text.h"
 
 namespace reeve::cel {
 namespace {
@@ -25,6 +26,9 @@ constexpr int64_t kMinInt = std::numeric_limits<int64_t>::min();
 constexpr uint64_t kMaxUint = std::numeric_limits<uint64_t>::max();
 constexpr double kTwoTo63 = 9223372036854775808.0;
 constexpr double kTwoTo64 = 18446744073709551616.0;
+
+// Comparing so few bytes is paid for by the element that they are.
+constexpr size_t kShortText = 256;
 
 constexpr MapEntries kNoEntries = {nullptr, 0, 0, nullptr};
 
@@ -721,11 +725,11 @@ Cell In(const Cell& element, const Cell& container, Context& context) {
   const size_t size = container.list_size();
   if (!context.Charge(size)) return context.LimitError();
   Cell result = container.is_partial() ? Cell::Error(ErrorCode::kIncomplete) : Cell::Bool(false);
+  const bool is_short = element.kind() == Kind::kString && element.text().size() <= kShortText;
   for (size_t i = 0; i < size; ++i) {
     const Cell candidate = container.At(i);
-    // Most texts differ in their size: the next, without more ado.
-    if (element.kind() == Kind::kString && candidate.kind() == Kind::kString &&
-        element.text().size() != candidate.text().size()) {
+    if (is_short && candidate.kind() == Kind::kString) {  // what most lists are asked for
+      if (SameText(element.text(), candidate.text())) return Cell::Bool(true);
       continue;
     }
     const Cell equal = Equal(element, candidate, context);
@@ -733,6 +737,21 @@ Cell In(const Cell& element, const Cell& container, Context& context) {
     if (equal.is_error()) result = equal;  // A later element may still be the one.
   }
   return result;
+}
+
+Cell StartsWith(const Cell& a, const Cell& b, Context& context) {
+  if (a.kind() != Kind::kString || b.kind() != Kind::kString) return NoOverload("startsWith");
+  const std::string_view part = b.text();
+  if (!context.Charge(part.size() / 16)) return context.LimitError();
+  return Cell::Bool(a.text().substr(0, part.size()) == part);
+}
+
+Cell EndsWith(const Cell& a, const Cell& b, Context& context) {
+  if (a.kind() != Kind::kString || b.kind() != Kind::kString) return NoOverload("endsWith");
+  const std::string_view text = a.text();
+  const std::string_view part = b.text();
+  if (!context.Charge(part.size() / 16)) return context.LimitError();
+  return Cell::Bool(part.size() <= text.size() && text.substr(text.size() - part.size()) == part);
 }
 
 Cell Size(const Cell& a, Context& context) {

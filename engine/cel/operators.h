@@ -49,6 +49,9 @@ Cell Has(const Cell& container, std::string_view name, Context& context);
 Cell OptionalIndex(const Cell& container, const Cell& key, Context& context);
 // `a in b` of a list (by Equal) or of the keys of a map.
 Cell In(const Cell& element, const Cell& container, Context& context);
+// `a.startsWith(b)` and `a.endsWith(b)` of strings.
+Cell StartsWith(const Cell& a, const Cell& b, Context& context);
+Cell EndsWith(const Cell& a, const Cell& b, Context& context);
 // `size(a)` of a string in code points, of bytes, a list or a map.
 Cell Size(const Cell& a, Context& context);
 // `type(a)`.

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "reeve/engine/cel/function.h"
+#include "reeve/engine/text.h"
 
 namespace reeve::cel {
 namespace {
@@ -31,6 +32,8 @@ constexpr std::array<std::string_view, static_cast<size_t>(Op::kReturn) + 1> kNa
     "Divide",
     "Modulo",
     "In",
+    "StartsWith",
+    "EndsWith",
     "Negate",
     "Not",
     "And",
@@ -59,6 +62,7 @@ constexpr std::array<std::string_view, static_cast<size_t>(Op::kReturn) + 1> kNa
     "Keep",
     "Compare",
     "ComparePaths",
+    "InPath",
     "PathInSet",
     "HasPath",
     "Return",
@@ -74,6 +78,7 @@ std::string PathText(const Program& program, uint32_t path) {
 
 // What the operands of `i` mean.
 std::string Operands(const Program& program, const Instruction& i) {
+  if (IsBinary(i.op)) return i.a == 1 ? ToString(program.constants[i.c]) : "";
   switch (i.op) {
     case Op::kConstant:
     case Op::kSelect:
@@ -89,6 +94,8 @@ std::string Operands(const Program& program, const Instruction& i) {
                           " ", ToString(program.constants[i.c]));
     case Op::kHasPath:
       return PathText(program, i.b);
+    case Op::kInPath:
+      return absl::StrCat(ToString(program.constants[i.c]), " ", PathText(program, i.b));
     case Op::kComparePaths:
       return absl::StrCat(PathText(program, i.b), " ", std::string(ToString(static_cast<Op>(i.a))),
                           " ", PathText(program, i.c));
@@ -140,6 +147,29 @@ std::string Operands(const Program& program, const Instruction& i) {
 }
 
 }  // namespace
+
+void CellSet::Add(const Cell& cell) {
+  if (Contains(cell)) return;
+  if (many_.empty() && few_.size() < kFew) return few_.push_back(cell);
+  many_.insert(few_.begin(), few_.end());
+  few_.clear();
+  many_.insert(cell);
+}
+
+bool CellSet::Contains(const Cell& value) const {
+  if (value.kind() == Kind::kString) {
+    for (const Cell& cell : few_) {
+      if (cell.kind() == Kind::kString && SameText(cell.text(), value.text())) return true;
+    }
+  } else {
+    for (const Cell& cell : few_) {
+      if (Compare(cell, value) == 0) return true;
+    }
+  }
+  // Lists and maps have no hash.
+  return !many_.empty() && value.kind() > Kind::kNull && value.kind() < Kind::kTimestamp &&
+         many_.contains(value);
+}
 
 std::string_view ToString(Op op) { return kNames[static_cast<size_t>(op)]; }
 

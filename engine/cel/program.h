@@ -29,6 +29,7 @@ enum class Op : uint8_t {
   kSelect,          // x -> x.name, where constants[c] is the name
   kHas,             // x -> has(x.name)
   kOptionalSelect,  // x -> x.?name
+                    // With two operands; if a is 1, y is constants[c] and not on the stack
   kIndex,           // x y -> x[y]
   kOptionalIndex,   // x y -> x[?y]
   kEqual,           // x y -> x == y, and so on
@@ -43,6 +44,8 @@ enum class Op : uint8_t {
   kDivide,
   kModulo,
   kIn,
+  kStartsWith,  // x y -> x.startsWith(y), and so on
+  kEndsWith,
   kNegate,            // x -> -x
   kNot,               // x -> !x
   kAnd,               // x y -> x && y
@@ -72,8 +75,10 @@ enum class Op : uint8_t {
                     //          loop; if they do not, an error, where kLoop leaves one
   kShared,          // ->       at c with the value of shared[b], if it is known in this decision
   kKeep,            // x -> x   now it is
+                    // Tests: of paths only
   kCompare,         // -> paths[b] OP constants[c], where a is the Op
   kComparePaths,    // -> paths[b] OP paths[c]
+  kInPath,          // -> constants[c] in paths[b]
   kPathInSet,       // -> paths[b] in sets[c]
   kHasPath,         // -> has(paths[b]), a path of one name
   kReturn,          // x        is the result
@@ -89,6 +94,11 @@ static_assert(sizeof(Instruction) == 8);
 
 // Whether it is one that looks at facts only, and at nothing on the stack, and gives a bool.
 inline bool IsTest(Op op) { return op >= Op::kCompare && op <= Op::kHasPath; }
+
+// Whether it has two operands that Instruction::a is about.
+inline bool IsBinary(Op op) { return op >= Op::kIndex && op <= Op::kEndsWith; }
+// Whether it is a comparison: kEqual to kGreaterOrEqual.
+inline bool IsComparison(Op op) { return op >= Op::kEqual && op <= Op::kGreaterOrEqual; }
 
 // A variable, and the names of what is selected from it: `resource.owner`.
 struct Path {
@@ -107,14 +117,28 @@ struct CompiledRegex {
   std::unique_ptr<const Regex> regex;
 };
 
-struct HashCell {
-  size_t operator()(const Cell& cell) const { return Hash(cell); }
+// Scalars among which values are looked for: the constants of `x in [1, 2, 3]`.
+class CellSet {
+ public:
+  // `cell` is a bool, number, string or bytes value, and no NaN.
+  void Add(const Cell& cell);
+  // Whether it equals one of them, as `==` does. Of any value that is no error.
+  bool Contains(const Cell& value) const;
+  size_t size() const { return few_.size() + many_.size(); }
+
+ private:
+  struct HashOf {
+    size_t operator()(const Cell& cell) const { return Hash(cell); }
+  };
+  struct AreEqual {
+    bool operator()(const Cell& a, const Cell& b) const { return Compare(a, b) == 0; }
+  };
+
+  // All are here while there are at most kFew, which are as quickly compared as hashed.
+  static constexpr size_t kFew = 8;
+  std::vector<Cell> few_;
+  absl::flat_hash_set<Cell, HashOf, AreEqual> many_;
 };
-// Of scalars, of which only equal ones can be in one set.
-struct EqualScalars {
-  bool operator()(const Cell& a, const Cell& b) const { return Compare(a, b) == 0; }
-};
-using CellSet = absl::flat_hash_set<Cell, HashCell, EqualScalars>;
 
 // Immutable once it is made: any thread. Its cells point into it.
 struct Program {

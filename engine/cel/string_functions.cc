@@ -5,6 +5,7 @@
 
 #include "engine/cel/builders.h"
 #include "reeve/engine/cel/function.h"
+#include "reeve/engine/cel/operators.h"
 #include "reeve/engine/cel/regex.h"
 #include "reeve/engine/text.h"
 
@@ -59,22 +60,6 @@ Cell Contains(Arguments arguments, Context& context) {
   const std::string_view part = arguments[1].text();
   if (!context.Charge(TextCost(text.size() + part.size()))) return context.LimitError();
   return Cell::Bool(Find(text, part) != kNone);
-}
-
-Cell StartsWith(Arguments arguments, Context& context) {
-  if (!AreStrings(arguments)) return NoSuchOverload("startsWith");
-  const std::string_view text = arguments[0].text();
-  const std::string_view part = arguments[1].text();
-  if (!context.Charge(TextCost(part.size()))) return context.LimitError();
-  return Cell::Bool(text.substr(0, part.size()) == part);
-}
-
-Cell EndsWith(Arguments arguments, Context& context) {
-  if (!AreStrings(arguments)) return NoSuchOverload("endsWith");
-  const std::string_view text = arguments[0].text();
-  const std::string_view part = arguments[1].text();
-  if (!context.Charge(TextCost(part.size()))) return context.LimitError();
-  return Cell::Bool(part.size() <= text.size() && text.substr(text.size() - part.size()) == part);
 }
 
 Cell CharAt(Arguments arguments, Context& context) {
@@ -348,7 +333,10 @@ Cell Quote(Arguments arguments, Context& context) {
 constexpr Function kFunctions[] = {
     {"charAt", 2, 2, CharAt},
     {"contains", 2, 2, Contains},
-    {"endsWith", 2, 2, EndsWith},
+    {"endsWith", 2, 2,
+     [](Arguments arguments, Context& context) {
+       return EndsWith(arguments[0], arguments[1], context);
+     }},
     {"indexOf", 2, 3, IndexOf},
     {"join", 1, 2, Join, /*costly=*/true},
     {"lastIndexOf", 2, 3, LastIndexOf},
@@ -360,7 +348,10 @@ constexpr Function kFunctions[] = {
     {"replace", 3, 4, Replace, /*costly=*/true},
     {"reverse", 1, 1, Reverse, /*costly=*/true},
     {"split", 2, 3, Split, /*costly=*/true},
-    {"startsWith", 2, 2, StartsWith},
+    {"startsWith", 2, 2,
+     [](Arguments arguments, Context& context) {
+       return StartsWith(arguments[0], arguments[1], context);
+     }},
     {"strings.quote", 1, 1, Quote, /*costly=*/true},
     {"substring", 2, 3, Substring},
     {"trim", 1, 1, Trim},

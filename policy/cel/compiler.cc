@@ -28,8 +28,6 @@ constexpr uint64_t kAllFoldsCost = 1'000'000;
 constexpr int kMaxFolds = 1'000;
 constexpr size_t kFoldMemory = size_t{1} << 20;
 constexpr size_t kMaxConstantBytes = size_t{16} << 20;
-// A list of fewer constants is as quickly looked through.
-constexpr size_t kMinSet = 4;
 constexpr uint32_t kNoLocal = UINT32_MAX;
 
 struct Operator {
@@ -64,12 +62,9 @@ std::optional<Op> FindOperator(std::string_view name) {
   return std::nullopt;
 }
 
-// What `a op b` is with the operands exchanged; kReturn if `op` is no comparison.
+// What the comparison `a op b` is with the operands exchanged.
 Op Flip(Op op) {
   switch (op) {
-    case Op::kEqual:
-    case Op::kNotEqual:
-      return op;
     case Op::kLess:
       return Op::kGreater;
     case Op::kLessOrEqual:
@@ -79,7 +74,7 @@ Op Flip(Op op) {
     case Op::kGreaterOrEqual:
       return Op::kLessOrEqual;
     default:
-      return Op::kReturn;
+      return op;
   }
 }
 
@@ -337,7 +332,7 @@ class Compiler {
     Machine::Room room;
     room.Add(*program);
     machine.Begin(kFoldCost, kFoldMemory, room);
-    const Cell value = machine.Run(*program, Link(), NoVariables());
+    const Cell value = machine.Run(Link(*program, {}, {}, {}), NoVariables());
     folds_cost_ -= std::min(kFoldCost, machine.context().budget());
     folds_cost_ += program->code.size();
     if (!value.is_error()) return Kept(value);
@@ -657,6 +652,10 @@ class Compiler {
       }
     }
     if (EmitInZone(unit, id, arguments)) return;
+    if (arguments.size() == 2) {
+      if (expr.name == "startsWith") return EmitBinary(unit, Op::kStartsWith, arguments);
+      if (expr.name == "endsWith") return EmitBinary(unit, Op::kEndsWith, arguments);
+    }
     const Function* const function = FindFunction(expr.name);
     if (function == nullptr || arguments.size() > UINT8_MAX) {
       return Fail(expr.place, absl::StrCat("`", Printable(expr.name), "` cannot be called here"));
@@ -727,23 +726,32 @@ class Compiler {
       }
     }
     if (op == Op::kIn && EmitInSet(unit, id)) return;
-    if (Flip(op) != Op::kReturn && EmitCompare(unit, id, op)) return;
+    if (IsBinary(op)) return EmitBinary(unit, op, expr.args);
     for (const ExprId argument : expr.args) Emit(unit, argument);
     Add({op}, 1 - static_cast<int>(expr.args.size()));
   }
 
-  // `x in [constants]` by a hash table.
+  void EmitBinary(Unit& unit, Op op, absl::Span<const ExprId> operands) {
+    if (EmitTest(unit, op, operands[0], operands[1])) return;
+    Emit(unit, operands[0]);
+    if (const std::optional<Cell> constant = Constant(unit, operands[1]); constant.has_value()) {
+      Add({op, 1, 0, AddConstant(*constant)}, 0);
+      return;
+    }
+    Emit(unit, operands[1]);
+    Add({op}, -1);
+  }
+
+  // `x in [constants]` by a set of them.
   bool EmitInSet(Unit& unit, ExprId id) {
     const Expr& expr = unit.expr->ast[id];
     const std::optional<Cell> list = Constant(unit, expr.args[1]);
-    if (!list.has_value() || list->kind() != Kind::kList || list->list_size() < kMinSet) {
-      return false;
-    }
+    if (!list.has_value() || list->kind() != Kind::kList) return false;
     CellSet set;
     for (size_t i = 0; i < list->list_size(); ++i) {
       const Cell element = list->At(i);
       if (!IsScalar(element) || IsEdge(element)) return false;
-      if (Compare(element, element) == 0) set.insert(element);  // NaN equals nothing
+      if (Compare(element, element) == 0) set.Add(element);  // NaN equals nothing
     }
     const auto number = static_cast<uint32_t>(program_->sets.size());
     program_->sets.push_back(std::move(set));
@@ -756,13 +764,15 @@ class Compiler {
     return true;
   }
 
-  // A comparison of a path with a constant or another path, in one instruction.
-  bool EmitCompare(Unit& unit, ExprId id, Op op) {
-    const Expr& expr = unit.expr->ast[id];
-    std::optional<Cell> constant = Constant(unit, expr.args[1]);
-    ExprId left = expr.args[0];
-    ExprId right = expr.args[1];
-    if (!constant.has_value()) {
+  // A comparison of a path with a constant or another path, and its like, in one instruction.
+  bool EmitTest(Unit& unit, Op op, ExprId left, ExprId right) {
+    const bool is_in = op == Op::kIn;
+    if (!is_in && !IsComparison(op) && op != Op::kStartsWith && op != Op::kEndsWith) return false;
+    std::optional<Cell> constant = Constant(unit, is_in ? left : right);
+    if (is_in) {
+      if (!constant.has_value()) return false;
+      std::swap(left, right);
+    } else if (!constant.has_value() && IsComparison(op)) {
       constant = Constant(unit, left);
       if (constant.has_value()) {
         std::swap(left, right);
@@ -773,6 +783,10 @@ class Compiler {
     if (!path.has_value() || *path > UINT16_MAX) return false;
     const auto a = static_cast<uint8_t>(op);
     const auto b = static_cast<uint16_t>(*path);
+    if (is_in) {
+      Add({Op::kInPath, 0, b, AddConstant(*constant)}, 1);
+      return true;
+    }
     if (constant.has_value()) {
       Add({Op::kCompare, a, b, AddConstant(*constant)}, 1);
       return true;

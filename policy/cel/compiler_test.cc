@@ -84,9 +84,8 @@ const Case kCases[] = {
 0 Constant 3
 1 Path principal.level
 2 Add
-3 Constant 4
-4 Equal
-5 Return
+3 Equal 4
+4 Return
 )"},
     {"PathByIndex", "resource['a'].b['c'] == 1", R"(
 0 Compare resource.a.b.c Equal 1
@@ -94,13 +93,12 @@ const Case kCases[] = {
 )"},
     {"IndexByValue", "resource.list[0] == resource.map[action]", R"(
 0 Path resource.list
-1 Constant 0
-2 Index
-3 Path resource.map
-4 Variable action
-5 Index
-6 Equal
-7 Return
+1 Index 0
+2 Path resource.map
+3 Variable action
+4 Index
+5 Equal
+6 Return
 )"},
     {"OnePathTwice", "principal.a == 1 || principal.a == 2", R"(
 0 Compare principal.a Equal 1
@@ -143,9 +141,8 @@ const Case kCases[] = {
 )"},
     {"ConditionalOfConstant", "(1 < 2 ? principal.b : principal.c) == 1", R"(
 0 Path principal.b
-1 Constant 1
-2 Equal
-3 Return
+1 Equal 1
+2 Return
 )"},
     {"Has", "has(resource.owner.name)", R"(
 0 Path resource.owner
@@ -161,10 +158,8 @@ const Case kCases[] = {
 1 Return
 )"},
     {"ShortList", "principal.site in ['a', 'b']", R"(
-0 Path principal.site
-1 Constant ["a", "b"]
-2 In
-3 Return
+0 PathInSet principal.site of 2
+1 Return
 )"},
     {"LongList", "principal.site in ['a', 'b', 'c', 'd', 'a']", R"(
 0 PathInSet principal.site of 4
@@ -172,25 +167,21 @@ const Case kCases[] = {
 )"},
     {"ListOfLists", "principal.site in [['a'], ['b'], ['c'], ['d']]", R"(
 0 Path principal.site
-1 Constant [["a"], ["b"], ["c"], ["d"]]
-2 In
-3 Return
+1 In [["a"], ["b"], ["c"], ["d"]]
+2 Return
 )"},
     {"NumbersThatAreEqual", "principal.n in [1, 1u, 1.0, 2, double('nan')]", R"(
 0 PathInSet principal.n of 2
 1 Return
 )"},
     {"Call", "principal.id.startsWith('a') && size(name) > 1", R"(
-0 Path principal.id
-1 Constant "a"
-2 Call startsWith/2
-3 JumpIfFalse -> 9
-4 Variable name
-5 Call size/1
-6 Constant 1
-7 Greater
-8 And
-9 Return
+0 Compare principal.id StartsWith "a"
+1 JumpIfFalse -> 6
+2 Variable name
+3 Call size/1
+4 Greater 1
+5 And
+6 Return
 )"},
     {"Matches", "name.matches('^a+$')", R"(
 0 Variable name
@@ -207,17 +198,15 @@ const Case kCases[] = {
 0 Path context.time
 1 LocalTime Europe/Berlin
 2 Call getHours/1
-3 Constant 8
-4 GreaterOrEqual
-5 Return
+3 GreaterOrEqual 8
+4 Return
 )"},
     {"ZoneOfFact", "context.time.getHours(principal.zone) >= 8", R"(
 0 Path context.time
 1 Path principal.zone
 2 Call getHours/2
-3 Constant 8
-4 GreaterOrEqual
-5 Return
+3 GreaterOrEqual 8
+4 Return
 )"},
     {"SetsInEachOther", "(principal.n in [1, 2, 3, 4]) in [true, 1, 2, 3, 4]", R"(
 0 PathInSet principal.n of 4
@@ -292,9 +281,8 @@ const Case kCases[] = {
 10 Store 0
 11 Jump -> 4
 12 Local 0
-13 Constant []
-14 Equal
-15 Return
+13 Equal []
+14 Return
 )"},
     {"TwoVariables", "resource.map.transformMap(k, v, v + name) == {}", R"(
 0 Path resource.map
@@ -311,21 +299,19 @@ const Case kCases[] = {
 11 Store 0
 12 Jump -> 4
 13 Local 0
-14 Constant {}
-15 Equal
-16 Return
+14 Equal {}
+15 Return
 )"},
     {"Bind", "cel.bind(x, name + '!', x + x) == action", R"(
 0 Variable name
-1 Constant "!"
-2 Add
-3 Store 0
+1 Add "!"
+2 Store 0
+3 Local 0
 4 Local 0
-5 Local 0
-6 Add
-7 Variable action
-8 Equal
-9 Return
+5 Add
+6 Variable action
+7 Equal
+8 Return
 )"},
     {"Optional", "resource.?owner.orValue(name) == action", R"(
 0 Variable resource
@@ -353,24 +339,21 @@ const Case kCases[] = {
 3 Constant "b"
 4 Variable name
 5 Map 2 ? -
-6 Constant {}
-7 Equal
-8 Return
+6 Equal {}
+7 Return
 )"},
     {"Type", "type(resource.a) == int", R"(
 0 Path resource.a
 1 Call type/1
-2 Constant int
-3 Equal
-4 Return
+2 Equal int
+3 Return
 )"},
     {"ErrorStaysForTheDecision", "principal.a == 1 / 0", R"(
 0 Path principal.a
 1 Constant 1
-2 Constant 0
-3 Divide
-4 Equal
-5 Return
+2 Divide 0
+3 Equal
+4 Return
 )"},
 };
 
@@ -460,28 +443,25 @@ const NamedCase kNamedCases[] = {
 0 Shared 0 p:high -> 3
 1 Compare principal.level Greater 5
 2 Keep 0
-3 JumpIfFalse -> 8
+3 JumpIfFalse -> 7
 4 Variable name
-5 Constant "x"
-6 Equal
-7 And
-8 Return
+5 Equal "x"
+6 And
+7 Return
 )"},
     {"Constant", {{"limit", "2 * 3"}}, "principal.level > limit", R"(
 0 Compare principal.level Greater 6
 1 Return
 )"},
     {"OfAnother", {{"a", "principal.level"}, {"b", "a + 1"}}, "b == 2", R"(
-0 Shared 0 p:b -> 7
+0 Shared 0 p:b -> 6
 1 Shared 1 p:a -> 4
 2 Path principal.level
 3 Keep 1
-4 Constant 1
-5 Add
-6 Keep 0
-7 Constant 2
-8 Equal
-9 Return
+4 Add 1
+5 Keep 0
+6 Equal 2
+7 Return
 )"},
     // The name of a loop is not what the named expression means by it.
     {"NotTheLoopsName", {{"a", "action"}}, "[name].map(action, a + action) == []", R"(
@@ -503,9 +483,8 @@ const NamedCase kNamedCases[] = {
 15 Jump -> 6
 16 Local 0
 17 Keep 0
-18 Constant []
-19 Equal
-20 Return
+18 Equal []
+19 Return
 )"},
 };
 

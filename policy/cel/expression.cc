@@ -1,6 +1,5 @@
 #include "policy/cel/expression.h"
 
-#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -38,9 +37,9 @@ Expression::Expression(CheckedExpr checked, std::shared_ptr<const Program> progr
     : checked_(std::move(checked)),
       program_(std::move(program)),
       variables_(program_->variables.size()),
-      none_(std::max(program_->paths.size(), program_->shared.size()), Link::kNone) {
+      none_(program_->shared.size(), Link::kNone) {
   std::iota(variables_.begin(), variables_.end(), 0);
-  for (const Path& path : program_->paths) members_.push_back(path.variable);
+  for (const Path& path : program_->paths) paths_.emplace_back(path, path.variable, Link::kNone);
 }
 
 std::optional<Expression> Expression::Compile(std::string_view text, const Environment& environment,
@@ -64,8 +63,7 @@ Machine::Room Expression::room() const {
 
 Cell Expression::Evaluate(const std::map<std::string, Cell, std::less<>>& variables,
                           Machine* machine) const {
-  return machine->Run(*program_, {variables_, members_, none_, none_},
-                      Bindings(*program_, variables));
+  return machine->Run(Link(*program_, variables_, paths_, none_), Bindings(*program_, variables));
 }
 
 }  // namespace reeve::cel

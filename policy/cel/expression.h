@@ -46,7 +46,7 @@ class Expression {
   CheckedExpr checked_;
   std::shared_ptr<const Program> program_;
   std::vector<uint32_t> variables_;  // Each its own number.
-  std::vector<uint32_t> members_;    // That of the path's variable.
+  std::vector<Link::Path> paths_;    // Their members are the variables.
   std::vector<uint32_t> none_;       // Nothing is kept.
 };
 

@@ -362,10 +362,12 @@ Got Evaluate(const std::string& text, bool check_types, const Cells& cells) {
 }
 
 // The numbers of the variables that paths begin with.
-std::vector<uint32_t> MembersOf(const cel::Program& program) {
-  std::vector<uint32_t> members;
-  for (const cel::Path& path : program.paths) members.push_back(path.variable);
-  return members;
+std::vector<cel::Link::Path> UnkeptPathsOf(const cel::Program& program) {
+  std::vector<cel::Link::Path> paths;
+  for (const cel::Path& path : program.paths) {
+    paths.emplace_back(path, path.variable, cel::Link::kNone);
+  }
+  return paths;
 }
 
 class ByName final : public cel::Variables {
@@ -421,14 +423,14 @@ Got EvaluateWithoutConstants(const std::string& text, Cells cells, CellMaker* ma
   if (program == nullptr) return {"", "refused: " + TextOf(defects), false};
   std::vector<uint32_t> variables(program->variables.size());
   std::iota(variables.begin(), variables.end(), 0);
-  const std::vector<uint32_t> none(std::max(program->paths.size(), program->shared.size()),
-                                   cel::Link::kNone);
+  const std::vector<cel::Link::Path> paths = UnkeptPathsOf(*program);
+  const std::vector<uint32_t> none(program->shared.size(), cel::Link::kNone);
   cel::Machine& machine = SharedMachine();
   cel::Machine::Room room;
   room.Add(*program);
   machine.Begin(kSteps, kMemory, room);
-  const Cell value = machine.Run(*program, {variables, MembersOf(*program), none, none},
-                                 ByName(program->variables, &cells));
+  const Cell value =
+      machine.Run(cel::Link(*program, variables, paths, none), ByName(program->variables, &cells));
   if (machine.context().exhausted()) return {"", "", true};
   return {TextOf(value, machine.context()), "", false};
 }
@@ -456,13 +458,12 @@ class Together {
     const cel::Program& program = *part.program;
     part.variables.resize(program.variables.size());
     std::iota(part.variables.begin(), part.variables.end(), 0);
-    part.members = MembersOf(program);
     for (const cel::Path& path : program.paths) {
       const std::string& variable = program.variables[path.variable];
       std::string key = "path " + variable;
       for (const Cell& name : path.names) key += "\n" + std::string(name.text());
       const bool changes = std::find(kNames->begin(), kNames->end(), variable) != kNames->end();
-      part.paths.push_back(changes ? cel::Link::kNone : slot(key));
+      part.paths.emplace_back(path, path.variable, changes ? cel::Link::kNone : slot(key));
     }
     for (const std::string& shared : program.shared) part.shared.push_back(slot("part " + shared));
     room_.Add(program);
@@ -479,7 +480,7 @@ class Together {
     const Part& part = parts_[n];
     cel::Machine& machine = SharedMachine();
     const Cell value =
-        machine.Run(*part.program, {part.variables, part.members, part.paths, part.shared},
+        machine.Run(cel::Link(*part.program, part.variables, part.paths, part.shared),
                     ByName(part.program->variables, &cells));
     if (machine.context().exhausted()) return {"", "", true};
     return {TextOf(value, machine.context()), "", false};
@@ -488,7 +489,8 @@ class Together {
  private:
   struct Part {
     std::shared_ptr<const cel::Program> program;
-    std::vector<uint32_t> variables, members, paths, shared;
+    std::vector<uint32_t> variables, shared;
+    std::vector<cel::Link::Path> paths;
   };
   std::map<std::string, uint32_t> slots_;
   std::vector<Part> parts_;
