@@ -96,9 +96,12 @@ void ClauseSet::Close() {
     for (uint32_t i = 0; i < program.paths.size(); ++i) {
       const uint32_t variable = entry.variables[program.paths[i].variable];
       const bool of_binding = variable >= kFirstBinding;
-      entry.paths.emplace_back(program.paths[i],
-                               MemberOf(variable, program.paths[i].names[0].text()),
-                               of_binding ? cel::Link::kNone : slot_of(paths[PathKey(program, i)]));
+      const Member member = MemberOf(variable, program.paths[i].names[0].text());
+      const bool is_attribute = member == kPrincipalAttribute || member == kResourceAttribute ||
+                                member == kContextAttribute;
+      entry.paths.emplace_back(program.paths[i], member,
+                               of_binding ? cel::Link::kNone : slot_of(paths[PathKey(program, i)]),
+                               is_attribute ? variable : cel::Link::kNone);
     }
     for (const std::string& part : program.shared) entry.shared.push_back(slot_of(parts[part]));
     if (entry.uses > 1 && !entry.binds) entry.slot = room_.slots++;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/base/attributes.h"
+
 namespace reeve {
 
 ClauseOutcome OutcomeOf(const cel::Cell& value) {
@@ -30,19 +32,21 @@ bool Matcher::Begin(const CompiledSet& set, const Request& request, absl::Time n
   return true;
 }
 
-cel::Cell Matcher::Evaluate(uint32_t number) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline cel::Cell Matcher::Evaluate(uint32_t number) {
   return machine_.Run(set_->clauses().clause(number).link, variables_);
 }
 
 Truth Matcher::EvaluateAll(Slice clauses, ClauseOutcomes* outcomes) {
   Truth truth = Truth::kTrue;
-  const auto numbers = set_->Clauses(clauses);
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    const ClauseOutcome outcome = OutcomeOf(Evaluate(numbers[i]));
-    outcomes->Set(i, outcome);
-    if (outcome == ClauseOutcome::kFalse) return Truth::kFalse;
-    if (outcome == ClauseOutcome::kUnknown) truth = Truth::kUnknown;
+  ClauseOutcomes known;
+  size_t i = 0;
+  for (const uint32_t number : set_->Clauses(clauses)) {
+    const ClauseOutcome outcome = OutcomeOf(Evaluate(number));
+    known.Set(i++, outcome);
+    truth = And(truth, TruthOf(outcome));
+    if (truth == Truth::kFalse) break;
   }
+  *outcomes = known;
   return truth;
 }
 

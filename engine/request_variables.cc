@@ -58,14 +58,6 @@ Cell RequestVariables::Get(uint32_t number, cel::Context&) const {
   }
 }
 
-inline Cell RequestVariables::FindAttribute(const Layers& layers, std::string_view name) {
-  for (const Attributes* attributes : {layers.given, layers.stored}) {
-    if (attributes == nullptr) continue;
-    if (const Value* value = attributes->Find(name); value != nullptr) return Cell::Of(*value);
-  }
-  return Missing(name);
-}
-
 Cell RequestVariables::GetMember(uint32_t number, std::string_view name, cel::Context&) const {
   const Principal& principal = *request_->principal;
   switch (number) {
@@ -88,7 +80,7 @@ Cell RequestVariables::GetMember(uint32_t number, std::string_view name, cel::Co
     case kPrincipalActor:
       return Text(name, principal.actor);
     case kPrincipalAttribute:
-      return FindAttribute(layers_[kPrincipal], name);
+      return GetAttribute(layers_[kPrincipal], name);
     case kResourceType:
       return Cell::String(request_->resource.type);
     case kResourceId:
@@ -96,11 +88,11 @@ Cell RequestVariables::GetMember(uint32_t number, std::string_view name, cel::Co
     case kResourceName:
       return Cell::String(NameOf(request_->resource));
     case kResourceAttribute:
-      return FindAttribute(layers_[kResource], name);
+      return GetAttribute(layers_[kResource], name);
     case kContextTime:
       return Cell::Of(Value::Timestamp(now_));
     case kContextAttribute:
-      return FindAttribute(layers_[kContext], name);
+      return GetAttribute(layers_[kContext], name);
     default:
       return Cell::Error(ErrorCode::kNoSuchOverload, ".");
   }
@@ -122,10 +114,10 @@ Cell RequestVariables::Map::All(cel::Context& context) const {
     if (value.is_error()) continue;  // not known
     if (const Cell added = builder.Add(Cell::String(name), value); added.is_error()) return added;
   }
-  const Layers& layers = variables_.LayersOf(variable_);
-  for (const Attributes* attributes : {layers.given, layers.stored}) {
+  const Layers& layers = variables_.layers_[variable_];
+  for (const Attributes* attributes : {layers.first, layers.second}) {
     if (attributes == nullptr) continue;
-    const Attributes* const above = attributes == layers.given ? nullptr : layers.given;
+    const Attributes* const above = attributes == layers.first ? nullptr : layers.first;
     for (const auto& [name, value] : *attributes) {
       if (is_reserved(name) || (above != nullptr && above->Find(name) != nullptr)) continue;
       const Cell cell = Cell::Of(value);

@@ -49,18 +49,11 @@ class RequestVariables final : public cel::Variables {
     const RequestVariables& variables_;
   };
 
-  // Attributes of which the first that have a name count. Each may be null.
-  struct Layers {
-    const Attributes* given;
-    const Attributes* stored;
-  };
-  const Layers& LayersOf(Variable variable) const { return layers_[variable]; }
-  static cel::Cell FindAttribute(const Layers& layers, std::string_view name);
+  static_assert(kFirstBinding <= kMaxLayers, "layers are numbered by Variable");
 
   const Request* request_ = nullptr;
   const Facts* facts_ = nullptr;
   absl::Time now_;
-  Layers layers_[kFirstBinding] = {};  // By Variable; of kAction, none.
   const Map principal_;
   const Map resource_;
   const Map context_;

@@ -12,9 +12,6 @@
 namespace reeve {
 namespace {
 
-// So few are as quickly looked through.
-constexpr size_t kFewAttributes = 8;
-
 bool NameLess(const Attributes::Entry& entry, std::string_view name) { return entry.first < name; }
 
 std::string Quote(std::string_view text) {
@@ -189,13 +186,7 @@ Attributes::Attributes(std::initializer_list<Entry> entries) {
   for (const Entry& entry : entries) Set(entry.first, entry.second);
 }
 
-const Value* Attributes::Find(std::string_view name) const {
-  if (entries_.size() <= kFewAttributes) {
-    for (const Entry& entry : entries_) {
-      if (SameText(entry.first, name)) return &entry.second;
-    }
-    return nullptr;
-  }
+const Value* Attributes::Search(std::string_view name) const {
   const auto at = std::lower_bound(entries_.begin(), entries_.end(), name, NameLess);
   return at != entries_.end() && at->first == name ? &at->second : nullptr;
 }

@@ -181,39 +181,39 @@ class Cell {
   // none; everything else that depends on all of it is kIncomplete.
   Cell Partial() const {
     Cell cell = *this;
-    cell.extra_ |= kPartial;
+    cell.head_ |= Head(kind(), form(), kPartial, 0, 0);
     return cell;
   }
 
-  Kind kind() const { return kind_; }
-  bool is_error() const { return kind_ == Kind::kError; }
-  bool is_bool(bool value) const { return kind_ == Kind::kBool && (bits_.boolean == value); }
+  Kind kind() const { return static_cast<Kind>(head_ & 0xFF); }
+  bool is_error() const { return kind() == Kind::kError; }
+  bool is_bool(bool value) const { return kind() == Kind::kBool && bits_.boolean == value; }
   bool is_number() const {
-    return kind_ == Kind::kInt || kind_ == Kind::kUint || kind_ == Kind::kDouble;
+    return kind() == Kind::kInt || kind() == Kind::kUint || kind() == Kind::kDouble;
   }
 
   // Each requires the kind that its name says.
-  ErrorCode error_code() const { return static_cast<ErrorCode>(extra_); }
-  std::string_view error_detail() const { return {bits_.text, size_}; }
+  ErrorCode error_code() const { return static_cast<ErrorCode>(extra()); }
+  std::string_view error_detail() const { return {bits_.text, size()}; }
   bool bool_value() const { return bits_.boolean; }
   int64_t int_value() const { return bits_.integer; }
   uint64_t uint_value() const { return bits_.natural; }
   double double_value() const { return bits_.real; }
   // Of a kString, kBytes or kType.
-  std::string_view text() const { return {bits_.text, size_}; }
+  std::string_view text() const { return {bits_.text, size()}; }
   // Of a kTimestamp or kDuration.
   int64_t seconds() const { return bits_.integer; }
-  uint32_t nanos() const { return size_; }
+  uint32_t nanos() const { return size(); }
   const Cell* optional_value() const { return bits_.cells; }  // Null if there is none.
   // Of a kIp or kCidr.
-  bool is_v6() const { return (extra_ & kV6) != 0; }
+  bool is_v6() const { return (extra() & kV6) != 0; }
   const IpBytes& ip() const { return *bits_.ip; }
-  uint8_t prefix() const { return static_cast<uint8_t>(size_); }
+  uint8_t prefix() const { return static_cast<uint8_t>(size()); }
   // Of a kList.
-  size_t list_size() const { return size_; }
-  bool is_partial() const { return (extra_ & kPartial) != 0; }
+  size_t list_size() const { return size(); }
+  bool is_partial() const { return (extra() & kPartial) != 0; }
   Cell At(size_t index) const {  // index < list_size()
-    switch (form_) {
+    switch (form()) {
       case Form::kValues:
         return Of(bits_.values[index]);
       case Form::kStrings:
@@ -223,13 +223,13 @@ class Cell {
     }
   }
   // Of a kList or kMap.
-  Form form() const { return form_; }
+  Form form() const { return static_cast<Form>(head_ >> kFormShift & 0xFF); }
   const Cell* cells() const { return bits_.cells; }                   // Form::kCells, a list's
   const MapEntries& entries() const { return *bits_.entries; }        // Form::kCells, a map's
   const Attributes& attributes() const { return *bits_.attributes; }  // Form::kAttributes
   const EntityFacts& entity() const { return *bits_.entity; }         // Form::kEntity
   // Of anything: 0 for what contains nothing.
-  int depth() const { return depth_; }
+  int depth() const { return static_cast<int>(head_ >> kDepthShift & 0xFF); }
 
  private:
   static constexpr uint8_t kV6 = 1;
@@ -238,16 +238,28 @@ class Cell {
 
   static Cell OfAny(const Value& value);
 
-  explicit Cell(Kind kind) : kind_(kind) { bits_.natural = 0; }
-  Cell(Kind kind, Form form, size_t size, int depth)
-      : kind_(kind),
-        form_(form),
-        depth_(static_cast<uint8_t>(depth)),
-        size_(static_cast<uint32_t>(size)) {}
+  // All but the value stands in one word, which compilers keep in a register.
+  static constexpr int kFormShift = 8;
+  static constexpr int kExtraShift = 16;
+  static constexpr int kDepthShift = 24;
+  static constexpr int kSizeShift = 32;
+
+  static constexpr uint64_t Head(Kind kind, Form form, uint8_t extra, int depth, size_t size) {
+    return uint64_t{static_cast<uint8_t>(kind)} |
+           uint64_t{static_cast<uint8_t>(form)} << kFormShift | uint64_t{extra} << kExtraShift |
+           uint64_t{static_cast<uint8_t>(depth)} << kDepthShift |
+           uint64_t{static_cast<uint32_t>(size)} << kSizeShift;
+  }
+
+  explicit Cell(Kind kind) : head_(static_cast<uint8_t>(kind)) { bits_.natural = 0; }
+  Cell(Kind kind, Form form, size_t size, int depth, uint8_t extra = 0)
+      : head_(Head(kind, form, extra, depth, size)) {}
+
+  uint8_t extra() const { return static_cast<uint8_t>(head_ >> kExtraShift); }
+  uint32_t size() const { return static_cast<uint32_t>(head_ >> kSizeShift); }
 
   static Cell Text(Kind kind, std::string_view text, uint8_t extra = 0) {
-    Cell cell(kind, Form::kNone, text.size(), 0);
-    cell.extra_ = extra;
+    Cell cell(kind, Form::kNone, text.size(), 0, extra);
     cell.bits_.text = text.data();
     return cell;
   }
@@ -257,17 +269,14 @@ class Cell {
     return cell;
   }
   static Cell Address(Kind kind, const IpBytes* address, bool is_v6, uint8_t prefix) {
-    Cell cell(kind, Form::kNone, prefix, 0);
-    cell.extra_ = is_v6 ? kV6 : 0;
+    Cell cell(kind, Form::kNone, prefix, 0, is_v6 ? kV6 : 0);
     cell.bits_.ip = address;
     return cell;
   }
 
-  Kind kind_;
-  Form form_ = Form::kNone;
-  uint8_t extra_ = 0;  // error: its code; ip, cidr: kV6; list: kPartial
-  uint8_t depth_ = 0;
-  uint32_t size_ = 0;  // bytes, elements, nanoseconds or prefix
+  // From the lowest bits: kind; form; what is extra (error: its code; ip, cidr: kV6; list:
+  // kPartial); depth; size, in 32 bits (bytes, elements, nanoseconds or prefix).
+  uint64_t head_;
   union {
     bool boolean;
     int64_t integer;

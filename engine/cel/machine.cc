@@ -191,21 +191,6 @@ Cell Append(const Cell& list, const Cell& element, Context& context) {
 
 }  // namespace
 
-Link::Link(const Program& linked_program, absl::Span<const uint32_t> variable_numbers,
-           absl::Span<const Path> linked_paths, absl::Span<const uint32_t> shared_slots,
-           uint32_t own_slot)
-    : program(&linked_program),
-      variables(variable_numbers),
-      paths(linked_paths),
-      shared(shared_slots),
-      slot(own_slot),
-      cost(static_cast<uint32_t>(linked_program.code.size())),
-      constants(linked_program.constants.data()) {
-  const std::vector<Instruction>& code = linked_program.code;
-  negated = code.size() == 3 && code[1].op == Op::kNot;
-  if ((code.size() == 2 || negated) && IsTest(code[0].op)) test = code[0];
-}
-
 void Machine::Room::Add(const Program& program) {
   cells = std::max(cells, program.locals + program.stack + 1);
   walks = std::max(walks, static_cast<uint32_t>(program.loops.size()));
@@ -223,7 +208,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Follow(const Link::Path& path,
                                                          const Variables& variables) {
   Kept* const kept = path.slot == Link::kNone ? nullptr : &kept_[path.slot];
   if (kept != nullptr && kept->decision == decision_) return kept->value;
-  Cell value = variables.GetMember(path.member, path.name, context_);
+  Cell value = path.layers == Link::kNone ? variables.GetMember(path.member, path.name, context_)
+                                          : variables.GetAttribute(path.layers, path.name);
   if (!path.rest.empty()) value = FollowRest(path, value);
   if (kept != nullptr) *kept = {decision_, value};
   return value;
@@ -237,15 +223,16 @@ Cell Machine::FollowRest(const Link::Path& path, Cell value) {
   return value;
 }
 
+template <Op kTest>
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Test(const Link& link, const Variables& variables,
                                                        Instruction test) {
-  const Cell value = Follow(link.paths[test.b], variables);
+  const Cell value = Follow(link.paths.data()[test.b], variables);
   const Op op = static_cast<Op>(test.a);
-  switch (test.op) {
+  switch (kTest) {
     case Op::kCompare:
       return Binary(op, value, link.constants[test.c], context_);
     case Op::kComparePaths:
-      return Binary(op, value, Follow(link.paths[test.c], variables), context_);
+      return Binary(op, value, Follow(link.paths.data()[test.c], variables), context_);
     case Op::kInPath:
       return value.is_error() ? value : In(link.constants[test.c], value, context_);
     case Op::kPathInSet:
@@ -253,6 +240,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Test(const Link& link, const V
     default:
       break;
   }
+  static_assert(IsTest(kTest));
   if (value.is_error()) {
     return value.error_code() == ErrorCode::kNoSuchKey ? Cell::Bool(false) : value;
   }
@@ -263,25 +251,61 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Test(const Link& link, const V
              context_);
 }
 
-Cell Machine::Run(const Link& link, const Variables& variables) {
-  Kept* const kept = link.slot == Link::kNone ? nullptr : &kept_[link.slot];
-  if (kept != nullptr && kept->decision == decision_) return kept->value;
-  // Every instruction runs once but for those of loops, which charge for themselves.
-  if (!context_.Charge(link.cost)) return context_.LimitError();
-  Cell value;
-  if (link.test.op == Op::kReturn) {
-    value = RunAll(link, variables);
-  } else {
-    value = Test(link, variables, link.test);
-    if (link.negated) value = Not(value);
-  }
-  // A limit stays met, whatever the expression made of the error.
-  if (context_.exhausted()) value = context_.LimitError();
-  if (kept != nullptr) *kept = {decision_, value};
-  return value;
+template <Op kTest, bool kNegated>
+Cell Machine::RunTest(Machine& machine, const Link& link, const Variables& variables) {
+  const Cell value = machine.Test<kTest>(link, variables, link.test);
+  return kNegated ? Not(value) : value;
 }
 
-Cell Machine::RunAll(const Link& link, const Variables& variables) {
+Cell Machine::RunAll(Machine& machine, const Link& link, const Variables& variables) {
+  return machine.RunCode(link, variables);
+}
+
+Link::Link(const Program& linked_program, absl::Span<const uint32_t> variable_numbers,
+           absl::Span<const Path> linked_paths, absl::Span<const uint32_t> shared_slots,
+           uint32_t own_slot)
+    : program(&linked_program),
+      variables(variable_numbers),
+      paths(linked_paths),
+      shared(shared_slots),
+      slot(own_slot),
+      cost(static_cast<uint32_t>(linked_program.code.size())),
+      constants(linked_program.constants.data()),
+      run(Machine::RunAll) {
+  const std::vector<Instruction>& code = linked_program.code;
+  const bool negated = code.size() == 3 && code[1].op == Op::kNot;
+  if (code.size() != 2 && !negated) return;
+  test = code[0];
+  switch (test.op) {
+    case Op::kCompare:
+      run = negated ? Machine::RunTest<Op::kCompare, true> : Machine::RunTest<Op::kCompare, false>;
+      break;
+    case Op::kComparePaths:
+      run = negated ? Machine::RunTest<Op::kComparePaths, true>
+                    : Machine::RunTest<Op::kComparePaths, false>;
+      break;
+    case Op::kInPath:
+      run = negated ? Machine::RunTest<Op::kInPath, true> : Machine::RunTest<Op::kInPath, false>;
+      break;
+    case Op::kPathInSet:
+      run = negated ? Machine::RunTest<Op::kPathInSet, true>
+                    : Machine::RunTest<Op::kPathInSet, false>;
+      break;
+    case Op::kHasPath:
+      run = negated ? Machine::RunTest<Op::kHasPath, true> : Machine::RunTest<Op::kHasPath, false>;
+      break;
+    default:
+      break;
+  }
+}
+
+Cell Machine::RunOnce(const Link& link, const Variables& variables) {
+  Kept& kept = kept_[link.slot];
+  if (kept.decision != decision_) kept = {decision_, RunAnew(link, variables)};
+  return kept.value;
+}
+
+Cell Machine::RunCode(const Link& link, const Variables& variables) {
   const Program& program = *link.program;
   Cell* const locals = cells_.data();
   Cell* top = locals + program.locals;  // The topmost cell of the stack, once there is one.
@@ -298,14 +322,22 @@ Cell Machine::RunAll(const Link& link, const Variables& variables) {
         *++top = variables.Get(link.variables[i.c], context_);
         break;
       case Op::kPath:
-        *++top = Follow(link.paths[i.c], variables);
+        *++top = Follow(link.paths.data()[i.c], variables);
         break;
       case Op::kCompare:
+        *++top = Test<Op::kCompare>(link, variables, i);
+        break;
       case Op::kComparePaths:
+        *++top = Test<Op::kComparePaths>(link, variables, i);
+        break;
       case Op::kInPath:
+        *++top = Test<Op::kInPath>(link, variables, i);
+        break;
       case Op::kPathInSet:
+        *++top = Test<Op::kPathInSet>(link, variables, i);
+        break;
       case Op::kHasPath:
-        *++top = Test(link, variables, i);
+        *++top = Test<Op::kHasPath>(link, variables, i);
         break;
       case Op::kLocal:
         *++top = locals[i.c];

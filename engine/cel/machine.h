@@ -17,13 +17,39 @@ namespace reeve::cel {
 // Where the variables of programs come from.
 class Variables {
  public:
+  // Attributes, of which the first that have a name count. Each may be null.
+  struct Layers {
+    const Attributes* first = nullptr;
+    const Attributes* second = nullptr;
+  };
+
   virtual ~Variables() = default;
 
   // The value of a variable, or an error, by the number that the program's Link gives it.
   virtual Cell Get(uint32_t number, Context& context) const = 0;
   // `variable.name`, by the number that the Link gives to paths that begin so.
   virtual Cell GetMember(uint32_t number, std::string_view name, Context& context) const = 0;
+
+  // The same of a variable that has nothing but attributes, or of one of whose members this is an
+  // attribute, by the number of its layers. Most that conditions ask for is this.
+  Cell GetAttribute(uint32_t number, std::string_view name) const {
+    return GetAttribute(layers_[number], name);
+  }
+
+ protected:
+  static constexpr size_t kMaxLayers = 4;
+
+  static Cell GetAttribute(const Layers& layers, std::string_view name) {
+    const Value* value = layers.first == nullptr ? nullptr : layers.first->Find(name);
+    if (value != nullptr) return Cell::Of(*value);
+    if (layers.second != nullptr) value = layers.second->Find(name);
+    return value == nullptr ? Cell::Error(ErrorCode::kNoSuchKey, name) : Cell::Of(*value);
+  }
+
+  Layers layers_[kMaxLayers];
 };
+
+class Machine;
 
 // A program among others of a set, ready to run: what its numbers mean to all of them, by the place
 // in Program::variables, Program::paths and Program::shared.
@@ -33,13 +59,16 @@ struct Link {
   // All that is needed to follow a path.
   struct Path {
     // `path` is of the program, and outlives this.
-    Path(const cel::Path& path, uint32_t member_number, uint32_t kept_slot)
+    Path(const cel::Path& path, uint32_t member_number, uint32_t kept_slot,
+         uint32_t layers_number = kNone)
         : member(member_number),
+          layers(layers_number),
           slot(kept_slot),
           name(path.names[0].text()),
           rest(absl::MakeConstSpan(path.names).subspan(1)) {}
 
-    uint32_t member;              // For Variables::GetMember().
+    uint32_t member;              // For Variables::GetMember(),
+    uint32_t layers;              // or, unless it is kNone, for GetAttribute().
     uint32_t slot;                // Where the value is kept during a decision, or kNone.
     std::string_view name;        // The first of the path,
     absl::Span<const Cell> rest;  // and the others.
@@ -57,11 +86,11 @@ struct Link {
   uint32_t slot;                      // Where the value of the whole is kept, or kNone.
 
   // What most programs consist of: a test, or its negation. Here, so that nothing else of the
-  // program need be looked at. kReturn if it is more.
+  // program need be looked at.
   Instruction test = {Op::kReturn};
-  bool negated = false;
   uint32_t cost;
   const Cell* constants;
+  Cell (*run)(Machine& machine, const Link& link, const Variables& variables);
 };
 
 // The memory in which programs run, used again by one decision after the other. What it has kept of
@@ -83,11 +112,15 @@ class Machine {
 
   // The value of the program, or an error; what it was before in this decision, if that is kept.
   // Does not recurse.
-  Cell Run(const Link& link, const Variables& variables);
+  Cell Run(const Link& link, const Variables& variables) {
+    return link.slot == Link::kNone ? RunAnew(link, variables) : RunOnce(link, variables);
+  }
 
   Context& context() { return context_; }
 
  private:
+  friend struct Link;
+
   struct Walk {
     Cell container;
     Cell elements;
@@ -100,8 +133,23 @@ class Machine {
     Cell value;
   };
 
-  Cell RunAll(const Link& link, const Variables& variables);
+  Cell RunAnew(const Link& link, const Variables& variables) {
+    // Every instruction runs once but for those of loops, which charge for themselves.
+    if (!context_.Charge(link.cost)) return context_.LimitError();
+    const Cell value = link.run(*this, link, variables);
+    // A limit stays met, whatever the expression made of the error.
+    return context_.exhausted() ? context_.LimitError() : value;
+  }
+  Cell RunOnce(const Link& link, const Variables& variables);
+
+  // For Link::run. Any program; one of a single test.
+  static Cell RunAll(Machine& machine, const Link& link, const Variables& variables);
+  template <Op kTest, bool kNegated>
+  static Cell RunTest(Machine& machine, const Link& link, const Variables& variables);
+
+  Cell RunCode(const Link& link, const Variables& variables);
   // What an instruction of which IsTest() is true gives.
+  template <Op kTest>
   Cell Test(const Link& link, const Variables& variables, Instruction test);
   Cell Follow(const Link::Path& path, const Variables& variables);
   Cell FollowRest(const Link::Path& path, Cell value);

@@ -93,7 +93,7 @@ struct Instruction {
 static_assert(sizeof(Instruction) == 8);
 
 // Whether it is one that looks at facts only, and at nothing on the stack, and gives a bool.
-inline bool IsTest(Op op) { return op >= Op::kCompare && op <= Op::kHasPath; }
+constexpr bool IsTest(Op op) { return op >= Op::kCompare && op <= Op::kHasPath; }
 
 // Whether it has two operands that Instruction::a is about.
 inline bool IsBinary(Op op) { return op >= Op::kIndex && op <= Op::kEndsWith; }
