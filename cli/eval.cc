@@ -17,6 +17,7 @@
 #include "policy/cel/ast.h"
 #include "policy/cel/checker.h"
 #include "policy/cel/expression.h"
+#include "policy/cel/lexer.h"
 #include "policy/cel/parser.h"
 #include "policy/cel/type.h"
 #include "reeve/cli/input.h"
@@ -141,6 +142,11 @@ int ShowStage(const Options& options, const std::string& lines) {
 
 int EvalOne(const Options& options) {
   std::vector<cel::Defect> defects;
+  if (options.stage == "lex") {
+    const std::vector<cel::Token> tokens = cel::Tokenize(options.expression, &defects);
+    if (!defects.empty()) return Refuse(options, defects);
+    return ShowStage(options, cel::ToString(options.expression, tokens));
+  }
   if (options.stage == "parse") {  // needs no variables
     const std::optional<cel::Ast> ast = cel::Parse(options.expression, {}, &defects);
     if (!ast.has_value()) return Refuse(options, defects);
@@ -362,8 +368,8 @@ void AddEval(CLI::App* app, int* status) {
   command
       ->add_option("--stage", options->stage,
                    "print what a stage makes of it, in place of the value")
-      ->check(CLI::IsMember({"parse", "check", "compile"}))
-      ->option_text("parse|check|compile");
+      ->check(CLI::IsMember({"lex", "parse", "check", "compile"}))
+      ->option_text("lex|parse|check|compile");
   command
       ->add_flag("--jsonl", options->json_lines,
                  "one case a line on standard input, one answer a line: {\"id\", \"expr\", "

@@ -108,8 +108,7 @@ void ClauseSet::Close() {
   }
   for (const Entry& entry : entries_) {
     room_.Add(*entry.program);
-    clauses_.push_back(
-        {{*entry.program, entry.variables, entry.paths, entry.shared, entry.slot}, entry.binds});
+    clauses_.emplace_back(*entry.program, entry.variables, entry.paths, entry.shared, entry.slot);
   }
   numbers_ = {};
 }

@@ -48,12 +48,6 @@ struct ReservedNames {
 ReservedNames ReservedNamesOf(Variable variable);  // Not of kAction.
 Member MemberOf(uint32_t variable, std::string_view name);
 
-// One program as conditions of this set run it.
-struct Clause {
-  cel::Link link;  // Its value is kept if several conditions ask for it, and no bindings.
-  bool binds;      // It reads bindings.
-};
-
 // Add(), then Close(), then the questions. After Close() immutable: any thread.
 class ClauseSet {
  public:
@@ -62,7 +56,9 @@ class ClauseSet {
   uint32_t Add(const Condition& condition, const std::vector<std::string_view>& bindings);
   void Close();
 
-  const Clause& clause(uint32_t number) const { return clauses_[number]; }
+  // The program of a clause. Its value is kept during a decision if several conditions ask for it
+  // and it reads no bindings.
+  const cel::Link& clause(uint32_t number) const { return clauses_[number]; }
   // What a machine needs for them.
   const cel::Machine::Room& room() const { return room_; }
 
@@ -78,7 +74,7 @@ class ClauseSet {
   };
 
   std::vector<Entry> entries_;
-  std::vector<Clause> clauses_;  // Once it is closed: what conditions read, side by side.
+  std::vector<cel::Link> clauses_;  // Once it is closed: what conditions read, side by side.
   absl::flat_hash_map<std::string, uint32_t> numbers_;  // By text and the numbers of variables.
   cel::Machine::Room room_;
 };

@@ -33,7 +33,7 @@ bool Matcher::Begin(const CompiledSet& set, const Request& request, absl::Time n
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline cel::Cell Matcher::Evaluate(uint32_t number) {
-  return machine_.Run(set_->clauses().clause(number).link, variables_);
+  return machine_.Run(set_->clauses().clause(number), variables_);
 }
 
 Truth Matcher::EvaluateAll(Slice clauses, ClauseOutcomes* outcomes) {

@@ -85,5 +85,24 @@ TEST(Utf8, RefusesOverlongSurrogatesAndWhatIsAboveUnicode) {
 
 TEST(PrintableTest, IsShortened) { EXPECT_EQ(Printable(std::string(20, 'x'), 5), "xxxxx..."); }
 
+TEST(SameTextTest, SaysWhatEqualitySays) {
+  // Each length about those where words begin, and each place where two texts can differ.
+  for (size_t size = 0; size <= 41; ++size) {
+    std::string text;
+    for (size_t i = 0; i < size; ++i) text += static_cast<char>('a' + i);
+    const std::string same = text;
+    EXPECT_TRUE(SameText(text, same)) << size;
+    EXPECT_FALSE(SameText(text, text + "x")) << size;
+    EXPECT_FALSE(SameText(text + "x", text)) << size;
+    for (size_t at = 0; at < size; ++at) {
+      std::string other = text;
+      other[at] = '\0';
+      EXPECT_FALSE(SameText(text, other)) << size << " at " << at;
+      EXPECT_FALSE(SameText(other, text)) << size << " at " << at;
+    }
+  }
+  EXPECT_TRUE(SameText({}, ""));
+}
+
 }  // namespace
 }  // namespace reeve

@@ -57,6 +57,20 @@ TEST(ValueTest, DistinctValuesDiffer) {
   EXPECT_NE(Value::Int(1), Value::Uint(1));
 }
 
+TEST(AttributesTest, FindsEachNameHoweverManyThereAre) {
+  Attributes attributes;
+  for (int count = 0; count < 20; ++count) {
+    for (int i = 0; i < 20; ++i) {
+      const Value* const found = attributes.Find("name" + std::to_string(i));
+      ASSERT_EQ(found != nullptr, i < count) << i << " of " << count;
+      EXPECT_EQ(found == nullptr ? i : found->int_value(), i) << " of " << count;
+    }
+    EXPECT_EQ(attributes.Find("name"), nullptr) << count;
+    EXPECT_EQ(attributes.Find(""), nullptr) << count;
+    attributes.Set("name" + std::to_string(count), Value::Int(count));
+  }
+}
+
 TEST(AttributesTest, AreSortedAndHoldEachNameOnce) {
   Attributes attributes;
   EXPECT_TRUE(attributes.Set("b", Value::Int(1)));

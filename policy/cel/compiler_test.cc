@@ -165,6 +165,48 @@ const Case kCases[] = {
 0 PathInSet principal.site of 4
 1 Return
 )"},
+    {"EmptyList", "principal.site in []", R"(
+0 PathInSet principal.site of 0
+1 Return
+)"},
+    {"InPath", "!('staff' in principal.groups)", R"(
+0 InPath "staff" principal.groups
+1 Not
+2 Return
+)"},
+    {"FactInPath", "principal.id in resource.readers", R"(
+0 Path principal.id
+1 Path resource.readers
+2 In
+3 Return
+)"},
+    {"EndsWith", "resource.id.endsWith('.txt')", R"(
+0 Compare resource.id EndsWith ".txt"
+1 Return
+)"},
+    {"StartsWithFact", "resource.id.startsWith(principal.home)", R"(
+0 ComparePaths resource.id StartsWith principal.home
+1 Return
+)"},
+    {"StartOfConstant", "'/a/b'.startsWith(resource.id)", R"(
+0 Constant "/a/b"
+1 Path resource.id
+2 StartsWith
+3 Return
+)"},
+    {"ConstantOperands", "principal.a * 2 + 1 < 10 && 10 - principal.a < 3", R"(
+0 Path principal.a
+1 Multiply 2
+2 Add 1
+3 Less 10
+4 JumpIfFalse -> 10
+5 Constant 10
+6 Path principal.a
+7 Subtract
+8 Less 3
+9 And
+10 Return
+)"},
     {"ListOfLists", "principal.site in [['a'], ['b'], ['c'], ['d']]", R"(
 0 Path principal.site
 1 In [["a"], ["b"], ["c"], ["d"]]

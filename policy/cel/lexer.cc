@@ -1,6 +1,7 @@
 #include "policy/cel/lexer.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -9,6 +10,18 @@
 
 namespace reeve::cel {
 namespace {
+
+constexpr std::array<std::string_view, static_cast<size_t>(TokenKind::kRightBrace) + 1> kKindNames =
+    {
+        "End",       "Bad",         "Ident",      "QuotedIdent",    "Int",
+        "Uint",      "Double",      "String",     "Bytes",          "True",
+        "False",     "Null",        "In",         "Equal",          "NotEqual",
+        "Less",      "LessOrEqual", "Greater",    "GreaterOrEqual", "And",
+        "Or",        "Not",         "Plus",       "Minus",          "Star",
+        "Slash",     "Percent",     "Question",   "Colon",          "Comma",
+        "Dot",       "LeftParen",   "RightParen", "LeftBracket",    "RightBracket",
+        "LeftBrace", "RightBrace",
+};
 
 bool IsNameStart(char c) { return absl::ascii_isalpha(c) || c == '_'; }
 bool IsNamePart(char c) { return absl::ascii_isalnum(c) || c == '_'; }
@@ -410,6 +423,32 @@ std::vector<Token> Tokenize(std::string_view source, std::vector<Defect>* defect
     i += length;
   }
   return Lexer(source, defects).Run();
+}
+
+std::string ToString(std::string_view source, const std::vector<Token>& tokens) {
+  std::string text;
+  for (const Token& token : tokens) {
+    absl::StrAppend(&text, token.place.begin, "-", token.place.end, " ",
+                    std::string(kKindNames[static_cast<size_t>(token.kind)]));
+    switch (token.kind) {
+      case TokenKind::kBad:
+      case TokenKind::kIdent:
+      case TokenKind::kQuotedIdent:
+      case TokenKind::kInt:
+      case TokenKind::kUint:
+      case TokenKind::kDouble:
+        absl::StrAppend(&text, " ", Quoted(source, token.place));
+        break;
+      case TokenKind::kString:
+      case TokenKind::kBytes:
+        absl::StrAppend(&text, " ", Printable(token.value));
+        break;
+      default:
+        break;
+    }
+    text += '\n';
+  }
+  return text;
 }
 
 std::string Quoted(std::string_view source, SourceRange place) {

@@ -1,4 +1,4 @@
-// An expression's text as words. Internal to the parser.
+// An expression's text as words. Internal.
 #ifndef REEVE_POLICY_CEL_LEXER_H_
 #define REEVE_POLICY_CEL_LEXER_H_
 
@@ -63,6 +63,10 @@ inline constexpr size_t kMaxExprDefects = 20;
 // The words of `source`, the last of kind kEnd. Adds to `defects` what is no word; where it is
 // clear what was meant (`=` for `==`) the token is what was meant, else kBad.
 std::vector<Token> Tokenize(std::string_view source, std::vector<Defect>* defects);
+
+// A word a line, for people and tests: where it stands, "kIdent" and so on without the k, and its
+// text or what it stands for. `tokens` are those of `source`.
+std::string ToString(std::string_view source, const std::vector<Token>& tokens);
 
 // `source` at `place`, for a message.
 std::string Quoted(std::string_view source, SourceRange place);

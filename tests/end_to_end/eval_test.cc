@@ -219,6 +219,7 @@ const Call kCalls[] = {
      "",
      "{\"a\": 1}"},
     // Stages.
+    {"StageLex", {"--stage", "lex", "a+1"}, 0, "0-1 Ident a\n1-2 Plus\n2-3 Int 1\n3-3 End\n", ""},
     {"StageParse", {"--stage", "parse", "1 + 2 * x.y"}, 0, "_+_(1, _*_(2, x.y))\n", ""},
     {"StageParseOfAnError",
      {"--stage", "parse", "1 +"},
@@ -247,7 +248,7 @@ const Call kCalls[] = {
      {"--stage", "run", "1"},
      2,
      "",
-     "--stage: run not in {parse,check,compile}\nRun with --help for more information.\n"},
+     "--stage: run not in {lex,parse,check,compile}\nRun with --help for more information.\n"},
     // What excludes each other.
     {"LinesAndExpression",
      {"--jsonl", "1"},
