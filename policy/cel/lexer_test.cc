@@ -83,13 +83,18 @@ const LexerCase kCases[] = {
 34-50 String éAA
 50-50 End
 )"},
-    {"Bytes", R"-(b"a" rb"\x" bR'\y' b"\x41\101")-", R"(
+    {"Bytes", R"-(b"a" br"\x" BR'\y' b"\x41\101")-", R"(
 0-4 Bytes a
 5-11 Bytes \x
 12-18 Bytes \y
 19-30 Bytes AA
 30-30 End
 )"},
+    {"LettersOfBytesExchanged", "rb'a'", R"(
+0-5 Bytes a
+5-5 End
+)",
+     "0-2: the letters before raw bytes are `br`, in this order\n"},
     {"Operators", "== != < <= > >= && || ! + - * / % ? : , . ( ) [ ] { }", R"(
 0-2 Equal
 3-5 NotEqual

@@ -389,8 +389,9 @@ TEST(EvalLinesTest, Help) {
   const Ended ended = RunProgram({"cli/reeve", "eval", "--help"});
   EXPECT_EQ(ended.status, 0);
   EXPECT_EQ(ended.err, "");
-  for (const char* said : {"Usage: reeve eval", "--bindings FILE", "--stage parse|check|compile",
-                           "--jsonl", "--format text|json", "Examples:"}) {
+  for (const char* said :
+       {"Usage: reeve eval", "--bindings FILE", "--stage lex|parse|check|compile", "--jsonl",
+        "--format text|json", "Examples:"}) {
     EXPECT_NE(ended.out.find(said), std::string::npos) << said;
   }
 }
