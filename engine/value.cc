@@ -186,7 +186,14 @@ Attributes::Attributes(std::initializer_list<Entry> entries) {
   for (const Entry& entry : entries) Set(entry.first, entry.second);
 }
 
-const Value* Attributes::Search(std::string_view name) const {
+const Value* Attributes::Find(std::string_view name) const {
+  constexpr size_t kFew = 8;  // are as quickly looked through
+  if (entries_.size() <= kFew) {
+    for (const Entry& entry : entries_) {
+      if (SameText(entry.first, name)) return &entry.second;
+    }
+    return nullptr;
+  }
   const auto at = std::lower_bound(entries_.begin(), entries_.end(), name, NameLess);
   return at != entries_.end() && at->first == name ? &at->second : nullptr;
 }

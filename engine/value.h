@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "reeve/engine/text.h"
 
 namespace reeve {
 
@@ -102,13 +101,7 @@ class Attributes {
   Attributes(std::initializer_list<Entry> entries);
 
   // Null when there is none. Valid until the next change.
-  const Value* Find(std::string_view name) const {
-    if (entries_.size() > kFew) return Search(name);
-    for (const Entry& entry : entries_) {
-      if (SameText(entry.first, name)) return &entry.second;
-    }
-    return nullptr;
-  }
+  const Value* Find(std::string_view name) const;
   // Adds or replaces. Returns false if it replaced.
   bool Set(std::string name, Value value);
 
@@ -118,10 +111,6 @@ class Attributes {
   auto end() const { return entries_.end(); }
 
  private:
-  static constexpr size_t kFew = 8;  // As quickly looked through as searched.
-
-  const Value* Search(std::string_view name) const;
-
   std::vector<Entry> entries_;
 };
 

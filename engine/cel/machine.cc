@@ -261,6 +261,14 @@ Cell Machine::RunAll(Machine& machine, const Link& link, const Variables& variab
   return machine.RunCode(link, variables);
 }
 
+Cell Variables::Search(const Layers& layers, std::string_view name) {
+  for (const Attributes* attributes : {layers.first, layers.second}) {
+    const Value* const value = attributes == nullptr ? nullptr : attributes->Find(name);
+    if (value != nullptr) return Cell::Of(*value);
+  }
+  return Cell::Error(ErrorCode::kNoSuchKey, name);
+}
+
 Link::Link(const Program& linked_program, absl::Span<const uint32_t> variable_numbers,
            absl::Span<const Path> linked_paths, absl::Span<const uint32_t> shared_slots,
            uint32_t own_slot)

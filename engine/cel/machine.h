@@ -11,6 +11,8 @@
 #include "reeve/engine/cel/context.h"
 #include "reeve/engine/cel/function.h"
 #include "reeve/engine/cel/program.h"
+#include "reeve/engine/text.h"
+#include "reeve/engine/value.h"
 
 namespace reeve::cel {
 
@@ -40,13 +42,21 @@ class Variables {
   static constexpr size_t kMaxLayers = 4;
 
   static Cell GetAttribute(const Layers& layers, std::string_view name) {
-    const Value* value = layers.first == nullptr ? nullptr : layers.first->Find(name);
-    if (value != nullptr) return Cell::Of(*value);
-    if (layers.second != nullptr) value = layers.second->Find(name);
-    return value == nullptr ? Cell::Error(ErrorCode::kNoSuchKey, name) : Cell::Of(*value);
+    // Most requests have few, which are looked through here.
+    if (layers.first == nullptr || layers.first->size() > kFew) return Search(layers, name);
+    for (const Attributes::Entry& entry : *layers.first) {
+      if (SameText(entry.first, name)) return Cell::Of(entry.second);
+    }
+    if (layers.second != nullptr) return Search({nullptr, layers.second}, name);
+    return Cell::Error(ErrorCode::kNoSuchKey, name);
   }
 
   Layers layers_[kMaxLayers];
+
+ private:
+  static constexpr size_t kFew = 8;
+
+  static Cell Search(const Layers& layers, std::string_view name);
 };
 
 class Machine;
