@@ -52,8 +52,10 @@ bool IpAddress::is_loopback() const {
 }
 
 std::string IpAddress::ToString() const {
+  // Each record of a local connection has one, and inet_ntop() is the half of what that costs.
+  if (!is_v6) return absl::StrCat(bytes[0], ".", bytes[1], ".", bytes[2], ".", bytes[3]);
   char text[INET6_ADDRSTRLEN];
-  inet_ntop(is_v6 ? AF_INET6 : AF_INET, bytes.data(), text, sizeof(text));
+  inet_ntop(AF_INET6, bytes.data(), text, sizeof(text));
   return scope == 0 ? std::string(text) : absl::StrCat(text, "%", scope);
 }
 

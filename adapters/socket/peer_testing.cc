@@ -12,7 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "reeve/adapters/socket/kernel.h"
+#include "reeve/adapters/socket/unix/kernel.h"
 #include "reeve/engine/principal.h"
 
 namespace reeve {
@@ -81,7 +81,7 @@ std::unique_ptr<Child> Connector(const Listener& listener, const Identity& ident
 }
 
 std::string Outcome(const absl::StatusOr<PeerToken>& token) {
-  if (!token.ok()) return token.status().ToString();
+  if (!token.ok()) return token.status().ToString(absl::StatusToStringMode::kWithNoExtraData);
   const Principal& p = token->principal();
   std::string rest = p.evidence.substr(p.evidence.find(" uid="));
   const size_t pidfd = rest.find(" pidfd=");

@@ -269,7 +269,14 @@ Daemon::~Daemon() {
   waitpid(pid_, nullptr, 0);
 }
 
-void Daemon::Signal(int signal) const { Require(kill(pid_, signal) == 0, "kill"); }
+void Daemon::Signal(int signal) const {
+  Require(kill(pid_, signal) == 0, "kill");
+  // Until all its threads have stopped.
+  siginfo_t info;
+  if (signal == SIGSTOP) {
+    Require(waitid(P_PID, pid_, &info, WSTOPPED | WEXITED | WNOWAIT) == 0, "waitid");
+  }
+}
 
 bool Eventually(const std::function<bool()>& done, int seconds) {
   for (int i = 0; i < seconds * 50; ++i) {

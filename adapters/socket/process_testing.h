@@ -129,7 +129,8 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  void Signal(int signal) const;  // To it alone.
+  // To it alone. Of SIGSTOP, returns when it has stopped.
+  void Signal(int signal) const;
   pid_t pid() const { return pid_; }
 
  private:

@@ -11,14 +11,14 @@
 namespace document_server {
 namespace {
 
-constexpr timeval kPatience = {10, 0};
 // Before accept() is tried again when the machine has run out of descriptors or memory.
 constexpr std::chrono::milliseconds kPause(100);
 
 }  // namespace
 
-Connections::Connections(int listener, int threads, std::function<void(int fd)> serve)
-    : listener_(listener), serve_(std::move(serve)) {
+Connections::Connections(int listener, int threads, std::chrono::seconds patience,
+                         std::function<void(int fd)> serve)
+    : listener_(listener), patience_(patience), serve_(std::move(serve)) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
 }
 
@@ -26,7 +26,7 @@ Connections::~Connections() {
   {
     reeve::MutexLock lock(mutex_);
     stopping_ = true;
-    // Wakes who waits in accept() or recv(). What was received is still answered.
+    // Wakes who waits in accept() or recv().
     shutdown(listener_, SHUT_RDWR);
     for (const int fd : open_) shutdown(fd, SHUT_RD);
   }
@@ -50,8 +50,9 @@ void Connections::Work() {
 }
 
 void Connections::ServeOne(int fd) {
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
-  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof(kPatience));
+  const timeval patience = {patience_.count(), 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
   bool serve;
   {
     reeve::MutexLock lock(mutex_);

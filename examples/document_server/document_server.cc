@@ -1,27 +1,39 @@
-// A small document server on an AF_UNIX socket, which asks Reeve who may do what. The lines between
-// [embed] and [/embed] are all that this took; doc/embedding.md explains them.
+// A small document server on a Unix socket, on TCP and with TLS, which asks Reeve who may do what.
+// The lines between [embed] and [/embed] are all that this took; doc/embedding.md explains them.
+#include <openssl/types.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
+#include <chrono>
 #include <cstdio>
+#include <functional>
+#include <list>
 #include <memory>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "reeve/adapters/socket/peer.h"
+#include "reeve/adapters/socket/tls/tls_peer.h"
 #include "reeve/engine/engine.h"
 #include "reeve/examples/document_server/connections.h"
 #include "reeve/examples/document_server/documents.h"
 #include "reeve/examples/document_server/lines.h"
+#include "reeve/examples/document_server/sockets.h"
+#include "reeve/examples/document_server/stream.h"
+#include "reeve/examples/document_server/tls.h"
 #include "reeve/policy/load.h"
 #include "reeve/store/audit_store.h"
 
 namespace document_server {
 namespace {
 
-constexpr int kConnections = 32;  // Served at once.
+constexpr int kConnections = 32;               // Served at once, of each listening socket.
+constexpr std::chrono::seconds kPatience(10);  // With peers that are silent.
 
 // Exit status.
 constexpr int kDone = 0;
@@ -81,8 +93,31 @@ std::string Answer(const reeve::Engine& engine, const reeve::Principal& principa
   return stamp ? answer + " [read by " + principal.id.id + "]" : answer;
 }
 
-// Serves one connection until its end.
-void Serve(const reeve::Engine& engine, Documents* documents, int fd) {
+// Serves connections, any number at once.
+class Server {
+ public:
+  // `tls` may be null if ServeTls() is not called. None of them is owned; all must outlive this.
+  Server(const reeve::Engine* engine, SSL_CTX* tls) : engine_(*engine), tls_(tls) {}
+
+  // Each serves one connection until its end.
+  void Serve(int fd);
+  void ServeTls(int fd);
+
+  // Lets each connection finish the command that it is doing, and do no other.
+  void End() { ending_ = true; }
+
+ private:
+  // Answers the lines of `stream`, all of which `principal` sends.
+  void Converse(const reeve::Principal& principal, Stream* stream);
+
+  const reeve::Engine& engine_;
+  SSL_CTX* const tls_;
+  Documents documents_;
+  std::atomic<bool> ending_{false};
+};
+
+// Of a Unix socket or TCP.
+void Server::Serve(int fd) {
   // [embed accept]
   reeve::PeerOptions options;
   options.origin = reeve::SocketOrigin::kAccepted;
@@ -90,15 +125,41 @@ void Serve(const reeve::Engine& engine, Documents* documents, int fd) {
   const reeve::Principal principal =
       peer.ok() ? peer->principal() : reeve::UnidentifiedPeer(peer.status());
   // [/embed]
-  LineReader reader(fd);
+  SocketStream stream(fd);
+  Converse(principal, &stream);
+}
+
+void Server::ServeTls(int fd) {
+  TlsStream stream(tls_, fd, kPatience);
+  if (!stream.Accept()) {
+    std::fprintf(stderr, "no session with %s: %s\n", PeerAddress(fd).c_str(),
+                 stream.failure().empty() ? "it has gone" : stream.failure().c_str());
+    return;
+  }
+  // [embed tls]
+  const reeve::TlsPeer tls(stream.session());
+  reeve::PeerOptions options;
+  options.sources = {&tls};
+  // The certificate alone says who it is. Of a client on this machine the kernel would say it, too,
+  // by another name, and who has two names is refused.
+  options.local_tcp = false;
+  const absl::StatusOr<reeve::PeerToken> peer = reeve::PeerToken::FromSocket(fd, options);
+  const reeve::Principal principal =
+      peer.ok() ? peer->principal() : reeve::UnidentifiedPeer(peer.status());
+  // [/embed]
+  Converse(principal, &stream);
+}
+
+void Server::Converse(const reeve::Principal& principal, Stream* stream) {
+  LineReader reader(stream);
   std::string line;
-  for (;;) {
+  while (!ending_) {
     const LineReader::Result result = reader.Next(&line);
     if (result == LineReader::Result::kEnd) return;
     Command command;
     if (result == LineReader::Result::kLine) command = ParseCommand(line);
     if (result == LineReader::Result::kTooLong) command.defect = "the line is too long";
-    if (!SendLine(fd, Answer(engine, principal, command, documents))) return;
+    if (!SendLine(stream, Answer(engine_, principal, command, &documents_))) return;
     if (result == LineReader::Result::kTooLong) return;
   }
 }
@@ -119,7 +180,46 @@ int Fail(const std::string& what) {
   return kFailed;
 }
 
-int Run(const std::string& socket, const std::string& policy, const std::string& audit) {
+struct Settings {
+  std::string socket;  // Empty: none.
+  std::string tcp;
+  std::string tls;
+  TlsFiles files;
+  std::string policy;
+  std::string audit;
+};
+
+// A listening socket, and what is done with its connections.
+struct Door {
+  std::string name;
+  int listener;
+  std::function<void(int fd)> serve;
+};
+
+// All that the settings name, the Unix socket last, for it leaves a file. False with *error set.
+bool OpenDoors(const Settings& settings, Server* server, std::vector<Door>* doors,
+               std::string* error) {
+  const auto plain = [server](int fd) { server->Serve(fd); };
+  const auto tls = [server](int fd) { server->ServeTls(fd); };
+  if (!settings.tcp.empty()) {
+    const int listener = ListenTcp(settings.tcp, error);
+    if (listener < 0) return false;
+    doors->push_back({LocalAddress(listener), listener, plain});
+  }
+  if (!settings.tls.empty()) {
+    const int listener = ListenTcp(settings.tls, error);
+    if (listener < 0) return false;
+    doors->push_back({LocalAddress(listener) + " with TLS", listener, tls});
+  }
+  if (!settings.socket.empty()) {
+    const int listener = Listen(settings.socket, error);
+    if (listener < 0) return false;
+    doors->push_back({settings.socket, listener, plain});
+  }
+  return true;
+}
+
+int Run(const Settings& settings) {
   // Before there is a second thread, so that all inherit it: signals wait for Follow().
   sigset_t signals;
   sigemptyset(&signals);
@@ -127,28 +227,36 @@ int Run(const std::string& socket, const std::string& policy, const std::string&
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
 
+  std::string error;
+  TlsContext tls;
+  if (!settings.tls.empty() && (tls = ServerTls(settings.files, &error)) == nullptr) {
+    return Fail(error);
+  }
   // [embed engine]
-  const absl::StatusOr<std::unique_ptr<reeve::AuditStore>> store = reeve::AuditStore::Open(audit);
+  const absl::StatusOr<std::unique_ptr<reeve::AuditStore>> store =
+      reeve::AuditStore::Open(settings.audit);
   if (!store.ok()) return Fail(std::string(store.status().message()));
   reeve::Engine::Options options;
   options.audit = store->get();
   const absl::StatusOr<std::unique_ptr<reeve::Engine>> engine = reeve::Engine::Create(options);
   if (!engine.ok()) return Fail(std::string(engine.status().message()));
   // [/embed]
-  if (!LoadPolicy(policy, engine->get())) return kBadCall;
+  if (!LoadPolicy(settings.policy, engine->get())) return kBadCall;
 
-  std::string error;
-  const int listener = Listen(socket, &error);
-  if (listener < 0) return Fail(error);
-  Documents documents;
+  Server server(engine->get(), tls.get());
+  std::vector<Door> doors;
+  if (!OpenDoors(settings, &server, &doors, &error)) return Fail(error);
   {
-    Connections connections(listener, kConnections,
-                            [&](int fd) { Serve(**engine, &documents, fd); });
-    std::printf("listening on %s\n", socket.c_str());
-    Follow(signals, policy, engine->get());
+    std::list<Connections> connections;
+    for (const Door& door : doors) {
+      connections.emplace_back(door.listener, kConnections, kPatience, door.serve);
+      std::printf("listening on %s\n", door.name.c_str());
+    }
+    Follow(signals, settings.policy, engine->get());
+    server.End();
   }
-  unlink(socket.c_str());
-  close(listener);
+  if (!settings.socket.empty()) unlink(settings.socket.c_str());
+  for (const Door& door : doors) close(door.listener);
   return kDone;
 }
 
@@ -157,15 +265,30 @@ int Run(const std::string& socket, const std::string& policy, const std::string&
 
 int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);  // Who waits for "listening on" reads a pipe.
-  CLI::App app("Serves documents on a Unix socket. SIGHUP reloads the policy, SIGTERM ends.");
-  std::string socket, policy, audit;
-  app.add_option("--socket", socket, "path of the socket to listen on")->required();
-  app.add_option("--policy", policy, "policy file or directory")->required();
-  app.add_option("--audit", audit, "audit store; made if it is not there")->required();
+  CLI::App app(
+      "Serves documents on a Unix socket, on TCP and with TLS. SIGHUP reloads the policy, SIGTERM "
+      "ends.");
+  document_server::Settings settings;
+  CLI::Option_group* const doors = app.add_option_group("where to listen");
+  doors->add_option("--socket", settings.socket, "path of a Unix socket");
+  doors->add_option("--tcp", settings.tcp,
+                    "HOST:PORT, such as 127.0.0.1:7000; port 0: any. Who calls from another "
+                    "machine is anonymous");
+  CLI::Option* const tls =
+      doors->add_option("--tls", settings.tls, "the same, with TLS: certificates say who calls");
+  doors->require_option(1, 3);
+  for (const auto& [name, file, what] :
+       {std::tuple("--certificate", &settings.files.certificate, "the server's, PEM"),
+        {"--key", &settings.files.key, "the key to it"},
+        {"--clients", &settings.files.authorities, "the authorities that vouch for clients"}}) {
+    tls->needs(app.add_option(name, *file, what)->needs(tls));
+  }
+  app.add_option("--policy", settings.policy, "policy file or directory")->required();
+  app.add_option("--audit", settings.audit, "audit store; made if it is not there")->required();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? document_server::kDone : document_server::kBadCall;
   }
-  return document_server::Run(socket, policy, audit);
+  return document_server::Run(settings);
 }

@@ -1,9 +1,14 @@
 // The command `reeve` as a script calls it: what it prints, where, and its exit status.
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sqlite3.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -678,6 +683,93 @@ TEST_F(ReeveTest, WhoamiKnowsThisProcess) {
   const json principal = json::parse(ended.out);
   EXPECT_EQ(principal["via"], "unix");
   EXPECT_EQ(principal["parents"], json::array({"uid:" + std::to_string(getuid())}));
+}
+
+TEST_F(ReeveTest, WhoamiKnowsThisProcessByTcp) {
+  const Ended ended = Reeve({"whoami", "--tcp", "--format", "json"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  const json principal = json::parse(ended.out);
+  EXPECT_EQ(principal["via"], "tcp");
+  EXPECT_EQ(principal["assurance"], "kernel");
+  EXPECT_EQ(principal["parents"], json::array({"uid:" + std::to_string(getuid())}));
+  EXPECT_EQ(principal["groups_complete"], false);
+  EXPECT_NE(principal["evidence"].get<std::string>().find(" peer=127.0.0.1:"), std::string::npos);
+}
+
+// The port of "127.0.0.1:39417: waiting for a connection".
+sockaddr_in AddressOf(const std::string& waiting) {
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int port = 0;
+  EXPECT_EQ(std::sscanf(waiting.c_str(), "127.0.0.1:%d: waiting for a connection", &port), 1)
+      << waiting;
+  address.sin_port = htons(port);
+  return address;
+}
+
+TEST_F(ReeveTest, WhoamiTellsWhoConnects) {
+  Process whoami({"cli/reeve", "whoami", "--tcp", "localhost:0"});
+  const sockaddr_in address = AddressOf(whoami.ReadLine());
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  std::string told;
+  char bytes[4096];
+  for (ssize_t size; (size = read(fd, bytes, sizeof(bytes))) > 0;) told.append(bytes, size);
+  close(fd);
+  EXPECT_EQ(whoami.Wait(), 0);
+  std::string shown;
+  for (const std::string& line : whoami.ReadAll()) shown += line + "\n";
+  EXPECT_EQ(told, shown);
+  EXPECT_NE(told.find("via        tcp\n"), std::string::npos) << told;
+}
+
+TEST_F(ReeveTest, WhoamiThatIsInterruptedLeavesNoSocket) {
+  const std::string path = directory_ / "who.sock";
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    Process whoami({"cli/reeve", "whoami", "--unix", path});
+    EXPECT_EQ(whoami.ReadLine(), path + ": waiting for a connection");
+    EXPECT_EQ(access(path.c_str(), F_OK), 0);
+    whoami.Signal(signal);
+    EXPECT_EQ(whoami.Wait(), 3) << signal;
+    EXPECT_NE(access(path.c_str(), F_OK), 0) << signal;
+  }
+}
+
+TEST_F(ReeveTest, WhoamiSaysWhatIsWrongWithAnAddress) {
+  struct Row {
+    std::vector<std::string> arguments;
+    std::string error;
+  };
+  const std::string form = "; write HOST:PORT, such as 127.0.0.1:4000 or [::1]:4000\n";
+  for (const Row& row : std::vector<Row>{
+           {{"--tcp", "4000"}, "4000: is no address: Name or service not known" + form},
+           {{"--tcp", ":4000"}, ":4000: is no address: Name or service not known" + form},
+           {{"--tcp", "127.0.0.1:http"},
+            "127.0.0.1:http: is no address: Name or service not known" + form},
+           {{"--tcp", "192.0.2.1:0"},
+            "192.0.2.1:0: cannot listen here: Cannot assign requested address\n"},
+           {{"--tcp", "--unix"}, "--unix excludes --tcp\nRun with --help for more information.\n"},
+           {{"--tcp", "--capabilities"},
+            "--tcp excludes --capabilities\nRun with --help for more information.\n"}}) {
+    std::vector<std::string> arguments = {"whoami"};
+    arguments.insert(arguments.end(), row.arguments.begin(), row.arguments.end());
+    const Ended ended = Reeve(arguments);
+    EXPECT_EQ(ended.status, 2) << row.arguments[1];
+    EXPECT_EQ(ended.err, row.error);
+  }
+}
+
+TEST_F(ReeveTest, WhoamiShowsCapabilities) {
+  const Ended text = Reeve({"whoami", "--capabilities"});
+  EXPECT_EQ(text.status, 0);
+  EXPECT_NE(text.out.find("unix_credentials     present "), std::string::npos) << text.out;
+  const Ended ended = Reeve({"whoami", "--capabilities", "--format", "json"});
+  EXPECT_EQ(ended.status, 0);
+  const json all = json::parse(ended.out);
+  ASSERT_EQ(all.size(), 15u);
+  EXPECT_EQ(all[0]["name"], "unix_credentials");
+  EXPECT_EQ(all[0]["state"], "present");
 }
 
 TEST_F(ReeveTest, WhoamiSaysWhatToDoWithAnOldSocket) {

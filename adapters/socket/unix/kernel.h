@@ -1,10 +1,9 @@
 // The questions whose answers depend on the age of the kernel, so that tests can answer it as an
-// older one does. Private to this folder.
-#ifndef REEVE_ADAPTERS_SOCKET_KERNEL_H_
-#define REEVE_ADAPTERS_SOCKET_KERNEL_H_
+// older one does. Private to adapters/socket.
+#ifndef REEVE_ADAPTERS_SOCKET_UNIX_KERNEL_H_
+#define REEVE_ADAPTERS_SOCKET_UNIX_KERNEL_H_
 
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "absl/status/statusor.h"
 
@@ -17,12 +16,16 @@ namespace socket_internal {
 
 // The running kernel may be newer than the headers that this is built with. The numbers are those
 // of all architectures but parisc and sparc, which need headers that have them.
-#ifdef SO_PEERPIDFD
+#if defined(SO_PEERPIDFD) && defined(SO_PASSPIDFD) && defined(SCM_PIDFD)
 inline constexpr int kPeerPidfd = SO_PEERPIDFD;
+inline constexpr int kPassPidfd = SO_PASSPIDFD;
+inline constexpr int kScmPidfd = SCM_PIDFD;
 #elif defined(__hppa__) || defined(__sparc__)
 #error "SO_PEERPIDFD is not defined; build with headers of Linux 6.5 or later"
 #else
-inline constexpr int kPeerPidfd = 77;  // Since Linux 6.5.
+inline constexpr int kPeerPidfd = 77;  // Since Linux 6.5, all three.
+inline constexpr int kPassPidfd = 76;
+inline constexpr int kScmPidfd = 4;
 #endif
 
 struct Kernel {
@@ -37,8 +40,9 @@ struct Kernel {
 
 // PeerToken::FromSocket() on another kernel.
 absl::StatusOr<PeerToken> FromSocketBy(const socket_internal::Kernel& kernel, int fd,
+                                       const sockaddr* peer, socklen_t peer_size,
                                        const PeerOptions& options);
 
 }  // namespace reeve
 
-#endif  // REEVE_ADAPTERS_SOCKET_KERNEL_H_
+#endif  // REEVE_ADAPTERS_SOCKET_UNIX_KERNEL_H_
