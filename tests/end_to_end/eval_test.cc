@@ -385,6 +385,41 @@ TEST(EvalLinesTest, OutputThatCannotBeWrittenIsAFailure) {
   }
 }
 
+std::string Times(int times, const std::string& text) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+// What every implementation must take: the specification of the language, section "Syntax".
+TEST(EvalMinimaTest, AreTaken) {
+  struct Row {
+    const char* name;
+    std::string expression;
+    const char* value;
+  };
+  for (const Row& row : std::vector<Row>{
+           {"32 terms of ||", Times(31, "false || ") + "true", "true"},
+           {"32 terms of &&", Times(31, "true && ") + "true", "true"},
+           {"32 arguments", "[" + Times(31, "1, ") + "1].size()", "32"},
+           {"24 operators +", "1" + Times(24, " + 1"), "25"},
+           {"24 operators *", "1" + Times(24, " * 1"), "1"},
+           {"24 operators !", Times(24, "!") + "true", "true"},
+           {"24 operators -", Times(24, "-") + "1", "1"},
+           {"24 conditions", Times(24, "false ? 1 : ") + "2", "2"},
+           {"12 relations", Times(12, "(") + "1 < 2" + Times(12, ") == true"), "true"},
+           {"12 parentheses", Times(12, "(") + "1" + Times(12, ")"), "1"},
+           {"12 selections", Times(12, "{'a': ") + "1" + Times(12, "}") + Times(12, ".a"), "1"},
+           {"12 indexes", Times(12, "[") + "7" + Times(12, "]") + Times(12, "[0]"), "7"},
+           {"12 calls", Times(12, "int(") + "7" + Times(12, ")"), "7"},
+           {"12 macros", Times(12, "[1].exists(x, ") + "true" + Times(12, ")"), "true"},
+       }) {
+    const Ended ended = RunProgram({"cli/reeve", "eval", row.expression});
+    EXPECT_EQ(ended.status, 0) << row.name;
+    EXPECT_EQ(ended.out, row.value + std::string("\n")) << row.name << ": " << ended.err;
+  }
+}
+
 TEST(EvalLinesTest, Help) {
   const Ended ended = RunProgram({"cli/reeve", "eval", "--help"});
   EXPECT_EQ(ended.status, 0);
