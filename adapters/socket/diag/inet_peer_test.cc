@@ -53,6 +53,7 @@ using peer_testing::Become;
 using peer_testing::Bind;
 using peer_testing::Child;
 using peer_testing::Connect;
+using peer_testing::Eventually;
 using peer_testing::InetAddress;
 using peer_testing::InetPeerTest;
 using peer_testing::Inode;
@@ -364,6 +365,20 @@ TEST_P(AddressTest, IsFound) {
 INSTANTIATE_TEST_SUITE_P(, AddressTest, ::testing::ValuesIn(kAddressCases),
                          [](const auto& info) { return info.param.name; });
 
+// Whether a connection can be made from that address to itself.
+bool IsReady(const InetAddress& address) {
+  const int listener = MakeSocket(address.family(), SOCK_STREAM);
+  const int client = MakeSocket(address.family(), SOCK_STREAM);
+  bool ready = bind(listener, address.get(), address.size) == 0 && listen(listener, 1) == 0 &&
+               bind(client, address.get(), address.size) == 0 &&
+               peer_testing::BeginConnect(client, InetAddress::OfSocket(listener));
+  pollfd poller = {client, POLLOUT, 0};
+  ready = ready && poll(&poller, 1, 100) == 1 && (poller.revents & POLLERR) == 0;
+  close(listener);
+  close(client);
+  return ready;
+}
+
 // Addresses of a device of this machine's, and not of its loopback: the peer is here nevertheless.
 TEST_F(InetPeerTest, IsFoundByTheMachinesOwnAddresses) {
   REQUIRE_OTHER_USERS();
@@ -380,6 +395,8 @@ TEST_F(InetPeerTest, IsFoundByTheMachinesOwnAddresses) {
         std::pair("fe80::98", "[fe80::98%I]")}) {
     const auto server = here.Start([&, address = address](const Child::Pipes& pipes) {
       const unsigned interface = if_nametoindex("eth0");
+      // Its routes come and go while the device gets ready.
+      if (!Eventually([&] { return IsReady(InetAddress::Of(address, 0, interface)); })) return 1;
       TcpListener listener(InetAddress::Of(address, 0, interface));
       const auto peer = TcpPeer(
           InetAddress::Of(address, listener.address().port(), interface), 1234,

@@ -41,7 +41,8 @@ using peer_testing::TcpListener;
 using peer_testing::Verdict;
 
 constexpr int kConnections = 10000;
-constexpr int kPorts = 4;
+// Fewer than are wanted, so that one who has none waits for the other to let go.
+constexpr int kPorts = 2;
 
 // Ports that are free, kept from others by sockets that are bound and do nothing.
 class Ports {
@@ -67,8 +68,8 @@ class Ports {
   std::vector<InetAddress> own_;
 };
 
-// Connects `count` times as `uid`, says so on each connection first, and resets it: at once, or
-// when the server has answered.
+// Connects `count` times as `uid`, says so on each connection first, and resets it: at once, when
+// the server is about to ask, or when it has asked.
 int Race(uid_t uid, int count, const InetAddress& to, const Ports& ports) {
   std::minstd_rand random(uid);
   for (int made = 0; made < count;) {
@@ -81,14 +82,14 @@ int Race(uid_t uid, int count, const InetAddress& to, const Ports& ports) {
     if (connect(fd, to.get(), to.size) != 0) {
       if (errno != EADDRNOTAVAIL && errno != ECONNRESET && errno != ECONNREFUSED) return 2;
       close(fd);
+      sched_yield();
       continue;
     }
     ++made;
     if (send(fd, &uid, sizeof(uid), MSG_NOSIGNAL) != sizeof(uid)) return 3;
     char byte;
-    if (random() % 2 == 0) {
-      const ssize_t ignored = recv(fd, &byte, 1, 0);
-      static_cast<void>(ignored);
+    for (int words = random() % 4 == 0 ? 0 : 1 + random() % 2; words > 0; --words) {
+      if (recv(fd, &byte, 1, 0) != 1) break;
     }
     close(fd);
   }
@@ -100,7 +101,7 @@ class Dawdler final : public PeerSource {
  public:
   Mechanism mechanism() const override { return Mechanism::kOther; }
   absl::StatusOr<PeerIdentity> Identify(const SocketPeer&) const override {
-    for (int i = random_() % 8; i > 0; --i) sched_yield();
+    for (int i = random_() % 64; i > 0; --i) sched_yield();
     return absl::NotFoundError("knows nobody");
   }
 
@@ -134,15 +135,16 @@ TEST_F(InetPeerTest, IsWhoConnectedInARace) {
   std::map<std::string, int> wrong;
   for (int i = 0; i < kConnections; ++i) {
     const int fd = listener.Accept();
-    // Some before the peer's word, some after it, and each again at the end.
-    const bool early = i % 2 == 0;
+    const auto say = [fd] { return send(fd, "x", 1, MSG_NOSIGNAL) == 1; };
+    const PeerOptions& options = i % 2 == 0 ? slow : kPlain;
+    say();
+    // Before the peer's word, after it, and when it expects no more.
     std::vector<absl::StatusOr<PeerToken>> tokens;
-    if (early) tokens.push_back(PeerToken::FromSocket(fd, i % 4 < 2 ? slow : kPlain));
+    tokens.push_back(PeerToken::FromSocket(fd, options));
     uid_t said = 0;
     const bool heard = recv(fd, &said, sizeof(said), MSG_WAITALL) == sizeof(said);
-    tokens.push_back(PeerToken::FromSocket(fd, i % 4 < 2 ? slow : kPlain));
-    const ssize_t ignored = send(fd, "x", 1, MSG_NOSIGNAL);
-    static_cast<void>(ignored);
+    tokens.push_back(PeerToken::FromSocket(fd, options));
+    say();
     tokens.push_back(PeerToken::FromSocket(fd, slow));
     close(fd);
     for (const absl::StatusOr<PeerToken>& token : tokens) {
