@@ -101,10 +101,13 @@ std::vector<pid_t> WorkersOf(uid_t uid) {
   return pids;
 }
 
-// 0, with a failure, unless there is exactly one.
+// 0, with a failure, unless there is exactly one, once those of earlier tests have ended.
 pid_t WorkerOf(uid_t uid) {
-  const std::vector<pid_t> pids = WorkersOf(uid);
-  EXPECT_EQ(pids.size(), 1u);
+  std::vector<pid_t> pids;
+  EXPECT_TRUE(Eventually([&] {
+    pids = WorkersOf(uid);
+    return pids.size() == 1;
+  })) << pids.size();
   return pids.size() == 1 ? pids[0] : 0;
 }
 
