@@ -103,3 +103,11 @@ def repositories():
         libraries = {"libsodium": [":libsodium"]},
         static = True,
     )
+    system_library(
+        name = "mit_krb5",
+        apt = "libkrb5-dev",
+        libraries = {
+            "mit-krb5-gssapi": [":gssapi"],
+            "mit-krb5": [":krb5"],
+        },
+    )
