@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -19,6 +20,7 @@ absl::Status InitSodium();
 
 using Bytes = absl::Span<const uint8_t>;
 Bytes AsBytes(std::string_view text);
+std::string HexOf(Bytes bytes);
 
 // BLAKE2b (RFC 7693) of `out.size()` bytes, 16 to 64, under `key`, which may be empty, over `label`
 // and `fields`, each with its length before it as two bytes, the low one first.

@@ -63,6 +63,11 @@ void EncodeHeader(const EnvelopeHeader& header, uint8_t* out);
 // Errors: kMalformed, kUnsupportedVersion; kUnknownKey if it is of another kind than `kind`.
 absl::StatusOr<EnvelopeHeader> DecodeHeader(absl::Span<const uint8_t> packed, SealKind kind);
 
+// Encrypts `body` to `out`, with its tag behind, so that it opens with that header alone, which is
+// `encoded_header` in bytes.
+void EncryptBody(const EnvelopeHeader& header, absl::Span<const uint8_t> body, const uint8_t* key,
+                 const uint8_t* encoded_header, uint8_t* out);
+
 // A whole context of kRing or kProcess, by a key of kSealKeyBytes.
 std::string SealBody(const EnvelopeHeader& header, absl::Span<const uint8_t> body,
                      const uint8_t* key);
@@ -71,6 +76,11 @@ std::string SealBody(const EnvelopeHeader& header, absl::Span<const uint8_t> bod
 // kAuthenticationFailed if it was not made of that header by that key.
 absl::StatusOr<SecretBytes> OpenBody(const EnvelopeHeader& header, absl::Span<const uint8_t> packed,
                                      absl::Span<const uint8_t> ciphertext, const uint8_t* key);
+
+// Whoever opens has found that the context is not authentic; has no key for it; is a forked child.
+absl::Status AuthenticationFailed();
+absl::Status UnknownKey();
+absl::Status InForkedChild();
 
 // The checks that follow authenticity. kWrongTarget.
 absl::Status CheckTarget(const EnvelopeHeader& header, const Target& own);

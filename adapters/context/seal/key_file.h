@@ -92,6 +92,8 @@ class KeyText {
   absl::Status Error(std::string_view message) const;
 
  private:
+  absl::Status NextLine();
+
   std::string_view rest_;
   std::string_view line_;
   std::string_view file_name_;

@@ -70,7 +70,7 @@ class KeyRing {
   absl::Status Reload();
 
   // Adds a new key, and returns its id. It seals from `seals_from` on, which may be before or after
-  // `created`.
+  // `created`; both are kept to the second, rounded down. Nothing is written: Save() it.
   // Errors: kMalformed (a time outside of the years 1678 to 2261), kResourceExhausted (kMaxKeys, or
   // memory), kInternal.
   absl::StatusOr<std::string> Add(absl::Time created, absl::Time seals_from);
@@ -80,10 +80,9 @@ class KeyRing {
   absl::Status Drop(std::string_view id);
 
   // Writes the ring to `path`, with mode 0600: a new file, which takes the place of an old one at
-  // once, when it is on the disk; so that readers find the one or the other. Times are kept to the
-  // second, rounded down. Replacing the file of Load() or Save(): FailedPrecondition if somebody
-  // else has changed it since; Reload() then, and do it again.
-  // Errors: AlreadyExists (ExistingFile::kKeep), FailedPrecondition, kInternal.
+  // once, when it is on the disk; so that readers find the one or the other. Replacing the file of
+  // Load() or Save(): FailedPrecondition if somebody else has changed it since; Reload() then, and
+  // do it again. Errors: AlreadyExists (ExistingFile::kKeep), FailedPrecondition, kInternal.
   absl::Status Save(const std::string& path, ExistingFile existing);
 
   // What may be shown of a key.
@@ -106,6 +105,7 @@ class KeyRing {
 
   // Whether this is the process that made the ring.
   absl::Status CheckHere() const;
+  void Put(std::shared_ptr<const seal_internal::RingKeys> keys);
 
   const SecretMemory mark_;
   const SecretMemory::Lock lock_;

@@ -76,7 +76,7 @@ class ProcessOpener final : public ContextOpener {
 
   struct Options {
     SealOptions seal;
-    // How many exporters that live can be trusted at once, from 1 to kMaxExporters; 32 bytes of
+    // How many exporters that live can be trusted at once, from 1 to kMaxExporters; a page of
     // locked memory and a descriptor each.
     size_t max_exporters = 64;
     SecretMemory::Lock lock = SecretMemory::Lock::kRequired;
@@ -109,24 +109,20 @@ class ProcessOpener final : public ContextOpener {
                                   const PeerToken* exporter) override;
 
  private:
-  struct Exporter {
-    PublicKey public_key;
-    std::array<uint8_t, 8> key_id;
-    uint64_t process_number = 0;
-    int pidfd = -1;  // Owned; -1 if the place is free.
-  };
+  struct Exporter;
 
   ProcessOpener(const ProcessKey* own, const std::array<uint8_t, 32>& target, SingleUse* single_use,
-                const Options& options, SecretMemory keys);
+                const Options& options);
+  // Null if there is none.
+  std::shared_ptr<const Exporter> Find(const std::array<uint8_t, 8>& key_id);
 
   const ProcessKey& own_;
   const std::array<uint8_t, 32> target_;
   SingleUse& single_use_;
-  const SealOptions options_;
+  const Options options_;
 
   Mutex mutex_;
-  std::vector<Exporter> exporters_ ABSL_GUARDED_BY(mutex_);
-  SecretMemory keys_ ABSL_GUARDED_BY(mutex_);  // 32 bytes for each of them.
+  std::vector<std::shared_ptr<const Exporter>> exporters_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace reeve

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -30,7 +29,7 @@ class SingleUse {
  public:
   static constexpr size_t kMaxCapacity = size_t{1} << 24;
 
-  // `capacity`: how many ids can be remembered at once, from 1 to kMaxCapacity; 40 bytes each, and
+  // `capacity`: how many ids can be remembered at once, from 1 to kMaxCapacity; 56 bytes each, and
   // more are refused, for none is forgotten early: so at least the contexts that are opened within
   // the lifetime of one. `now`: when it begins to remember.
   // Errors: InvalidArgument (capacity), kResourceExhausted, kInternal.
@@ -56,28 +55,32 @@ class SingleUse {
     Id id;
     absl::Time until;
     uint32_t next;
+    uint32_t home;  // Its first place in the table.
   };
 
   SingleUse(size_t capacity, absl::Time now, SecretMemory mark);
 
-  size_t PlaceOf(const Id& id) const;
-  size_t Find(const Id& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Forget(const Id& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Sweep(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  uint32_t HomeOf(const Id& id) const;
+  // Where `id` is in the table, or the free place where it belongs.
+  size_t Find(const Id& id, uint32_t home) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Forget(uint32_t entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Sweep(absl::Time now, size_t most) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const absl::Time begin_;
-  const SecretMemory mark_;  // Tells a forked child; also the key of the hash.
-  const size_t mask_;
+  // Tells a forked child, and holds the key of the hash, so that nobody can choose ids that meet.
+  const SecretMemory mark_;
+  const uint32_t mask_;
 
   Mutex mutex_;
-  std::vector<Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<Entry[]> entries_ ABSL_GUARDED_BY(mutex_);
   uint32_t free_ ABSL_GUARDED_BY(mutex_);  // The list of those that are free.
-  // Open addressing: the number of an entry, or kNone. At most half full.
-  std::vector<uint32_t> table_ ABSL_GUARDED_BY(mutex_);
-  // By when they end, in ticks, round and round: each slot the list of its entries.
-  std::vector<uint32_t> wheel_ ABSL_GUARDED_BY(mutex_);
+  // Open addressing: the number of an entry, or none. At most half full.
+  std::unique_ptr<uint32_t[]> table_ ABSL_GUARDED_BY(mutex_);
+  // Entries by when they end, in ticks, round and round: each slot has the list of its entries.
+  std::array<uint32_t, 1024> wheel_ ABSL_GUARDED_BY(mutex_);
   int64_t swept_ ABSL_GUARDED_BY(mutex_);  // The last tick whose slot was looked through.
-  absl::Time forgotten_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();  // The latest `until`.
+  // The latest `until` of those that are forgotten.
+  absl::Time forgotten_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 
 }  // namespace reeve
