@@ -2,6 +2,7 @@
 #define REEVE_ADAPTERS_CONTEXT_JWT_JWKS_FILE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -71,7 +72,8 @@ class JwksFile final : public JwkSource {
 
   // Held while the file is read, and then `mutex_` for a moment.
   mutable Mutex reading_ ABSL_ACQUIRED_BEFORE(mutex_);
-  mutable std::string text_ ABSL_GUARDED_BY(reading_);  // What the keys were made of.
+  // What the keys were made of; unset before there are any.
+  mutable std::optional<std::string> text_ ABSL_GUARDED_BY(reading_);
 
   mutable Mutex mutex_;
   mutable State state_ ABSL_GUARDED_BY(mutex_);

@@ -110,13 +110,22 @@ std::string SigningKey::PublicPem() const {
 }
 
 std::string SigningKey::SignDer(JwtAlgorithm algorithm, std::string_view text) const {
+  return SignBy(algorithm, text, RSA_PSS_SALTLEN_DIGEST);
+}
+
+std::string SigningKey::SignPssWithSalt(std::string_view text, int salt_bytes) const {
+  return SignBy(JwtAlgorithm::kPs256, text, salt_bytes);
+}
+
+std::string SigningKey::SignBy(JwtAlgorithm algorithm, std::string_view text,
+                               int salt_bytes) const {
   EVP_MD_CTX* const context = EVP_MD_CTX_new();
   EVP_PKEY_CTX* options = nullptr;
   Must(EVP_DigestSignInit(context, &options, HashOf(algorithm), nullptr, key_.get()) == 1,
        "EVP_DigestSignInit");
   if (ToString(algorithm)[0] == 'P') {
     Must(EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
-             EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) == 1,
+             EVP_PKEY_CTX_set_rsa_pss_saltlen(options, salt_bytes) == 1,
          "PSS");
   }
   size_t size = 0;
@@ -167,6 +176,18 @@ std::string Hmac(std::string_view key, std::string_view text) {
             &size) != nullptr,
        "HMAC");
   return {reinterpret_cast<const char*>(bytes), size};
+}
+
+std::string Describe(const Principal& principal) {
+  std::vector<std::string> parents;
+  for (const EntityId& parent : principal.parents) parents.push_back(ToString(parent));
+  const std::string_view assurance = ToString(principal.assurance);
+  return absl::StrCat(ToString(principal.id), " groups=[", absl::StrJoin(principal.groups, ", "),
+                      principal.groups_complete ? "]" : "]?", " parents=[",
+                      absl::StrJoin(parents, ", "),
+                      "] attributes=", Value::Of(principal.attributes).ToString(),
+                      " actor=", principal.actor, " host=", principal.host, " ", View(assurance),
+                      " via=", principal.via, " ", principal.evidence);
 }
 
 }  // namespace reeve::jwt_testing

@@ -5,11 +5,13 @@
 
 #include <openssl/types.h>
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "reeve/adapters/context/jwt/jwk.h"
+#include "reeve/engine/principal.h"
 
 namespace reeve::jwt_testing {
 
@@ -35,11 +37,16 @@ class SigningKey {
   // As OpenSSL writes it: of ECDSA in DER.
   std::string SignDer(JwtAlgorithm algorithm, std::string_view text) const;
 
+  // PS256 with a salt of another length.
+  std::string SignPssWithSalt(std::string_view text, int salt_bytes) const;
+
   // A token of these two JSON texts, whatever they say.
   std::string Token(JwtAlgorithm algorithm, std::string_view header, std::string_view claims) const;
 
  private:
   explicit SigningKey(EVP_PKEY* key);
+
+  std::string SignBy(JwtAlgorithm algorithm, std::string_view text, int salt_bytes) const;
 
   std::shared_ptr<EVP_PKEY> key_;
 };
@@ -50,6 +57,9 @@ std::string JwkSetOf(const std::initializer_list<std::string>& keys);
 std::string SignedText(std::string_view header, std::string_view claims);
 
 std::string Hmac(std::string_view key, std::string_view text);  // HS256
+
+// All that `principal` says, for comparison: "user:ada groups=[a, b] parents=[] attributes={...}".
+std::string Describe(const Principal& principal);
 
 }  // namespace reeve::jwt_testing
 
