@@ -6,7 +6,7 @@
 namespace reeve {
 namespace {
 
-constexpr uint8_t kNone = 0xFF;
+constexpr uint8_t kNone = 0x40;  // Above every digit.
 
 constexpr std::array<uint8_t, 256> MakeDigits() {
   constexpr std::string_view kAlphabet =
@@ -25,21 +25,22 @@ constexpr std::array<uint8_t, 256> kDigits = MakeDigits();
 
 std::optional<std::string> DecodeBase64Url(std::string_view text) {
   if (text.size() % 4 == 1) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3 + 2);
-  uint32_t bits = 0;
-  int count = 0;
+  std::string bytes(text.size() * 6 / 8, '\0');
+  char* out = bytes.data();
+  uint32_t bits = 0;  // Behind the last whole byte.
+  int count = 0;      // How many.
+  uint8_t seen = 0;
   for (const char c : text) {
     const uint8_t digit = kDigits[static_cast<unsigned char>(c)];
-    if (digit == kNone) return std::nullopt;
-    bits = bits << 6 | digit;
+    seen |= digit;
+    bits = bits << 6 | (digit & 0x3F);
     count += 6;
     if (count < 8) continue;
     count -= 8;
-    bytes.push_back(static_cast<char>(bits >> count));
+    *out++ = static_cast<char>(bits >> count);
     bits &= (uint32_t{1} << count) - 1;
   }
-  if (bits != 0) return std::nullopt;
+  if ((seen & kNone) != 0 || bits != 0) return std::nullopt;
   return bytes;
 }
 

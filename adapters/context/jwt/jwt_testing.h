@@ -40,6 +40,9 @@ class SigningKey {
   // PS256 with a salt of another length.
   std::string SignPssWithSalt(std::string_view text, int salt_bytes) const;
 
+  // Lives as long as this and its copies.
+  EVP_PKEY* get() const { return key_.get(); }
+
   // A token of these two JSON texts, whatever they say.
   std::string Token(JwtAlgorithm algorithm, std::string_view header, std::string_view claims) const;
 
