@@ -93,8 +93,9 @@ absl::StatusOr<std::shared_ptr<const JwkSet>> JwksFile::Keys(absl::Time now) con
   bool check;
   {
     const MutexLock lock(mutex_);
-    // A clock that was set back is no reason not to look.
-    check = !checking_ && (now >= state_.checked + options_.check_interval || now < state_.checked);
+    // A clock that was set back is no reason not to look. Threads may differ by less.
+    check = !checking_ && (now >= state_.checked + options_.check_interval ||
+                           now + options_.check_interval < state_.checked);
     if (check) checking_ = true;
   }
   if (check) {

@@ -146,8 +146,9 @@ TEST_F(JwksFileTest, LooksAgainAfterTheInterval) {
   EXPECT_EQ(Kids(**file, kNow + absl::Seconds(10)), "b");
   Replace(SetOf("c"));
   EXPECT_EQ(Kids(**file, kNow + absl::Seconds(19)), "b");
-  // A clock that was set back.
-  EXPECT_EQ(Kids(**file, kNow), "c");
+  // A clock that was set back; by less than the interval, it may be another thread's.
+  EXPECT_EQ(Kids(**file, kNow), "b");
+  EXPECT_EQ(Kids(**file, kNow - absl::Seconds(1)), "c");
 }
 
 TEST_F(JwksFileTest, SeesEveryChangeOfTheBytes) {

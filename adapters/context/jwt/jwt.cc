@@ -166,9 +166,12 @@ absl::StatusOr<VerifiedToken> JwtPackage::Verify(std::string_view token, absl::T
                             "the token's signature is not that of its key");
   }
   if (!TakesType(issuer, jws->type)) {
-    return MakeContextError(ContextError::kMechanism,
-                            absl::StrCat("the token is of the type ", Quoted(jws->type),
-                                         ", which is not among JwtIssuer::types"));
+    return MakeContextError(
+        ContextError::kMechanism,
+        absl::StrCat(
+            "the token ",
+            jws->type.empty() ? "has no type" : absl::StrCat("is of the type ", Quoted(jws->type)),
+            ", which is not among JwtIssuer::types"));
   }
   absl::StatusOr<JwtSubject> subject = SubjectOf(claims, issuer, options_.skew, now);
   if (!subject.ok()) return subject.status();

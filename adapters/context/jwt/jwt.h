@@ -47,7 +47,7 @@ struct JwtOptions {
   std::vector<JwtIssuer> issuers;
   // By how much the clocks of issuers and of this machine may differ. At most kMaxJwtSkew.
   absl::Duration skew = absl::Seconds(60);
-  // How many verified tokens are remembered, so that to see one again is cheap: about 2 KB each.
+  // How many verified tokens are remembered, so that to see one again is cheap: a few KB each.
   // Zero: none.
   size_t cached_tokens = 4096;
 };

@@ -272,6 +272,9 @@ std::string DefectOf(const JwtIssuer& issuer) {
     return "`audiences` is empty, or has an empty one; name this program as the issuer does";
   }
   if (issuer.types.empty()) return "`types` is empty; an empty type is that of tokens without one";
+  for (const std::string& type : issuer.types) {
+    if (type.find('/') != std::string::npos) return "`types` has a `/`; leave `application/` out";
+  }
   if (issuer.max_lifetime <= absl::ZeroDuration()) return "`max_lifetime` is not positive";
   if (!issuer.trust_domain.empty()) {
     const std::optional<SpiffeId> id =

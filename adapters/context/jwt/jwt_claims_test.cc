@@ -455,6 +455,11 @@ const DefectCase kDefectCases[] = {
      "`audiences` is empty, or has an empty one; name this program as the issuer does"},
     {"NoTypes", [](JwtIssuer* i) { i->types = {}; },
      "`types` is empty; an empty type is that of tokens without one"},
+    {"TypeWithSlash",
+     [](JwtIssuer* i) {
+       i->types = {"JWT", "application/at+jwt"};
+     },
+     "`types` has a `/`; leave `application/` out"},
     {"NoLifetime", [](JwtIssuer* i) { i->max_lifetime = absl::ZeroDuration(); },
      "`max_lifetime` is not positive"},
     {"BadType", [](JwtIssuer* i) { i->principal_type = "a user"; },

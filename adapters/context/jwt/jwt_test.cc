@@ -586,7 +586,7 @@ TEST(JwtPackageTest, TakesTheTypesOfItsOptions) {
   EXPECT_EQ(Verdict(*package, Es256(R"({"alg":"ES256","kid":"es256","typ":"JWT"})", kClaims), kNow),
             "mechanism: the token is of the type `jwt`, which is not among JwtIssuer::types");
   EXPECT_EQ(Verdict(*package, Es256(kHeader, kClaims), kNow),
-            "mechanism: the token is of the type ``, which is not among JwtIssuer::types");
+            "mechanism: the token has no type, which is not among JwtIssuer::types");
 }
 
 // Many more than there is room for, twice.
