@@ -33,7 +33,7 @@ const std::string kPrivate =
     "name web-1.example.com\n"
     "created 2026-11-20T09:00:00Z\n"
     "signing nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n"
-    "opening dwdtCnMYpX08FsFyUbJmRd9ML5LrwJkqsXf7pR25LCo=\n";
+    "opening dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=\n";
 const std::string kPublic =
     "reeve-host-public-key 1\n"
     "name web-1.example.com\n"
