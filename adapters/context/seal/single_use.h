@@ -55,20 +55,21 @@ class SingleUse {
   // An id that is remembered, in the list of a slot of the wheel; or free.
   struct Entry {
     Id id;
-    absl::Time until;
+    int64_t until;
     uint32_t next;
     uint32_t home;  // Its first place in the table.
   };
 
-  SingleUse(size_t capacity, absl::Time now, SecretMemory mark);
+  SingleUse(size_t capacity, int64_t now, SecretMemory mark);
 
   uint32_t HomeOf(const Id& id) const;
   // Where `id` is in the table, or the free place where it belongs.
   size_t Find(const Id& id, uint32_t home) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(uint32_t entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Sweep(absl::Time now, size_t most) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Sweep(int64_t now, size_t most) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const absl::Time begin_;
+  // Times are in nanoseconds since 1970.
+  const int64_t begin_;
   // Tells a forked child, and holds the key of the hash, so that nobody can choose ids that meet.
   const SecretMemory mark_;
   const uint32_t mask_;
@@ -82,7 +83,7 @@ class SingleUse {
   std::array<uint32_t, 1024> wheel_ ABSL_GUARDED_BY(mutex_);
   int64_t swept_ ABSL_GUARDED_BY(mutex_);  // The last tick whose slot was looked through.
   // The latest `until` of those that are forgotten.
-  absl::Time forgotten_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  int64_t forgotten_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace reeve
