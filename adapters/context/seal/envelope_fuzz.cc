@@ -62,7 +62,7 @@ std::array<uint8_t, size> Counted(uint8_t first) {
   return bytes;
 }
 
-// All that is kept from input to input: keys, and the contexts of doc/sealed-context.md.
+// All that is kept from input to input: keys, and a context of each kind.
 struct World {
   std::unique_ptr<reeve::KeyRing> ring =
       Must(reeve::KeyRing::Parse(reeve::seal_internal::AsBytes(kRing), "ring"));
