@@ -46,28 +46,30 @@ absl::StatusOr<std::unique_ptr<SingleUse>> SingleUse::Create(size_t capacity, ab
       SecretMemory::Create(crypto_shorthash_KEYBYTES, SecretMemory::Lock::kIfAllowed);
   if (!mark.ok()) return mark.status();
   crypto_shorthash_keygen(mark->data());
-  std::unique_ptr<SingleUse> use(new (std::nothrow)
-                                     SingleUse(capacity, absl::ToUnixNanos(now), *std::move(mark)));
-  if (use == nullptr || use->entries_ == nullptr || use->table_ == nullptr) {
+  const uint32_t table_size = TableSize(capacity);
+  std::unique_ptr<Entry[]> entries(new (std::nothrow) Entry[capacity]);
+  std::unique_ptr<uint32_t[]> table(new (std::nothrow) uint32_t[table_size]);
+  if (entries == nullptr || table == nullptr) {
     return MakeContextError(ContextError::kResourceExhausted,
                             absl::StrCat("there is no memory to remember ", capacity,
                                          " contexts; ask for less, or raise RLIMIT_AS"));
   }
-  return use;
+  for (uint32_t i = 0; i < capacity; ++i) entries[i].next = i + 1 < capacity ? i + 1 : kNone;
+  std::fill_n(table.get(), table_size, kNone);
+  return std::unique_ptr<SingleUse>(new SingleUse(
+      absl::ToUnixNanos(now), *std::move(mark), std::move(entries), std::move(table), table_size));
 }
 
-SingleUse::SingleUse(size_t capacity, int64_t now, SecretMemory mark)
+SingleUse::SingleUse(int64_t now, SecretMemory mark, std::unique_ptr<Entry[]> entries,
+                     std::unique_ptr<uint32_t[]> table, uint32_t table_size)
     : begin_(now),
       mark_(std::move(mark)),
-      mask_(TableSize(capacity) - 1),
-      entries_(new (std::nothrow) Entry[capacity]),
+      mask_(table_size - 1),
+      entries_(std::move(entries)),
       free_(0),
-      table_(new (std::nothrow) uint32_t[size_t{mask_} + 1]),
+      table_(std::move(table)),
       swept_(TickOf(now) - 1),
       forgotten_(std::numeric_limits<int64_t>::min()) {
-  if (entries_ == nullptr || table_ == nullptr) return;
-  for (uint32_t i = 0; i < capacity; ++i) entries_[i].next = i + 1 < capacity ? i + 1 : kNone;
-  std::fill_n(table_.get(), size_t{mask_} + 1, kNone);
   wheel_.fill(kNone);
 }
 

@@ -60,7 +60,8 @@ class SingleUse {
     uint32_t home;  // Its first place in the table.
   };
 
-  SingleUse(size_t capacity, int64_t now, SecretMemory mark);
+  SingleUse(int64_t now, SecretMemory mark, std::unique_ptr<Entry[]> entries,
+            std::unique_ptr<uint32_t[]> table, uint32_t table_size);
 
   uint32_t HomeOf(const Id& id) const;
   // Where `id` is in the table, or the free place where it belongs.
