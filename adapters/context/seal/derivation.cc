@@ -2,9 +2,9 @@
 
 #include <sodium.h>
 
+#include <cstdlib>
 #include <cstring>
 
-#include "absl/strings/escaping.h"
 #include "reeve/adapters/context/context_error.h"
 
 namespace reeve::seal_internal {
@@ -39,18 +39,18 @@ Bytes AsBytes(std::string_view text) {
 
 void Derive(absl::Span<uint8_t> out, Bytes key, std::string_view label,
             std::initializer_list<Bytes> fields) {
-  crypto_generichash_state state;
-  crypto_generichash_init(&state, key.data(), key.size(), out.size());
-  const auto add = [&state](Bytes field) {
-    const uint8_t size[2] = {static_cast<uint8_t>(field.size()),
-                             static_cast<uint8_t>(field.size() >> 8)};
-    crypto_generichash_update(&state, size, sizeof(size));
-    crypto_generichash_update(&state, field.data(), field.size());
+  uint8_t message[kMaxDerivedFromBytes];
+  size_t size = 0;
+  const auto add = [&message, &size](Bytes field) {
+    if (field.size() + 2 > sizeof(message) - size) std::abort();
+    message[size++] = static_cast<uint8_t>(field.size());
+    message[size++] = static_cast<uint8_t>(field.size() >> 8);
+    if (!field.empty()) std::memcpy(message + size, field.data(), field.size());
+    size += field.size();
   };
   add(AsBytes(label));
   for (const Bytes field : fields) add(field);
-  crypto_generichash_final(&state, out.data(), out.size());
-  if (!key.empty()) sodium_memzero(&state, sizeof(state));
+  crypto_generichash(out.data(), out.size(), message, size, key.data(), key.size());
 }
 
 std::array<uint8_t, 8> KeyIdOf(Bytes key) {
@@ -74,8 +74,20 @@ std::array<uint8_t, 32> ProcessTarget(const Machine& machine, uint64_t process_n
 
 std::array<uint8_t, 32> HostTarget(Bytes opening_key) { return TargetOf({kHost, opening_key}); }
 
-std::string HexOf(absl::Span<const uint8_t> bytes) {
-  return absl::BytesToHexString({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+void AppendHex(Bytes bytes, std::string* text) {
+  const size_t end = text->size();
+  text->resize(end + 2 * bytes.size());
+  char* out = &(*text)[end];
+  for (const uint8_t byte : bytes) {
+    *out++ = "0123456789abcdef"[byte >> 4];
+    *out++ = "0123456789abcdef"[byte & 15];
+  }
+}
+
+std::string HexOf(Bytes bytes) {
+  std::string text;
+  AppendHex(bytes, &text);
+  return text;
 }
 
 }  // namespace reeve::seal_internal

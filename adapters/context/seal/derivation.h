@@ -3,6 +3,7 @@
 #define REEVE_ADAPTERS_CONTEXT_SEAL_DERIVATION_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -20,10 +21,15 @@ absl::Status InitSodium();
 
 using Bytes = absl::Span<const uint8_t>;
 Bytes AsBytes(std::string_view text);
+void AppendHex(Bytes bytes, std::string* text);
 std::string HexOf(Bytes bytes);
 
+// All that is derived from, with the lengths.
+inline constexpr size_t kMaxDerivedFromBytes = 512;
+
 // BLAKE2b (RFC 7693) of `out.size()` bytes, 16 to 64, under `key`, which may be empty, over `label`
-// and `fields`, each with its length before it as two bytes, the low one first.
+// and `fields`, each with its length before it as two bytes, the low one first. Ends the program if
+// they are more than kMaxDerivedFromBytes.
 void Derive(absl::Span<uint8_t> out, Bytes key, std::string_view label,
             std::initializer_list<Bytes> fields);
 

@@ -237,7 +237,7 @@ absl::Status InForkedChild() {
 }
 
 absl::Status CheckTarget(const EnvelopeHeader& header, const Target& own) {
-  if (sodium_memcmp(header.target.data(), own.data(), own.size()) == 0) return absl::OkStatus();
+  if (header.target == own) return absl::OkStatus();  // Both are known to whoever sealed.
   return MakeContextError(ContextError::kWrongTarget,
                           absl::StrCat("the context is sealed for another ",
                                        header.kind == SealKind::kRing ? "service, machine or boot"
@@ -279,13 +279,15 @@ absl::StatusOr<OpenedSeal> Finish(const EnvelopeHeader& header, SecretBytes body
       !status.ok()) {
     return status;
   }
-  const std::string_view name = ToString(header.kind);
   OpenedSeal opened;
   opened.body = std::move(body);
   opened.not_before = header.not_before;
   opened.expires = header.expires;
-  opened.evidence = absl::StrCat("seal=", absl::string_view(name.data(), name.size()),
-                                 " key=", HexOf(header.key_id), " id=", HexOf(id));
+  opened.evidence.reserve(80);
+  opened.evidence.append("seal=").append(ToString(header.kind)).append(" key=");
+  AppendHex(header.key_id, &opened.evidence);
+  opened.evidence.append(" id=");
+  AppendHex(id, &opened.evidence);
   return opened;
 }
 

@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -14,14 +15,11 @@ namespace reeve {
 namespace {
 
 constexpr uint32_t kNone = 0xFFFFFFFF;
-constexpr int64_t kTickMilliseconds = 250;
+constexpr int64_t kTick = 250'000'000;  // Nanoseconds.
 // How many are forgotten by one call, so that no call has to pay for many others.
 constexpr size_t kForgottenAtOnce = 16;
 
-int64_t TickOf(absl::Time time) {
-  const int64_t milliseconds = absl::ToUnixMillis(time);  // Rounded down.
-  return milliseconds / kTickMilliseconds - (milliseconds % kTickMilliseconds < 0 ? 1 : 0);
-}
+int64_t TickOf(int64_t time) { return time / kTick - (time % kTick < 0 ? 1 : 0); }
 
 // At most half full.
 uint32_t TableSize(size_t capacity) {
@@ -48,26 +46,30 @@ absl::StatusOr<std::unique_ptr<SingleUse>> SingleUse::Create(size_t capacity, ab
       SecretMemory::Create(crypto_shorthash_KEYBYTES, SecretMemory::Lock::kIfAllowed);
   if (!mark.ok()) return mark.status();
   crypto_shorthash_keygen(mark->data());
-  std::unique_ptr<SingleUse> use(new (std::nothrow) SingleUse(capacity, now, *std::move(mark)));
-  if (use == nullptr || use->entries_ == nullptr || use->table_ == nullptr) {
+  const uint32_t table_size = TableSize(capacity);
+  std::unique_ptr<Entry[]> entries(new (std::nothrow) Entry[capacity]);
+  std::unique_ptr<uint32_t[]> table(new (std::nothrow) uint32_t[table_size]);
+  if (entries == nullptr || table == nullptr) {
     return MakeContextError(ContextError::kResourceExhausted,
                             absl::StrCat("there is no memory to remember ", capacity,
                                          " contexts; ask for less, or raise RLIMIT_AS"));
   }
-  return use;
+  for (uint32_t i = 0; i < capacity; ++i) entries[i].next = i + 1 < capacity ? i + 1 : kNone;
+  std::fill_n(table.get(), table_size, kNone);
+  return std::unique_ptr<SingleUse>(new SingleUse(
+      absl::ToUnixNanos(now), *std::move(mark), std::move(entries), std::move(table), table_size));
 }
 
-SingleUse::SingleUse(size_t capacity, absl::Time now, SecretMemory mark)
+SingleUse::SingleUse(int64_t now, SecretMemory mark, std::unique_ptr<Entry[]> entries,
+                     std::unique_ptr<uint32_t[]> table, uint32_t table_size)
     : begin_(now),
       mark_(std::move(mark)),
-      mask_(TableSize(capacity) - 1),
-      entries_(new (std::nothrow) Entry[capacity]),
+      mask_(table_size - 1),
+      entries_(std::move(entries)),
       free_(0),
-      table_(new (std::nothrow) uint32_t[size_t{mask_} + 1]),
-      swept_(TickOf(now) - 1) {
-  if (entries_ == nullptr || table_ == nullptr) return;
-  for (uint32_t i = 0; i < capacity; ++i) entries_[i].next = i + 1 < capacity ? i + 1 : kNone;
-  std::fill_n(table_.get(), size_t{mask_} + 1, kNone);
+      table_(std::move(table)),
+      swept_(TickOf(now) - 1),
+      forgotten_(std::numeric_limits<int64_t>::min()) {
   wheel_.fill(kNone);
 }
 
@@ -84,7 +86,8 @@ size_t SingleUse::Find(const Id& id, uint32_t home) const {
 }
 
 void SingleUse::Forget(uint32_t entry) {
-  size_t hole = Find(entries_[entry].id, entries_[entry].home);
+  size_t hole = entries_[entry].home;
+  while (table_[hole] != entry) hole = (hole + 1) & mask_;
   // Those behind that would no longer be found move up.
   for (size_t next = (hole + 1) & mask_; table_[next] != kNone; next = (next + 1) & mask_) {
     const size_t home = entries_[table_[next]].home;
@@ -98,7 +101,7 @@ void SingleUse::Forget(uint32_t entry) {
   free_ = entry;
 }
 
-void SingleUse::Sweep(absl::Time now, size_t most) {
+void SingleUse::Sweep(int64_t now, size_t most) {
   // In this tick some may yet end.
   const int64_t last = TickOf(now) - 1;
   if (last < swept_) {
@@ -123,7 +126,11 @@ void SingleUse::Sweep(absl::Time now, size_t most) {
   }
 }
 
-absl::Status SingleUse::Use(const Id& id, absl::Time from, absl::Time until, absl::Time now) {
+absl::Status SingleUse::Use(const Id& id, absl::Time from_time, absl::Time until_time,
+                            absl::Time now_time) {
+  const int64_t from = absl::ToUnixNanos(from_time);
+  const int64_t until = absl::ToUnixNanos(until_time);
+  const int64_t now = absl::ToUnixNanos(now_time);
   if (!mark_.here()) {
     return MakeContextError(ContextError::kWrongTarget,
                             "this process was forked from the one that remembers which contexts "
