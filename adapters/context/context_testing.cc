@@ -113,6 +113,7 @@ absl::Status TextSink::Append(const AuditRecord& record, AuditLevel) {
   std::vector<std::string> rules;
   for (const RuleOutcome& rule : decision.rules()) rules.push_back(rule->id);
   MutexLock lock(mutex_);
+  principals_.push_back(Describe(*request.principal));
   rows_.push_back(absl::StrCat(
       decision.allowed() ? "allow " : "deny ", std::string(ToString(decision.reason())), " [",
       absl::StrJoin(rules, " "), "] | ", ToString(request.principal->id), " ",
@@ -125,6 +126,11 @@ absl::Status TextSink::Append(const AuditRecord& record, AuditLevel) {
 std::vector<std::string> TextSink::rows() const {
   MutexLock lock(mutex_);
   return rows_;
+}
+
+std::vector<std::string> TextSink::principals() const {
+  MutexLock lock(mutex_);
+  return principals_;
 }
 
 std::unique_ptr<Engine> MakeEngine(const std::vector<Rule>& rules, const Clock* clock,

@@ -93,12 +93,15 @@ class TextSink final : public AuditSink {
  public:
   absl::Status Append(const AuditRecord& record, AuditLevel level) override;
   std::vector<std::string> rows() const;
+  // Of the same records, all of the principal: who handed over.
+  std::vector<std::string> principals() const;
 
   absl::Status status;  // What Append() returns.
 
  private:
   mutable Mutex mutex_;
   std::vector<std::string> rows_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> principals_ ABSL_GUARDED_BY(mutex_);
 };
 
 // An engine with `rules`, of level kRecorded, whose records go to `sink`.

@@ -865,6 +865,20 @@ TEST(ImportSecurityContextTest, RefusesMoreGroupsThanThePolicyCanSee) {
       ContextError::kExporterNotAllowed);
 }
 
+// The record has all that is known of who handed over, or that there was nobody.
+TEST(ImportByPolicyTest, RecordsTheExporter) {
+  World world;
+  EXPECT_TRUE(ImportSecurityContext("reeve", PackAda(&world), world.options).ok());
+  EXPECT_FALSE(ImportSecurityContext("reeve", "", world.options).ok());
+  world.options.exporter = nullptr;
+  EXPECT_FALSE(ImportSecurityContext("reeve", "", world.options).ok());
+  const std::string peer = Describe(world.peer.principal());
+  EXPECT_EQ(world.sink.principals(),
+            (std::vector<std::string>{peer, peer,
+                                      "anonymous:anonymous none [] in [] {} via `context` host `` "
+                                      "actor `` evidence `no exporter`"}));
+}
+
 TEST(ImportByPolicyTest, RefusesWithoutAPolicy) {
   World world;
   Engine::Options options;
