@@ -104,14 +104,16 @@ inline bool SecIsValidHandle(const SecHandle* handle) {
 //   SEC_E_UNKNOWN_CREDENTIALS  the package or the key is unknown; the context is malformed, was
 //                              changed on its way, or has expired, or is not yet valid; the
 //                              mechanism refuses it; `package` or `packed` is null (ours)
-//   SEC_E_NO_CREDENTIALS       this program has no key to open it with
+//   SEC_E_NO_CREDENTIALS       this program has no key to open it with; UseImportOptions() was not
+//                              called (ours)
 //   SEC_E_NOT_OWNER            it was made for another process, was imported before, or was handed
 //                              over by who may not
 //   SEC_E_INSUFFICIENT_MEMORY  there is no memory, or a configured limit is reached;
 //                              kMaxHandles contexts are here (ours)
 //   SEC_E_INTERNAL_ERROR       anything else; `context` is null (ours), and then `packed` was not
 //                              opened
-// Each call is recorded by the authorizer, but one without a handle to give.
+// The authorizer records each call, but those that end before anything is opened: for want of
+// options, of a place for the context, or of a handle to give.
 SECURITY_STATUS ImportSecurityContextA(const SEC_CHAR* package, PSecBuffer packed, void* token,
                                        PCtxtHandle context);
 SECURITY_STATUS ImportSecurityContextW(const SEC_WCHAR* package, PSecBuffer packed, void* token,
@@ -130,22 +132,21 @@ inline SECURITY_STATUS ImportSecurityContext(const SEC_WCHAR* package, PSecBuffe
 // UseExportOptions() said. `*packed` becomes a new buffer, to be freed by FreeContextBuffer();
 // `*token`, unless `token` is null, becomes null: the importer needs no token.
 //
-// `flags`, of which DELETE_OLD must be one:
-//   DELETE_OLD  The context ends here, and the handle is deleted, from the moment when it is sealed
-//               on, whether that succeeds or not. No mechanism here can do without.
-//   RESET_NEW   The new context is the principal alone, package `reeve`: no key of messages
-//   travels. none else   The keys travel, if the context has any and ExportOptions::with_session
-//   lets them;
-//               the importer then names the context's package. A context without keys is exported
-//               as with RESET_NEW.
+// SECPKG_CONTEXT_EXPORT_DELETE_OLD must be among `flags`: the context ends here, and the handle is
+// deleted, from the moment when it is sealed on, whether that succeeds or not. No mechanism here
+// can do without. With SECPKG_CONTEXT_EXPORT_RESET_NEW the new context is the principal alone,
+// package `reeve`, and no key of messages travels. Without it the keys travel, if the context has
+// any and ExportOptions::with_session lets them; the importer then names the context's package. A
+// context without keys is exported as with RESET_NEW.
 //   SEC_E_INSUFFICIENT_MEMORY  there is no memory; kMaxBuffers buffers are not freed (ours)
 //   SEC_E_INVALID_HANDLE       `context` is null, or no context is named by it
 //   SEC_E_NOT_SUPPORTED        DELETE_OLD is missing; TO_KERNEL or an unknown flag is there; the
 //                              context has keys and the options do not let them travel
 //   SEC_E_INTERNAL_ERROR       `packed` is null (ours); the options are wrong; the machine failed
-//   SEC_E_CONTEXT_EXPIRED, SEC_E_NO_CREDENTIALS (no sealer, or no key), SEC_E_NOT_OWNER (the
-//                              importer is no longer there), SEC_E_UNKNOWN_CREDENTIALS (the context
-//                              is too large): ours
+//   SEC_E_CONTEXT_EXPIRED      (ours)
+//   SEC_E_NO_CREDENTIALS       the sealer has no key, or UseExportOptions() was not called (ours)
+//   SEC_E_NOT_OWNER            the importer is no longer there (ours)
+//   SEC_E_UNKNOWN_CREDENTIALS  the context is too large (ours)
 // On error `*packed` has no buffer. The context stays where the flags, the arguments or a limit are
 // wrong; once it is being sealed it is gone.
 SECURITY_STATUS ExportSecurityContext(PCtxtHandle context, ULONG flags, PSecBuffer packed,
@@ -171,8 +172,8 @@ void UseImportOptions(const ImportOptions& options);
 void UseExportOptions(const ExportOptions& options);
 
 // The handle of a context that this process established, for ExportSecurityContext(). Takes it.
-// Errors: kInvalidHandle     it was moved away, or exported
-//         kResourceExhausted  kMaxHandles contexts are here
+// Errors: kInvalidHandle (it was moved away, or exported), kResourceExhausted (kMaxHandles contexts
+// are here), kInternal.
 absl::StatusOr<CtxtHandle> KeepContext(SecurityContext context);
 
 // The context, for the native calls: protected messages above all. No context is named by `handle`
