@@ -1,6 +1,7 @@
 #include "reeve/adapters/context/security_context.h"
 
 #include <algorithm>
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -234,9 +235,12 @@ absl::StatusOr<SecurityContext> ImportSecurityContext(std::string_view package,
                     "exporter=", Printable(ToString(options.exporter->principal().id)));
   }
   if (!seal.empty()) {
+    // Room for the escape and the "..." by which Printable() may go beyond what it is asked for.
+    const size_t taken = std::min(seal.size() + std::size("; \\u{10ffff}..."), kMaxProvenanceBytes);
     std::string& evidence = context->principal.evidence;
-    const size_t room = kMaxProvenanceBytes - std::min(seal.size() + 2, kMaxProvenanceBytes);
-    evidence = evidence.empty() ? seal : absl::StrCat(Printable(evidence, room), "; ", seal);
+    evidence = evidence.empty()
+                   ? seal
+                   : absl::StrCat(Printable(evidence, kMaxProvenanceBytes - taken), "; ", seal);
   }
   return SecurityContext::Establish(package, *std::move(context));
 }
