@@ -20,7 +20,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "cli/command.h"
-#include "reeve/adapters/authzen/json_value.h"
 #include "reeve/adapters/context/context_body.h"
 #include "reeve/adapters/context/context_error.h"
 #include "reeve/adapters/context/context_seal.h"
@@ -34,6 +33,7 @@
 #include "reeve/adapters/context/seal/secret_memory.h"
 #include "reeve/adapters/context/seal/single_use.h"
 #include "reeve/adapters/context/security_context.h"
+#include "reeve/adapters/json/json_value.h"
 #include "reeve/cli/input.h"
 #include "reeve/cli/output.h"
 #include "reeve/cli/principal_output.h"
@@ -270,9 +270,11 @@ bool AddAttribute(const std::string& text, Attributes* attributes) {
   const size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) return false;
   const std::string value = text.substr(equals + 1);
-  JsonValue json = ReadJson(value);
-  return attributes->Set(text.substr(0, equals),
-                         json.defect.empty() ? std::move(json.value) : Value::String(value));
+  constexpr JsonLimits kLimits = {kMaxStringBytes, kMaxValueDepth, kMaxValueElements};
+  JsonValue json = ReadJson(value, kLimits);
+  return attributes->Set(text.substr(0, equals), json.defect == JsonDefect::kNone
+                                                     ? std::move(json.value)
+                                                     : Value::String(value));
 }
 
 // Returns an exit status; anything but kYes was said.

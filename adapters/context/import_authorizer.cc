@@ -64,6 +64,12 @@ absl::Status ImportByPolicy::Authorize(const ImportAttempt& attempt) {
         ContextError::kInternal,
         absl::StrCat("the import could not be recorded: ", std::string(decision.error())));
   }
+  if (decision.reason() == Reason::kBadRequest) {
+    return MakeContextError(
+        ContextError::kExporterNotAllowed,
+        absl::StrCat("no rule can be asked whether `", Printable(ToString(resource)),
+                     "` may be handed over: ", std::string(decision.error())));
+  }
   if (!decision.allowed()) {
     return MakeContextError(
         ContextError::kExporterNotAllowed,

@@ -861,8 +861,9 @@ TEST(ImportSecurityContextTest, RefusesMoreGroupsThanThePolicyCanSee) {
             "OK");
   ada.groups.push_back("one-more");
   EXPECT_EQ(
-      ContextErrorOf(ImportSecurityContext("reeve", world.Seal(Body(ada)), world.options).status()),
-      ContextError::kExporterNotAllowed);
+      Describe(ImportSecurityContext("reeve", world.Seal(Body(ada)), world.options).status()),
+      "exporter_not_allowed: no rule can be asked whether `user:ada@EXAMPLE.COM` may be handed "
+      "over: the resource has too many parents");
 }
 
 // The record has all that is known of who handed over, or that there was nobody.
