@@ -196,7 +196,7 @@ class SpiffeBundles::Bundle {
     absl::StatusOr<std::string> text = ReadFile(path_);
     if (!text.ok()) {
       status = text.status();
-    } else if (text_ != *text) {
+    } else if (text_ != text.value()) {
       absl::StatusOr<Store> parsed = ParseBundle(*text);
       status = parsed.status();
       if (parsed.ok()) {
@@ -233,7 +233,7 @@ class SpiffeBundles::Bundle {
 
   // Held while the file is read, and then `mutex_` for a moment.
   Mutex reading_ ABSL_ACQUIRED_BEFORE(mutex_);
-  std::string text_ ABSL_GUARDED_BY(reading_);  // What the store was made of.
+  std::optional<std::string> text_ ABSL_GUARDED_BY(reading_);  // What the store was made of.
 
   mutable Mutex mutex_;
   Store store_ ABSL_GUARDED_BY(mutex_);

@@ -139,7 +139,8 @@ absl::StatusOr<EstablishedContext> TlsPackage::Establish(Chain chain, absl::Time
   if (!named.ok()) return AsContextError(named.status());
   const absl::StatusOr<std::shared_ptr<X509_STORE>> trusted = TrustedFor(*named, now);
   if (!trusted.ok()) return trusted.status();
-  if (*trusted != nullptr) {
+  const bool verify = bundles_ != nullptr || *trusted != nullptr;
+  if (verify) {
     ChainRules rules;
     rules.trusted = trusted->get();
     rules.of_client = options_.peer == TlsPeerRole::kClient;
@@ -153,7 +154,7 @@ absl::StatusOr<EstablishedContext> TlsPackage::Establish(Chain chain, absl::Time
   const std::string how =
       chain.session == nullptr
           ? absl::StrCat("verify=chain certificates=", sk_X509_num(chain.certificates.get()))
-          : SessionEvidence(chain.session, *trusted != nullptr, /*binding=*/false);
+          : SessionEvidence(chain.session, /*again=*/verify, /*binding=*/false);
   absl::StatusOr<PeerIdentity> identity =
       IdentityOf(certificate, *std::move(named), chain.not_after, how);
   if (!identity.ok()) return AsContextError(identity.status());
