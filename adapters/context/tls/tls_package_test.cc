@@ -9,6 +9,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -26,8 +27,13 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "reeve/adapters/context/context_error.h"
-#include "reeve/adapters/context/context_seal.h"
+#include "reeve/adapters/context/context_package.h"
 #include "reeve/adapters/context/import_authorizer.h"
+#include "reeve/adapters/context/seal/key_ring.h"
+#include "reeve/adapters/context/seal/machine.h"
+#include "reeve/adapters/context/seal/ring_seal.h"
+#include "reeve/adapters/context/seal/secret_memory.h"
+#include "reeve/adapters/context/seal/single_use.h"
 #include "reeve/adapters/context/secret_bytes.h"
 #include "reeve/adapters/context/security_context.h"
 #include "reeve/adapters/context/tls/spiffe_bundles.h"
@@ -123,11 +129,14 @@ std::string Text(const EstablishedContext& context) {
   return text;
 }
 
-std::string Text(const absl::Status& status) {
+std::string Word(const absl::Status& status) {
   const std::optional<ContextError> error = ContextErrorOf(status);
-  return absl::StrCat(
-      error.has_value() ? std::string(ToString(*error)) : absl::StatusCodeToString(status.code()),
-      ": ", status.message());
+  return error.has_value() ? std::string(ToString(*error))
+                           : absl::StatusCodeToString(status.code());
+}
+
+std::string Text(const absl::Status& status) {
+  return absl::StrCat(Word(status), ": ", status.message());
 }
 
 std::string Text(const absl::StatusOr<EstablishedContext>& context) {
@@ -1187,22 +1196,6 @@ TEST_F(TlsPackageTest, OldVersionsProveNothing) {
 
 // ---- From the front to the worker.
 
-// Closes by nothing at all, for what is sealed is the business of seal/.
-class OpenEnvelope final : public ContextSealer, public ContextOpener {
- public:
-  absl::StatusOr<std::string> Seal(absl::Span<const uint8_t> body, absl::Time,
-                                   absl::Time) const override {
-    return std::string(body.begin(), body.end());
-  }
-  absl::StatusOr<OpenedSeal> Open(absl::Span<const uint8_t> packed, absl::Time,
-                                  const PeerToken*) override {
-    OpenedSeal opened;
-    opened.body =
-        SecretBytes(std::string_view(reinterpret_cast<const char*>(packed.data()), packed.size()));
-    return opened;
-  }
-};
-
 class AuthorizeAll final : public ImportAuthorizer {
  public:
   absl::Status Authorize(const ImportAttempt&) override { return absl::OkStatus(); }
@@ -1210,37 +1203,53 @@ class AuthorizeAll final : public ImportAuthorizer {
 
 class CircleTest : public FromSessionTest {
  protected:
-  // What the worker, whose clock says `now`, gets of the client as `package`.
+  // What the worker, whose clock says `now`, gets of the client that the front exports at kNow.
   std::string Worker(absl::StatusOr<EstablishedContext> client, bool with_session, absl::Time now) {
     if (!client.ok()) return Text(client.status());
-    testing::FakeClock clock;
-    OpenEnvelope envelope;
-    AuthorizeAll all;
     const Package worker(world_);
     absl::StatusOr<SecurityContext> context =
         SecurityContext::Establish(worker.package->name(), *std::move(client));
     if (!context.ok()) return Text(context.status());
+    testing::FakeClock clock;
     ExportOptions exported;
-    exported.sealer = &envelope;
+    exported.sealer = sealer_.get();
     exported.with_session = with_session;
     exported.clock = &clock;
     const absl::StatusOr<std::string> packed = std::move(*context).Export(exported);
     if (!packed.ok()) return Text(packed.status());
     clock.now = now;
+    AuthorizeAll all;
     ImportOptions options;
     options.packages = {worker.package.get()};
-    options.opener = &envelope;
+    options.opener = opener_.get();
     options.authorizer = &all;
     options.clock = &clock;
-    const absl::StatusOr<SecurityContext> imported = ImportSecurityContext(
-        with_session ? worker.package->name() : kReevePackage, *packed, options);
+    const std::string_view package = with_session ? worker.package->name() : kReevePackage;
+    const absl::StatusOr<SecurityContext> imported =
+        ImportSecurityContext(package, *packed, options);
     if (!imported.ok()) return Text(imported.status());
+    EXPECT_EQ(Word(ImportSecurityContext(package, *packed, options).status()), "replayed");
     EstablishedContext got;
     got.principal = **imported->principal(now);
     got.established = imported->established();
     got.expires = imported->expires();
+    // The seal's id is another each time.
+    std::string& evidence = got.principal.evidence;
+    const size_t seal = evidence.find("; seal=ring key=");
+    EXPECT_NE(seal, std::string::npos) << evidence;
+    evidence.resize(std::min(seal, evidence.size()));
     return Text(got);
   }
+
+  const std::unique_ptr<KeyRing> ring_ =
+      *KeyRing::Generate(kNow - absl::Hours(1), SecretMemory::Lock::kIfAllowed);
+  const Machine machine_ = {"0123456789abcdef0123456789abcdef",
+                            "01234567-89ab-cdef-0123-456789abcdef"};
+  const std::unique_ptr<SingleUse> single_use_ = *SingleUse::Create(64, kNow - absl::Hours(1));
+  const std::unique_ptr<KeyRingSealer> sealer_ =
+      *KeyRingSealer::Create(ring_.get(), "worker", machine_);
+  const std::unique_ptr<KeyRingOpener> opener_ =
+      *KeyRingOpener::Create(ring_.get(), "worker", machine_, single_use_.get());
 };
 
 INSTANTIATE_TEST_SUITE_P(, CircleTest, ::testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
@@ -1273,12 +1282,19 @@ TEST_P(CircleTest, Workload) {
 }
 
 TEST_P(CircleTest, TheCertificateEndsOnTheWay) {
+  CertificateSpec spec = Named({"email:ada@example.com"});
+  spec.not_after = kNow + absl::Seconds(10);
+  world_.Leaf(spec);
+  Show();
   Connect();
-  EXPECT_EQ(Worker(Client(), true, kNow + absl::Hours(24)),
-            NotBelieved("certificate has expired", "expired"));
-  EXPECT_EQ(Worker(Client(), false, kNow + absl::Hours(24)),
-            "expired: the context ended at 2027-01-16T08:00:00+00:00; let the client authenticate "
-            "again");
+  for (const bool with_session : {true, false}) {
+    Who who = kAda;
+    who.expires = spec.not_after;
+    EXPECT_EQ(Worker(Client(), with_session, kNow),
+              Text(who, world_.leaf, with_session ? "verify=chain certificates=2" : How("ok")));
+    EXPECT_TRUE(
+        absl::StartsWith(Worker(Client(), with_session, kNow + absl::Seconds(10)), "expired: "));
+  }
 }
 
 // The front says that it is bob, and shows ada's certificate.
