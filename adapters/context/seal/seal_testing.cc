@@ -1,7 +1,9 @@
 #include "reeve/adapters/context/seal/seal_testing.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -19,6 +21,11 @@ namespace reeve::seal_testing {
 
 absl::Span<const uint8_t> Bytes(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+bool IsSanitized() {
+  // The kernel has no such page.
+  return mlock(reinterpret_cast<void*>(uintptr_t{0} - 8192), 1) == 0;
 }
 
 std::string Why(const absl::Status& status) {

@@ -31,6 +31,9 @@ inline const Machine kMachine = {"0123456789abcdef0123456789abcdef",
 
 absl::Span<const uint8_t> Bytes(std::string_view text);
 
+// Whether a sanitizer is built in: then mlock(2) does nothing, and no memory ends the program.
+bool IsSanitized();
+
 // "OK", or "replayed: the context was opened before; export it again".
 std::string Why(const absl::Status& status);
 // The body, or why there is none.
