@@ -31,10 +31,6 @@
 
 namespace reeve {
 
-// A token of a handshake is no longer, and no handshake has more of them from the client.
-inline constexpr size_t kMaxKrb5TokenBytes = 65536;
-inline constexpr int kMaxKrb5Rounds = 8;
-
 // What a server is to Kerberos: the keys in its keytab. No ticket of its own is read or used.
 //
 // Thread-safe.
@@ -129,6 +125,8 @@ class Krb5Acceptor {
 
  private:
   struct Impl;
+
+  absl::StatusOr<Progress> Advance(std::string_view token, absl::Time now);
 
   const std::unique_ptr<Impl> impl_;
 };

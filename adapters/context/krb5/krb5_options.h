@@ -3,6 +3,7 @@
 #ifndef REEVE_ADAPTERS_CONTEXT_KRB5_KRB5_OPTIONS_H_
 #define REEVE_ADAPTERS_CONTEXT_KRB5_KRB5_OPTIONS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -12,6 +13,10 @@
 #include "absl/time/time.h"
 
 namespace reeve {
+
+// A token of a handshake is no longer, and no side sends more of them.
+inline constexpr size_t kMaxKrb5TokenBytes = 65536;
+inline constexpr int kMaxKrb5Rounds = 8;
 
 // How Kerberos is spoken.
 enum class Krb5Mechanism : uint8_t {

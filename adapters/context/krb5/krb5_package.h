@@ -2,10 +2,9 @@
 #ifndef REEVE_ADAPTERS_CONTEXT_KRB5_KRB5_PACKAGE_H_
 #define REEVE_ADAPTERS_CONTEXT_KRB5_KRB5_PACKAGE_H_
 
+#include <cstdint>
 #include <memory>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -64,6 +63,8 @@ class Krb5Package final : public ContextPackage {
   static absl::StatusOr<std::unique_ptr<Krb5Package>> Create(Krb5Mechanism mechanism,
                                                              const Krb5Options& options = {});
 
+  ~Krb5Package() override;
+
   std::string_view name() const override;
   bool sealed() const override { return true; }
 
@@ -81,13 +82,11 @@ class Krb5Package final : public ContextPackage {
                                           absl::Time now) const override;
 
  private:
-  Krb5Package(Krb5Mechanism mechanism, Krb5Options options, absl::Duration skew,
-              std::vector<std::string> profiles);
+  struct Impl;
 
-  const Krb5Mechanism mechanism_;
-  const Krb5Options options_;
-  const absl::Duration skew_;
-  const std::vector<std::string> profiles_;  // The krb5.conf of this process.
+  explicit Krb5Package(std::unique_ptr<Impl> impl);
+
+  const std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace reeve
