@@ -89,8 +89,6 @@ ContextError ContextErrorOfGss(OM_uint32 major) {
       return ContextError::kNoCredentials;
     case GSS_S_BAD_BINDINGS:
       return ContextError::kWrongTarget;
-    case GSS_S_DUPLICATE_TOKEN:
-      return ContextError::kReplayed;
     case GSS_S_NO_CONTEXT:
       return ContextError::kInvalidHandle;
     default:

@@ -13,8 +13,7 @@
 //     if (progress->context.has_value()) break;                    // context->principal
 //   }
 //
-// How tokens travel is the protocol's own matter. libgssapi works with the network only where
-// krb5.conf tells it to (a replay cache or a keytab on a network file system).
+// How tokens travel is the protocol's own matter. Nothing here asks the KDC.
 #ifndef REEVE_ADAPTERS_CONTEXT_KRB5_KRB5_ACCEPTOR_H_
 #define REEVE_ADAPTERS_CONTEXT_KRB5_KRB5_ACCEPTOR_H_
 

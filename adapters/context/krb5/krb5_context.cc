@@ -21,7 +21,7 @@ namespace reeve {
 namespace {
 
 constexpr int kDefaultSkewSeconds = 300;  // krb5.conf(5), clockskew
-constexpr int kMaxIndicators = 64;
+constexpr int kMaxValues = 64;
 constexpr size_t kMaxTargetEvidenceBytes = 200;
 
 absl::Status Refuse(std::string_view why) {
@@ -269,7 +269,7 @@ absl::StatusOr<EstablishedContext> DescribeKrb5(GssContext context, Krb5Mechanis
   if (!target.ok()) return target.status();
 
   absl::StatusOr<std::vector<std::string>> proved =
-      ProvedValues(inquired->source.get(), "auth-indicators", kMaxIndicators);
+      ProvedValues(inquired->source.get(), "auth-indicators", kMaxValues);
   if (!proved.ok()) return proved.status();
   Value::List indicators;
   for (std::string& value : *proved) indicators.push_back(Value::String(std::move(value)));
@@ -281,7 +281,7 @@ absl::StatusOr<EstablishedContext> DescribeKrb5(GssContext context, Krb5Mechanis
   attributes.Set("krb5_realm", Value::String(named->realm.id));
   for (const auto& [urn, attribute] : options.pac) {
     absl::StatusOr<std::vector<std::string>> values =
-        ProvedValues(inquired->source.get(), urn, kMaxIndicators);
+        ProvedValues(inquired->source.get(), urn, kMaxValues);
     if (!values.ok()) return values.status();
     if (!values->empty()) attributes.Set(attribute, Value::Bytes(std::move(values->front())));
   }
