@@ -74,7 +74,7 @@ absl::StatusOr<std::vector<std::string>> ProvedValues(gss_name_t name, std::stri
   return values;
 }
 
-absl::StatusOr<std::string> DisplayName(gss_name_t name, bool* anonymous) {
+absl::StatusOr<std::string> DisplayName(gss_name_t name) {
   GssBuffer text;
   gss_OID type = GSS_C_NO_OID;
   OM_uint32 minor;
@@ -82,8 +82,9 @@ absl::StatusOr<std::string> DisplayName(gss_name_t name, bool* anonymous) {
   if (major != GSS_S_COMPLETE) {
     return GssStatus(ContextError::kMechanism, "read the principal's name", major, minor);
   }
-  *anonymous = gss_oid_equal(type, GSS_C_NT_ANONYMOUS) != 0;
-  if (!*anonymous && gss_oid_equal(type, GSS_KRB5_NT_PRINCIPAL_NAME) == 0) {
+  // GSS_C_ANON_FLAG says it only if the client asked to be nobody.
+  if (gss_oid_equal(type, GSS_C_NT_ANONYMOUS) != 0) return Refuse("the client is anonymous");
+  if (gss_oid_equal(type, GSS_KRB5_NT_PRINCIPAL_NAME) == 0) {
     return Refuse("the principal's name is none of Kerberos");
   }
   return std::string(text.view());
@@ -173,7 +174,6 @@ absl::StatusOr<Inquired> Inquire(gss_ctx_id_t context, const Krb5Rules& rules) {
 }
 
 absl::Status CheckFlags(OM_uint32 flags, const Krb5Options& options) {
-  if ((flags & GSS_C_ANON_FLAG) != 0) return Refuse("the client is anonymous");
   if (options.require_mutual && (flags & GSS_C_MUTUAL_FLAG) == 0) {
     return Refuse(
         "the client did not ask the server to prove itself; if that is well, clear "
@@ -254,10 +254,8 @@ absl::StatusOr<EstablishedContext> DescribeKrb5(GssContext context, Krb5Mechanis
                             absl::StrCat("the ticket of the context has ended at ", Text(expires)));
   }
 
-  bool anonymous;
-  const absl::StatusOr<std::string> source = DisplayName(inquired->source.get(), &anonymous);
+  const absl::StatusOr<std::string> source = DisplayName(inquired->source.get());
   if (!source.ok()) return source.status();
-  if (anonymous) return Refuse("the client is anonymous");
   absl::StatusOr<Krb5Named> named = NamedByKrb5(*source);
   if (!named.ok()) return named.status();
   if (options.realms.has_value() && std::find(options.realms->begin(), options.realms->end(),
@@ -265,7 +263,7 @@ absl::StatusOr<EstablishedContext> DescribeKrb5(GssContext context, Krb5Mechanis
     return Refuse(absl::StrCat("the principal `", Printable(*source),
                                "` is of a realm that is not in Krb5Options::realms"));
   }
-  const absl::StatusOr<std::string> target = DisplayName(inquired->target.get(), &anonymous);
+  const absl::StatusOr<std::string> target = DisplayName(inquired->target.get());
   if (!target.ok()) return target.status();
 
   absl::StatusOr<std::vector<std::string>> proved =

@@ -455,6 +455,12 @@ TEST_P(Krb5MechanismTest, TokensThatAreNone) {
       {"WithoutItsFrame", token.substr(token.size() > 256 ? 17 : 13), "malformed"},
       {"AnotherMechanism", std::string("\x60\x09\x06\x06\x2B\x06\x01\x05\x02\x05\0", 11),
        "mechanism"},
+      // Kerberos through the server to the KDC.
+      {"NegotiationOfIakerb",
+       std::string(
+           "\x60\x18\x06\x06\x2B\x06\x01\x05\x05\x02\xA0\x0E\x30\x0C\xA0\x0A\x30\x08\x06\x06"
+           "\x2B\x06\x01\x05\x02\x05"),
+       "mechanism"},
       {"HalfOfIt", token.substr(0, token.size() / 2), "malformed"},
       {"FrameAlone", token.substr(0, 17), "malformed"},
   };
