@@ -147,6 +147,7 @@ int Run(const Settings& settings) {
   const int fd = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
   if (fd < 0) return Fail("nobody came");
   const int status = Misbehave(settings, **service, fd);
+  shutdown(fd, SHUT_RDWR);  // Also for a worker that took it.
   close(fd);
   close(listener);
   return status;
