@@ -21,7 +21,9 @@ std::string TextOf(OM_uint32 status, int type) {
     OM_uint32 minor;
     GssBuffer part;
     if (GSS_ERROR(gss_display_status(&minor, status, type, GSS_C_NO_OID, &more, part.get()))) break;
-    absl::StrAppend(&text, text.empty() ? "" : "; ", std::string(part.view()));
+    std::string_view words = part.view();
+    if (!words.empty() && words.back() == '\0') words.remove_suffix(1);  // MIT's SPNEGO
+    absl::StrAppend(&text, text.empty() ? "" : "; ", std::string(words));
     if (more == 0) break;
   }
   return Printable(text, kMaxStatusBytes);
@@ -98,8 +100,12 @@ ContextError ContextErrorOfGss(OM_uint32 major) {
 
 absl::Status GssStatus(ContextError error, std::string_view doing, OM_uint32 major,
                        OM_uint32 minor) {
-  std::string reason = TextOf(major, GSS_C_GSS_CODE);
-  if (minor != 0) absl::StrAppend(&reason, ": ", TextOf(minor, GSS_C_MECH_CODE));
+  // Of a failure the mechanism alone says which.
+  std::string reason;
+  if (minor != 0) reason = TextOf(minor, GSS_C_MECH_CODE);
+  if (GSS_ROUTINE_ERROR(major) != GSS_S_FAILURE || reason.empty()) {
+    reason = absl::StrCat(TextOf(major, GSS_C_GSS_CODE), reason.empty() ? "" : ": ", reason);
+  }
   return MakeContextError(
       error, absl::StrCat("Kerberos cannot ", absl::string_view(doing.data(), doing.size()), ": `",
                           reason, "`"));

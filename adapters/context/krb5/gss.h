@@ -71,7 +71,7 @@ class ChannelBindings {
   gss_channel_bindings_struct bindings_ = {};
 };
 
-// `bytes` for libgssapi, which does not change them.
+// `bytes` for a function of libgssapi that does not change them, as all but gss_unwrap(3).
 gss_buffer_desc GssView(std::string_view bytes);
 
 // The mechanisms, in the form that libgssapi takes. They live as long as the program.

@@ -43,6 +43,7 @@ config() {
  default_ccache_name = FILE:$dir/ccache
  default_keytab_name = FILE:$dir/service.keytab
  forwardable = true
+ permitted_enctypes = aes256-cts-hmac-sha384-192 aes256-cts-hmac-sha1-96
 [realms]
  REEVE.TEST = {
   kdc = 127.0.0.1:$1
@@ -124,6 +125,7 @@ principals() {
 addprinc -pw alicepw +requires_preauth alice
 addprinc -pw bobpw +requires_preauth bob
 addprinc -pw rootpw +requires_preauth root/admin
+addprinc -randkey WELLKNOWN/ANONYMOUS
 addprinc -randkey +ok_as_delegate documents/localhost
 addprinc -randkey host/localhost
 addprinc -randkey archive/localhost

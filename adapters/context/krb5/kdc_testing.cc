@@ -11,7 +11,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <sstream>
+#include <utility>
 
 namespace reeve {
 namespace krb5_testing {
@@ -126,9 +128,9 @@ bool Kdc::Run(const std::vector<std::string>& command, const std::string& input)
   const pid_t child = fork();
   Require(child >= 0, "fork");
   if (child == 0) Execute(command, pipe[0], log);
+  // Less than what a pipe takes at once, and nobody's end is closed yet.
+  Require(write(pipe[1], input.data(), input.size()) == static_cast<ssize_t>(input.size()), log);
   close(pipe[0]);
-  // Less than what a pipe takes at once. The program may have ended without reading it.
-  if (!input.empty() && write(pipe[1], input.data(), input.size()) < 0) Require(errno == EPIPE, "write");
   close(pipe[1]);
   int status = 0;
   Require(waitpid(child, &status, 0) == child, "waitpid");
@@ -151,6 +153,38 @@ bool Kdc::KinitCertificate(const std::string& user, const std::string& ccache) c
   const std::string identity = "X509_user_identity=FILE:" + (files_ / (user + ".pem")) + "," +
                                (files_ / (user + "key.pem"));
   return Run({"kinit", "-X", identity, "-c", ccache, user}, "");
+}
+
+bool Kdc::KinitKeytab(const std::string& principal, const std::string& keytab,
+                      const std::string& ccache) const {
+  return Run({"kinit", "-k", "-t", keytab, "-c", ccache, principal}, "");
+}
+
+bool Kdc::KinitAnonymous(const std::string& ccache) const {
+  return Run({"kinit", "-n", "-c", ccache}, "");
+}
+
+absl::StatusOr<EstablishedContext> Handshake(Krb5Initiator* initiator, Krb5Acceptor* acceptor,
+                                             absl::Time now) {
+  std::string token;
+  std::optional<EstablishedContext> context;
+  bool done = false;
+  for (int i = 0; i < 2 * kMaxKrb5Rounds; ++i) {
+    if (!done) {
+      absl::StatusOr<Krb5Initiator::Progress> progress = initiator->Step(token);
+      if (!progress.ok()) return progress.status();
+      done = progress->done;
+      token = progress->token;
+    }
+    if (!context.has_value()) {
+      absl::StatusOr<Krb5Acceptor::Progress> progress = acceptor->Step(token, now);
+      if (!progress.ok()) return progress.status();
+      context = std::move(progress->context);
+      token = progress->token;
+    }
+    if (done && context.has_value()) return *std::move(context);
+  }
+  return absl::InternalError("the handshake does not end");
 }
 
 }  // namespace krb5_testing

@@ -8,6 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "reeve/adapters/context/context_package.h"
+#include "reeve/adapters/context/krb5/krb5_acceptor.h"
+#include "reeve/adapters/context/krb5/krb5_initiator.h"
 #include "reeve/adapters/socket/process_testing.h"
 
 namespace reeve {
@@ -42,6 +47,10 @@ class Kdc {
   bool KinitFast(const std::string& user, const std::string& password, const std::string& armor,
                  const std::string& ccache) const;
   bool KinitCertificate(const std::string& user, const std::string& ccache) const;
+  // The same of a service or host, by its key in a keytab; of nobody, anonymously.
+  bool KinitKeytab(const std::string& principal, const std::string& keytab,
+                   const std::string& ccache) const;
+  bool KinitAnonymous(const std::string& ccache) const;
 
   // Ends the KDC for good. What it gave stays.
   void Stop();
@@ -52,6 +61,10 @@ class Kdc {
   peer_testing::TempDirectory files_;
   pid_t pid_ = -1;
 };
+
+// Passes tokens between the two until both are done: what the acceptor made of it.
+absl::StatusOr<EstablishedContext> Handshake(Krb5Initiator* initiator, Krb5Acceptor* acceptor,
+                                             absl::Time now);
 
 }  // namespace krb5_testing
 }  // namespace reeve

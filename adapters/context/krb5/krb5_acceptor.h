@@ -100,12 +100,12 @@ class Krb5Acceptor {
   //
   // Errors, of which each is the end of the handshake:
   //   kMalformed             the token is empty, too long, or no token
-  //   kAuthenticationFailed  the ticket or what came with it is not by the key that it should be
-  //   kExpired, kNotYetValid the ticket, or the client's clock
-  //   kReplayed              the request was seen already
-  //   kWrongTarget           the ticket is for another service, or the client named another channel
-  //   kMechanism             else: Kerberos refuses it; or the name, the realm or the flags are not
-  //                          what the options want; or the client is anonymous
+  //   kMechanism             Kerberos refuses it: the ticket is for a service or of a key that is not
+  //                          in the keytab, it has ended, the client's clock is wrong, the request
+  //                          was seen already; the message says which. Or the name, the realm or the
+  //                          flags are not what the options want, or the client is anonymous
+  //   kExpired, kNotYetValid the ticket, by `now`
+  //   kWrongTarget           the client named another channel, or none
   //   kNoCredentials         the keytab is no longer there
   //   kResourceExhausted     more than kMaxKrb5Rounds tokens
   //   kInvalidHandle         the handshake has ended before

@@ -314,7 +314,7 @@ absl::StatusOr<EstablishedContext> DescribeKrb5(GssContext context, Krb5Mechanis
       "mech=", principal.via, " enctype=", EncryptionOf(context.get()),
       " flags=", FlagsText(inquired->flags), " auth_time=", Text(auth_time),
       " target=", Printable(*target, kMaxTargetEvidenceBytes));
-  established.session = std::make_unique<Krb5Session>(std::move(context), inquired->flags);
+  established.session = std::make_unique<Krb5Session>(std::move(context), mechanism, inquired->flags);
   return established;
 }
 

@@ -13,7 +13,7 @@ namespace reeve {
 struct Krb5Initiator::Impl {
   GssName target;
   GssCredential credential;
-  gss_OID mechanism;
+  Krb5Mechanism mechanism;
   ChannelBindings bindings;
   OM_uint32 wanted;    // Flags.
   OM_uint32 required;  // Those of them that the context must have.
@@ -38,7 +38,7 @@ absl::StatusOr<std::unique_ptr<Krb5Initiator>> Krb5Initiator::Create(const Optio
   if (options.protect) required |= kGssProtected | GSS_C_CONF_FLAG;
   const OM_uint32 wanted = required | (options.delegate ? GSS_C_DELEG_FLAG : 0);
   return std::unique_ptr<Krb5Initiator>(new Krb5Initiator(std::make_unique<Impl>(Impl{
-      *std::move(target), *std::move(credential), spnego ? SpnegoOid() : Krb5Oid(),
+      *std::move(target), *std::move(credential), options.mechanism,
       ChannelBindings(options.channel_bindings), wanted, required, {}, {}})));
 }
 
@@ -55,13 +55,14 @@ absl::StatusOr<Krb5Initiator::Progress> Krb5Initiator::Step(std::string_view tok
     return MakeContextError(ContextError::kMalformed, "a server does not send the first token");
   }
   ++impl_->rounds;
+  const bool spnego = impl_->mechanism == Krb5Mechanism::kSpnego;
   gss_buffer_desc input = GssView(token);
   gss_ctx_id_t context = impl_->context.release();
   GssBuffer output;
   OM_uint32 flags = 0;
   OM_uint32 minor;
   const OM_uint32 major = gss_init_sec_context(
-      &minor, impl_->credential.get(), &context, impl_->target.get(), impl_->mechanism,
+      &minor, impl_->credential.get(), &context, impl_->target.get(), spnego ? SpnegoOid() : Krb5Oid(),
       impl_->wanted, GSS_C_INDEFINITE, impl_->bindings.get(), &input, nullptr, output.get(), &flags,
       nullptr);
   impl_->context.reset(context);
@@ -75,7 +76,7 @@ absl::StatusOr<Krb5Initiator::Progress> Krb5Initiator::Step(std::string_view tok
     return MakeContextError(ContextError::kMechanism,
                             "the server did not prove itself, or messages are not protected");
   }
-  impl_->session = std::make_unique<Krb5Session>(std::move(impl_->context), flags);
+  impl_->session = std::make_unique<Krb5Session>(std::move(impl_->context), impl_->mechanism, flags);
   return progress;
 }
 

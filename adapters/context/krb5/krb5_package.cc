@@ -30,12 +30,13 @@ std::string_view Krb5Package::name() const { return NameOf(impl_->mechanism); }
 
 absl::StatusOr<EstablishedContext> Krb5Package::Open(absl::Span<const uint8_t> bytes,
                                                      absl::Time now) const {
-  const std::string_view exported(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (absl::Status status = CheckExportedKrb5(exported, impl_->mechanism, impl_->profiles);
-      !status.ok()) {
-    return status;
-  }
-  absl::StatusOr<GssContext> context = ImportGssContext(exported);
+  const absl::StatusOr<std::string_view> exported =
+      ExportedKrb5({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, impl_->mechanism,
+                   impl_->profiles);
+  if (!exported.ok()) return exported.status();
+  // Nothing of SPNEGO is left to be done in a context that stands: its messages are those of
+  // Kerberos.
+  absl::StatusOr<GssContext> context = ImportGssContext(*exported);
   if (!context.ok()) return context.status();
   return DescribeKrb5(*std::move(context), impl_->mechanism, impl_->rules, now);
 }

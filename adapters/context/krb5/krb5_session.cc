@@ -1,6 +1,10 @@
 #include "reeve/adapters/context/krb5/krb5_session.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
+
+#include "reeve/adapters/context/krb5/krb5_token.h"
 
 namespace reeve {
 namespace {
@@ -52,7 +56,9 @@ absl::StatusOr<ContextSession::Message> Krb5Session::Unwrap(std::string_view wra
   if (wrapped.empty()) {
     return MakeContextError(ContextError::kMalformed, "the protected message is empty");
   }
-  gss_buffer_desc input = GssView(wrapped);
+  // It is changed in its place: of what is not encrypted a number in the head is set to zero.
+  std::string changed(wrapped);
+  gss_buffer_desc input = GssView(changed);
   GssBuffer output;
   int encrypted = 0;
   OM_uint32 minor;
@@ -79,7 +85,13 @@ absl::StatusOr<SecretBytes> Krb5Session::Export() {
   if (major != GSS_S_COMPLETE) {
     return GssStatus(ContextError::kMechanism, "export the context", major, minor);
   }
-  return SecretBytes(output.view());
+  const std::string_view frame = ExportedFrame(mechanism_);
+  if (output.view().substr(0, frame.size()) == frame) return SecretBytes(output.view());
+  // What Krb5Package imported of a context of SPNEGO.
+  SecretBytes framed(frame.size() + output.view().size());
+  std::copy(frame.begin(), frame.end(), framed.data());
+  std::copy(output.view().begin(), output.view().end(), framed.data() + frame.size());
+  return framed;
 }
 
 }  // namespace reeve

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "reeve/adapters/context/context_package.h"
 #include "reeve/adapters/context/krb5/gss.h"
+#include "reeve/adapters/context/krb5/krb5_options.h"
 #include "reeve/adapters/context/secret_bytes.h"
 
 namespace reeve {
@@ -23,8 +24,9 @@ inline constexpr OM_uint32 kGssProtected =
 // One thread at a time.
 class Krb5Session final : public ContextSession {
  public:
-  // Of a context that is established, with these flags.
-  Krb5Session(GssContext context, OM_uint32 flags) : context_(std::move(context)), flags_(flags) {}
+  // Of a context that is established by `mechanism`, with these flags.
+  Krb5Session(GssContext context, Krb5Mechanism mechanism, OM_uint32 flags)
+      : context_(std::move(context)), mechanism_(mechanism), flags_(flags) {}
 
   // kNotSupported, too, if the context does not have kGssProtected.
   absl::StatusOr<std::string> Wrap(std::string_view message, bool encrypt) override;
@@ -37,6 +39,7 @@ class Krb5Session final : public ContextSession {
   absl::Status CheckUsable() const;
 
   GssContext context_;
+  const Krb5Mechanism mechanism_;
   const OM_uint32 flags_;
 };
 

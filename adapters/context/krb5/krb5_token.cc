@@ -23,7 +23,15 @@ absl::Status Malformed(std::string_view what) {
   return MakeContextError(ContextError::kMalformed, what);
 }
 
-// Reads from the front of `*bytes`; nothing if they do not suffice.
+// Reads from the front of `*bytes`; -1 if there is none.
+int TakeByte(std::string_view* bytes) {
+  if (bytes->empty()) return -1;
+  const auto byte = static_cast<uint8_t>(bytes->front());
+  bytes->remove_prefix(1);
+  return byte;
+}
+
+// The same; nothing if they do not suffice.
 std::optional<uint32_t> TakeNumber(std::string_view* bytes) {
   if (bytes->size() < 4) return std::nullopt;
   uint32_t number = 0;
@@ -40,28 +48,27 @@ std::optional<std::string_view> TakeText(std::string_view* bytes, uint32_t max) 
   return text;
 }
 
-// The paths after a mark; nothing if what stands there is not as it should be.
-std::optional<std::vector<std::string_view>> TakeProfiles(std::string_view bytes) {
-  const std::optional<uint32_t> count = TakeNumber(&bytes);
+// Reads the paths after a mark, and the mark after them.
+std::optional<std::vector<std::string_view>> TakeProfiles(std::string_view* bytes) {
+  const std::optional<uint32_t> count = TakeNumber(bytes);
   if (!count.has_value() || *count > kMaxProfiles) return std::nullopt;
   std::vector<std::string_view> paths;
   for (uint32_t i = 0; i < *count; ++i) {
-    const std::optional<std::string_view> path = TakeText(&bytes, kMaxPathBytes);
+    const std::optional<std::string_view> path = TakeText(bytes, kMaxPathBytes);
     if (!path.has_value()) return std::nullopt;
     paths.push_back(*path);
   }
-  if (TakeNumber(&bytes) != kProfileMark) return std::nullopt;
+  if (TakeNumber(bytes) != kProfileMark) return std::nullopt;
   return paths;
 }
 
 absl::Status CheckProfiles(std::string_view bytes, const std::vector<std::string>& profiles) {
   static constexpr std::string_view kMark = "\xAA\xCA\x60\x12";
-  size_t at = 0;
-  while ((at = bytes.find(kMark, at)) != std::string_view::npos) {
-    at += kMark.size();
-    const auto paths = TakeProfiles(bytes.substr(at));
-    // The mark at the end, or four bytes of a key.
-    if (!paths.has_value()) continue;
+  for (size_t at; (at = bytes.find(kMark)) != std::string_view::npos;) {
+    bytes.remove_prefix(at + kMark.size());
+    const auto paths = TakeProfiles(&bytes);
+    // Four bytes of a key are the mark once in 10^8 contexts.
+    if (!paths.has_value()) return Malformed("the exported context names no krb5.conf");
     for (const std::string_view path : *paths) {
       if (std::find(profiles.begin(), profiles.end(), path) != profiles.end()) continue;
       return MakeContextError(
@@ -90,19 +97,22 @@ absl::Status CheckKrb5Token(std::string_view token, int round) {
 }
 
 absl::StatusOr<Krb5Mechanism> MechanismOfToken(std::string_view token) {
-  // 0x60, a length in DER, 0x06, a length below 128, the identifier.
-  const auto byte = [&](size_t at) -> int {
-    return at < token.size() ? static_cast<uint8_t>(token[at]) : -1;
-  };
-  const size_t long_form = byte(1) >= 0x80 ? byte(1) - 0x80 : 0;
-  const size_t at = 2 + long_form;
-  if (byte(0) != 0x60 || byte(1) < 0 || long_form > 4 || byte(at) != 0x06 || byte(at + 1) < 0 ||
-      byte(at + 1) >= 0x80) {
+  std::string_view rest = token;
+  if (TakeByte(&rest) != 0x60) {
     return Malformed("the client's first token is none of GSS-API");
   }
-  const std::string_view rest = token.substr(at + 2);
-  const auto size = static_cast<size_t>(byte(at + 1));
-  if (size > rest.size()) return Malformed("the client's first token is not whole");
+  // A length in DER: below 128, or the number of bytes that follow and say it.
+  const int first = TakeByte(&rest);
+  size_t length = first < 0x80 ? first : 0;
+  for (int i = 0x80; i < first && i < 0x84; ++i) length = length << 8 | (TakeByte(&rest) & 0xFF);
+  if (first < 0 || first > 0x84 || length != rest.size()) {
+    return Malformed("the client's first token is not whole");
+  }
+  const bool is_identifier = TakeByte(&rest) == 0x06;
+  const int size = TakeByte(&rest);
+  if (!is_identifier || size < 0 || size >= 0x80 || static_cast<size_t>(size) > rest.size()) {
+    return Malformed("the client's first token names no mechanism");
+  }
   const std::string_view oid = rest.substr(0, size);
   if (oid == kKrb5Oid) return Krb5Mechanism::kKrb5;
   if (oid == kSpnegoOid) return Krb5Mechanism::kSpnego;
@@ -110,30 +120,35 @@ absl::StatusOr<Krb5Mechanism> MechanismOfToken(std::string_view token) {
                           "the client speaks another mechanism than Kerberos");
 }
 
-absl::Status CheckExportedKrb5(std::string_view bytes, Krb5Mechanism mechanism,
-                               const std::vector<std::string>& profiles) {
+std::string_view ExportedFrame(Krb5Mechanism mechanism) {
+  static constexpr std::string_view kFrame("\0\0\0\x06\x2B\x06\x01\x05\x05\x02", 10);
+  return mechanism == Krb5Mechanism::kSpnego ? kFrame : std::string_view();
+}
+
+absl::StatusOr<std::string_view> ExportedKrb5(std::string_view bytes, Krb5Mechanism mechanism,
+                                              const std::vector<std::string>& profiles) {
   if (bytes.size() > kMaxExportedKrb5Bytes) {
     return Malformed(absl::StrCat("the exported context has ", bytes.size(), " bytes, more than ",
                                   kMaxExportedKrb5Bytes));
   }
-  std::string_view rest = bytes;
-  const bool spnego = mechanism == Krb5Mechanism::kSpnego;
-  for (const std::string_view oid : {spnego ? kSpnegoOid : kKrb5Oid, kKrb5Oid}) {
-    const std::optional<std::string_view> found = TakeText(&rest, kMaxExportedKrb5Bytes);
-    if (!found.has_value()) return Malformed("the exported context is not whole");
-    if (*found != oid) {
-      return MakeContextError(ContextError::kMechanism,
-                              "the exported context is of another mechanism than the package");
-    }
-    if (!spnego) break;
-  }
+  const auto not_whole = [] { return Malformed("the exported context is not whole"); };
+  const auto other = [] {
+    return MakeContextError(ContextError::kMechanism,
+                            "the exported context is of another mechanism than the package");
+  };
+  const std::string_view frame = ExportedFrame(mechanism);
+  const size_t framed = std::min(bytes.size(), frame.size());
+  if (bytes.substr(0, framed) != frame.substr(0, framed)) return other();
+  const std::string_view exported = bytes.substr(framed);
+  std::string_view rest = exported;
+  const std::optional<std::string_view> oid = TakeText(&rest, kMaxExportedKrb5Bytes);
+  if (!oid.has_value()) return not_whole();
+  if (*oid != kKrb5Oid) return other();
   std::string_view begin = rest;
   std::string_view end = rest.substr(rest.size() - std::min<size_t>(rest.size(), 4));
-  const std::optional<uint32_t> mark = TakeNumber(&begin);
-  if (rest.size() < 8 || mark != TakeNumber(&end)) {
-    return Malformed("the exported context is not whole");
-  }
-  return CheckProfiles(rest, profiles);
+  if (rest.size() < 8 || TakeNumber(&begin) != TakeNumber(&end)) return not_whole();
+  if (absl::Status status = CheckProfiles(rest, profiles); !status.ok()) return status;
+  return exported;
 }
 
 absl::Status CheckExportedTicket(std::string_view bytes) {

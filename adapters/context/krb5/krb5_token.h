@@ -28,8 +28,11 @@ absl::StatusOr<Krb5Mechanism> MechanismOfToken(std::string_view token);
 // No exported context is longer.
 inline constexpr size_t kMaxExportedKrb5Bytes = 65536;
 
-// OK if `bytes` are what gss_export_sec_context(3) of MIT makes of a context of `mechanism`, as far
-// as can be told from without:
+// What an exported context of SPNEGO has before the one of Kerberos; nothing for Kerberos itself.
+std::string_view ExportedFrame(Krb5Mechanism mechanism);
+
+// The exported context of Kerberos in `bytes`, if they are what gss_export_sec_context(3) of MIT
+// makes of a context of `mechanism`, as far as can be told from without:
 //
 //   u32 length of the object identifier | the identifier | context
 //   context of Kerberos: u32 mark | ... | u32 the same mark
@@ -40,10 +43,10 @@ inline constexpr size_t kMaxExportedKrb5Bytes = 65536;
 //
 //   u32 0xAACA6012 | u32 count | count times: u32 length, path | u32 0xAACA6012
 //
-// which is looked for at every place, since what comes before it has no fixed length. Numbers are
-// big endian. Errors: kMalformed; kMechanism for another mechanism or another krb5.conf.
-absl::Status CheckExportedKrb5(std::string_view bytes, Krb5Mechanism mechanism,
-                               const std::vector<std::string>& profiles);
+// which is looked for at every place, since what comes before it has no fixed length; a mark that
+// begins no such list is an error. Numbers are big endian. Errors: kMalformed; kMechanism for another mechanism or another krb5.conf.
+absl::StatusOr<std::string_view> ExportedKrb5(std::string_view bytes, Krb5Mechanism mechanism,
+                                              const std::vector<std::string>& profiles);
 
 // OK if `bytes` are what gss_export_cred(3) of MIT makes of a credential of Kerberos, which may have
 // come through SPNEGO, as far as can be told from without: one or two times
