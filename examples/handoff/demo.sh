@@ -179,7 +179,7 @@ chmod 755 "$work/policy"
 chmod 644 "$work/policy"/*
 for number in 1 2; do
   start "worker$number" "${as_worker[@]}" "$worker_program" --socket "$work/run/worker$number" --policy "$work/policy" \
-    --audit "$work/worker/audit$number.db"
+    --audit "$work/worker/audit$number.db" --clients "$work/authority.pem"
   hear "$says" "worker $number" 'listening on'
 done
 worker2_pid=$pid
@@ -329,7 +329,7 @@ title 'What was recorded: reeve audit query audit1.db, and audit2.db of the othe
 "$reeve" audit query "$work/worker/audit1.db" --oldest-first
 "$reeve" audit query "$work/worker/audit2.db" --oldest-first
 
-title 'Why imports were refused: the fields evidence and error of the records'
-for number in 1 2; do
-  "$reeve" audit query "$work/worker/audit$number.db" --action context.import --decision deny --oldest-first --format json
-done | sed -E 's/.*"error":"([^"]*)".*"evidence":"([^"]*)".*/   \2\n      \1/'
+title 'And how each was known: the fields via, principal_assurance and evidence of the records'
+"$reeve" audit query "$work/worker/audit1.db" --oldest-first --format json |
+  sed -E 's/.*"principal":"([^"]*)".*"principal_assurance":"([^"]*)","via":"([^"]*)"[^}]*"evidence":"([^"]*)","groups.*/\1\t\3\t\2\t\4/' |
+  awk -F '\t' '!seen[$1]++ { printf "   %s by %s (%s)\n      %s\n", $1, $3, $2, $4 }'

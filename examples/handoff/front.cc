@@ -20,12 +20,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "reeve/adapters/context/context_package.h"
 #include "reeve/adapters/context/krb5/krb5_acceptor.h"
 #include "reeve/adapters/context/seal/machine.h"
 #include "reeve/adapters/context/seal/process_key.h"
 #include "reeve/adapters/context/security_context.h"
-#include "reeve/adapters/socket/peer.h"
-#include "reeve/adapters/socket/tls/tls_peer.h"
+#include "reeve/adapters/context/tls/tls_package.h"
 #include "reeve/engine/clock.h"
 #include "reeve/engine/text.h"
 #include "reeve/examples/document_server/connections.h"
@@ -67,8 +67,13 @@ class Front {
   // None of them is owned; all must outlive this. `krb5` and `tls` may be null if what needs them
   // is not called.
   Front(const Settings* settings, const reeve::ProcessKey* key, const reeve::Machine* machine,
-        const reeve::Krb5Service* krb5, SSL_CTX* tls)
-      : settings_(*settings), key_(*key), machine_(*machine), krb5_(krb5), tls_(tls) {}
+        const reeve::Krb5Service* krb5, SSL_CTX* tls, const reeve::TlsPackage* tls_package)
+      : settings_(*settings),
+        key_(*key),
+        machine_(*machine),
+        krb5_(krb5),
+        tls_(tls),
+        tls_package_(*tls_package) {}
 
   // Each serves one connection: by Kerberos until it is handed over, with TLS until its end.
   void ServeKrb5(int fd);
@@ -77,14 +82,14 @@ class Front {
  private:
   // Hands over `context`, and `connection` to talk with its client, to the worker. False if the
   // worker does not take it. Says on standard output what became of it.
-  bool HandOver(reeve::SecurityContext context, bool with_session, int connection,
-                const std::string& client);
+  bool HandOver(reeve::SecurityContext context, int connection, const std::string& client);
 
   const Settings& settings_;
   const reeve::ProcessKey& key_;
   const reeve::Machine& machine_;
   const reeve::Krb5Service* const krb5_;
   SSL_CTX* const tls_;
+  const reeve::TlsPackage& tls_package_;
   const reeve::Clock& clock_ = reeve::Clock::System();
 };
 
@@ -99,7 +104,7 @@ void Front::ServeKrb5(int fd) {
   absl::StatusOr<KerberosClient> client = AcceptKerberos(*krb5_, &stream, clock_);
   if (!client.ok()) return Say(address, "nobody: " + Describe(client.status()));
   // From here on the worker has the keys of the client's messages, and this process has not.
-  if (HandOver(std::move(client->context), /*with_session=*/true, fd, address)) {
+  if (HandOver(std::move(client->context), fd, address)) {
     SendFrame(&stream, client->last_token);
   }
 }
@@ -127,28 +132,24 @@ void Front::ServeTls(int fd) {
   TlsStream stream(tls_, fd, kPatience);
   if (!stream.Accept()) return Say(address, "nobody: " + stream.failure());
   // [handoff tls]
-  const reeve::TlsPeer tls(stream.session());
-  reeve::PeerOptions options;
-  options.sources = {&tls};
-  options.local_tcp = false;
-  const absl::StatusOr<reeve::PeerToken> peer = reeve::PeerToken::FromSocket(fd, options);
-  if (!peer.ok()) return Say(address, "nobody: " + std::string(peer.status().message()));
+  absl::StatusOr<reeve::EstablishedContext> client =
+      tls_package_.FromSession(stream.session(), clock_.Now());
+  if (!client.ok()) return Say(address, "nobody: " + Describe(client.status()));
   absl::StatusOr<reeve::SecurityContext> context =
-      reeve::SecurityContext::OfPrincipal(peer->principal(), clock_.Now(), absl::InfiniteFuture());
+      reeve::SecurityContext::Establish(reeve::kTlsPackage, *std::move(client));
   // [/handoff]
   if (!context.ok()) return Say(address, "nobody: " + Describe(context.status()));
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
     return Say(address, "no descriptors are left");
   }
-  const bool taken = HandOver(*std::move(context), /*with_session=*/false, pair[0], address);
+  const bool taken = HandOver(*std::move(context), pair[0], address);
   close(pair[0]);
   if (taken) Relay(&stream, fd, pair[1]);
   close(pair[1]);
 }
 
-bool Front::HandOver(reeve::SecurityContext context, bool with_session, int connection,
-                     const std::string& client) {
+bool Front::HandOver(reeve::SecurityContext context, int connection, const std::string& client) {
   absl::StatusOr<FrontLink> worker =
       FrontLink::Connect(settings_.worker, settings_.worker_uid, &key_, machine_);
   if (!worker.ok()) {
@@ -164,11 +165,10 @@ bool Front::HandOver(reeve::SecurityContext context, bool with_session, int conn
   const std::string who = ToString((*principal)->id);
   reeve::ExportOptions options;
   options.sealer = &worker->sealer();
-  options.with_session = with_session;
+  options.with_session = true;  // The keys of Kerberos, the certificates of TLS.
   options.window = absl::Seconds(kPatienceSeconds);
   Handover handover;
-  handover.package =
-      with_session ? std::string(context.package()) : std::string(reeve::kReevePackage);
+  handover.package = std::string(context.package());
   handover.connection = connection;
   absl::StatusOr<std::string> packed = std::move(context).Export(options);
   // [/handoff]
@@ -235,6 +235,10 @@ int Run(const Settings& settings) {
     if (!service.ok()) return Fail(Describe(service.status()));
     krb5 = *std::move(service);
   }
+  // What the handshake finds is enough here: the worker sees for itself whom it believes.
+  const absl::StatusOr<std::unique_ptr<reeve::TlsPackage>> tls_package =
+      reeve::TlsPackage::Create(reeve::TlsPackageOptions());
+  if (!tls_package.ok()) return Fail(Describe(tls_package.status()));
   // [/handoff]
   std::string error;
   document_server::TlsContext tls;
@@ -245,7 +249,7 @@ int Run(const Settings& settings) {
     SSL_CTX_set_verify(tls.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }
 
-  Front front(&settings, key->get(), &*machine, krb5.get(), tls.get());
+  Front front(&settings, key->get(), &*machine, krb5.get(), tls.get(), tls_package->get());
   std::vector<Door> doors;
   if (!OpenDoors(settings, &front, &doors, &error)) return Fail(error);
   {

@@ -1,6 +1,7 @@
 // The worker: imports the clients that a front hands over, decides what they ask by its own policy,
 // and records both. It has no keytab, no key of TLS and no ticket. The lines between [handoff] and
 // [/handoff] are all that this took.
+#include <openssl/x509_vfy.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -30,6 +31,7 @@
 #include "reeve/adapters/context/seal/process_seal.h"
 #include "reeve/adapters/context/seal/single_use.h"
 #include "reeve/adapters/context/security_context.h"
+#include "reeve/adapters/context/tls/tls_package.h"
 #include "reeve/adapters/socket/peer.h"
 #include "reeve/engine/clock.h"
 #include "reeve/engine/engine.h"
@@ -64,6 +66,7 @@ struct Settings {
   std::string socket;
   std::string policy;
   std::string audit;
+  std::string clients;
   double leap_seconds = 0;
 };
 
@@ -91,6 +94,7 @@ struct Parts {
   const reeve::ProcessKey* key;
   reeve::ProcessOpener* opener;
   const reeve::Krb5Package* krb5;
+  const reeve::TlsPackage* tls;
   const reeve::Clock* clock;
 };
 
@@ -149,7 +153,7 @@ absl::StatusOr<reeve::SecurityContext> Worker::Import(int fd, Handover* handover
     return absl::UnavailableError("nothing whole was handed over");
 
   reeve::ImportOptions options;
-  options.packages = {parts_.krb5};
+  options.packages = {parts_.krb5, parts_.tls};
   options.opener = parts_.opener;
   options.exporter = &*front;
   options.authorizer = &authorizer_;
@@ -172,7 +176,7 @@ void Worker::Converse(reeve::SecurityContext* context, int connection) {
   document_server::Stream* stream = &plain;
   // [handoff messages]
   std::optional<MessageStream> messages;
-  if (context->has_session()) {
+  if (context->package() == parts_.krb5->name()) {
     messages.emplace(
         &plain,
         [&](std::string_view text) {
@@ -238,6 +242,18 @@ int Fail(const std::string& what) {
   return kFailed;
 }
 
+struct FreeStore {
+  void operator()(X509_STORE* store) const { X509_STORE_free(store); }
+};
+using Store = std::unique_ptr<X509_STORE, FreeStore>;
+
+// The certificates in `file`, PEM; null if there is none.
+Store LoadStore(const std::string& file) {
+  Store store(X509_STORE_new());
+  if (store != nullptr && X509_STORE_load_file(store.get(), file.c_str()) != 1) store = nullptr;
+  return store;
+}
+
 // Puts what the policy files say in force. If anything is wrong with them, all of it is printed,
 // and what was in force stays.
 bool LoadPolicy(const std::string& path, reeve::Engine* engine) {
@@ -299,9 +315,16 @@ int Run(const Settings& settings) {
   const absl::StatusOr<std::unique_ptr<reeve::Krb5Package>> krb5 =
       reeve::Krb5Package::Create(reeve::Krb5Mechanism::kKrb5);
   if (!krb5.ok()) return Fail(Describe(krb5.status()));
+  reeve::TlsPackageOptions tls_options;
+  const Store trusted = LoadStore(settings.clients);
+  if (trusted == nullptr) return Fail(settings.clients + ": no certificates that can be read");
+  tls_options.trusted = trusted.get();
+  const absl::StatusOr<std::unique_ptr<reeve::TlsPackage>> tls =
+      reeve::TlsPackage::Create(tls_options);
+  if (!tls.ok()) return Fail(Describe(tls.status()));
   // [/handoff]
 
-  Worker worker({engine->get(), key->get(), opener->get(), krb5->get(), &clock});
+  Worker worker({engine->get(), key->get(), opener->get(), krb5->get(), tls->get(), &clock});
   std::string error;
   const int listener = document_server::Listen(settings.socket, &error);
   if (listener < 0) return Fail(error);
@@ -330,6 +353,9 @@ int main(int argc, char** argv) {
       ->required();
   app.add_option("--policy", settings.policy, "policy file or directory")->required();
   app.add_option("--audit", settings.audit, "audit store; made if it is not there")->required();
+  app.add_option("--clients", settings.clients,
+                 "the authorities that vouch for clients of TLS, whatever the front believes; PEM")
+      ->required();
   app.add_option("--leap", settings.leap_seconds,
                  "for tests: SIGUSR1 puts this program's clock so many seconds ahead");
   try {
