@@ -64,6 +64,13 @@ finish() {
 trap finish EXIT
 trap 'exit 3' INT TERM HUP
 chmod 711 "$work"
+# Other users may not be able to read where they are.
+mkdir -m 755 "$work/bin"
+for program in front_program worker_program client_program rogue_program tls_client_program; do
+  cp -L "${!program}" "$work/bin/$program"
+  chmod 755 "$work/bin/$program"
+  declare "$program=$work/bin/$program"
+done
 
 # Forgets the program $1, which has ended.
 ended() {

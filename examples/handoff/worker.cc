@@ -80,7 +80,7 @@ class LeapingClock final : public reeve::Clock {
   std::atomic<double> ahead_{0};
 };
 
-// What a client asks, when it is over: nobody is there until it authenticates again.
+// Who asks when the context is over: nobody, until the client authenticates again.
 reeve::Principal Nobody(const absl::Status& why) {
   reeve::Principal nobody;
   nobody.via = "context";
@@ -88,7 +88,7 @@ reeve::Principal Nobody(const absl::Status& why) {
   return nobody;
 }
 
-// What a worker's clients have in common. All is not owned, and must outlive the Worker.
+// What clients have in common. None of it is owned; all must outlive the Worker.
 struct Parts {
   const reeve::Engine* engine;
   const reeve::ProcessKey* key;
@@ -211,9 +211,9 @@ void Worker::Converse(reeve::SecurityContext* context, int connection) {
 std::string Worker::Answer(const reeve::SecurityContext& context, const Command& command) {
   // [handoff decide]
   const absl::StatusOr<const reeve::Principal*> asks = context.principal(parts_.clock->Now());
-  const reeve::Principal principal = asks.ok() ? **asks : Nobody(asks.status());
+  const reeve::Principal nobody = asks.ok() ? reeve::Principal() : Nobody(asks.status());
   const std::string action = "doc." + std::string(command.verb);
-  reeve::Request request(principal, action, {"doc", command.path});
+  reeve::Request request(asks.ok() ? **asks : nobody, action, {"doc", command.path});
   request.defect = command.defect;
   const reeve::Decision decision = parts_.engine->Decide(request);
   bool obliged = false;  // To do what nothing here can do.
