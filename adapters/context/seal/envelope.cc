@@ -136,7 +136,7 @@ void EncodeHeader(const EnvelopeHeader& header, uint8_t* out) {
   std::memset(out + kReservedAt, 0, kHeaderBytes - kReservedAt);
 }
 
-absl::StatusOr<EnvelopeHeader> DecodeHeader(absl::Span<const uint8_t> packed, SealKind kind) {
+absl::StatusOr<EnvelopeHeader> DecodeHeader(absl::Span<const uint8_t> packed) {
   if (packed.size() < kHeaderBytes + kTagBytes) return Malformed("is too short");
   if (packed.size() > kMaxPackedBytes) return Malformed("is too long");
   const uint8_t* const in = packed.data();
@@ -169,8 +169,18 @@ absl::StatusOr<EnvelopeHeader> DecodeHeader(absl::Span<const uint8_t> packed, Se
   header.not_before = absl::FromUnixNanos(static_cast<int64_t>(Load<uint64_t>(in + kNotBeforeAt)));
   header.expires = absl::FromUnixNanos(static_cast<int64_t>(Load<uint64_t>(in + kExpiresAt)));
   if (header.not_before >= header.expires) return Malformed("expires before it is valid");
-  if (header.kind != kind) {
-    const std::string_view has = ToString(header.kind);
+  std::memcpy(header.key_id.data(), in + kKeyIdAt, header.key_id.size());
+  std::memcpy(header.token_id.data(), in + kTokenIdAt, header.token_id.size());
+  std::memcpy(header.target.data(), in + kTargetAt, header.target.size());
+  std::memcpy(header.nonce.data(), in + kNonceAt, header.nonce.size());
+  return header;
+}
+
+absl::StatusOr<EnvelopeHeader> DecodeHeader(absl::Span<const uint8_t> packed, SealKind kind) {
+  absl::StatusOr<EnvelopeHeader> header = DecodeHeader(packed);
+  if (!header.ok()) return header;
+  if (header->kind != kind) {
+    const std::string_view has = ToString(header->kind);
     const std::string_view wants = ToString(kind);
     return MakeContextError(ContextError::kUnknownKey,
                             absl::StrCat("the context has a seal of the kind `",
@@ -178,10 +188,6 @@ absl::StatusOr<EnvelopeHeader> DecodeHeader(absl::Span<const uint8_t> packed, Se
                                          absl::string_view(wants.data(), wants.size()),
                                          "` is opened here; seal it for this program"));
   }
-  std::memcpy(header.key_id.data(), in + kKeyIdAt, header.key_id.size());
-  std::memcpy(header.token_id.data(), in + kTokenIdAt, header.token_id.size());
-  std::memcpy(header.target.data(), in + kTargetAt, header.target.size());
-  std::memcpy(header.nonce.data(), in + kNonceAt, header.nonce.size());
   return header;
 }
 
@@ -257,12 +263,17 @@ absl::Status CheckTime(const EnvelopeHeader& header, const SealOptions& options,
   return absl::OkStatus();
 }
 
-absl::StatusOr<OpenedSeal> Finish(const EnvelopeHeader& header, SecretBytes body,
-                                  const SealOptions& options, absl::Time now,
-                                  SingleUse* single_use) {
+SingleUse::Id IdOf(const EnvelopeHeader& header) {
   const uint8_t kind[] = {static_cast<uint8_t>(header.kind)};
   SingleUse::Id id;
   Derive(absl::MakeSpan(id), {}, "reeve context id 1", {kind, header.key_id, header.token_id});
+  return id;
+}
+
+absl::StatusOr<OpenedSeal> Finish(const EnvelopeHeader& header, SecretBytes body,
+                                  const SealOptions& options, absl::Time now,
+                                  SingleUse* single_use) {
+  const SingleUse::Id id = IdOf(header);
   if (absl::Status status = single_use->Use(id, header.not_before - options.clock_skew,
                                             header.expires + options.clock_skew, now);
       !status.ok()) {

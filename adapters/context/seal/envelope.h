@@ -59,9 +59,14 @@ absl::StatusOr<EnvelopeHeader> NewHeader(SealKind kind, const KeyId& key_id, con
 void EncodeHeader(const EnvelopeHeader& header, uint8_t* out);
 
 // Reads the header of `packed`, whose size must be what the header says. Nothing of it is known to
-// be true.
-// Errors: kMalformed, kUnsupportedVersion; kUnknownKey if it is of another kind than `kind`.
+// be true. Errors: kMalformed, kUnsupportedVersion.
+absl::StatusOr<EnvelopeHeader> DecodeHeader(absl::Span<const uint8_t> packed);
+// The same; kUnknownKey if it is of another kind than `kind`.
 absl::StatusOr<EnvelopeHeader> DecodeHeader(absl::Span<const uint8_t> packed, SealKind kind);
+
+// What its context is called in records, and remembered by: no byte of its name can be told from
+// it.
+SingleUse::Id IdOf(const EnvelopeHeader& header);
 
 // Encrypts `body` to `out`, with its tag behind, so that it opens with that header alone, which is
 // `encoded_header` in bytes.
