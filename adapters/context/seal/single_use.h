@@ -16,8 +16,8 @@
 namespace reeve {
 
 // Remembers which contexts were opened, so that none is opened twice. An id is remembered until its
-// context can no longer be opened, and up to a quarter of a second beyond; never less. One serves
-// any number of openers of one process.
+// context can no longer be opened, and for a while beyond; never less. One serves any number of
+// openers of one process.
 //
 // What was opened before this was made is not remembered. So a context that could have been opened
 // then is refused: one of a key ring or a host that was sealed before a restart is not taken after
@@ -29,10 +29,10 @@ class SingleUse {
  public:
   static constexpr size_t kMaxCapacity = size_t{1} << 24;
 
-  // `capacity`: how many ids can be remembered at once, from 1 to kMaxCapacity; 56 bytes each, and
-  // more are refused, for none is forgotten early: so at least the contexts that are opened within
-  // the lifetime of one. `now`: when it begins to remember.
-  // Errors: InvalidArgument (capacity), kResourceExhausted, kInternal.
+  // `capacity`: how many ids can be remembered at once, from 1 to kMaxCapacity; about 50 bytes
+  // each. None is forgotten early, so that more are refused: have room for as many as are opened
+  // within the lifetime of a context. `now`: when it begins to remember. Errors: InvalidArgument
+  // (`capacity`), kResourceExhausted, kInternal.
   static absl::StatusOr<std::unique_ptr<SingleUse>> Create(size_t capacity, absl::Time now);
   SingleUse(const SingleUse&) = delete;
   SingleUse& operator=(const SingleUse&) = delete;
@@ -44,7 +44,9 @@ class SingleUse {
   // has come; whoever calls has found that it can be opened now. Errors:
   //   kReplayed           it was used before; or it could have been, before this was made, or after
   //                       a clock that has since been put back had passed `until`
-  //   kResourceExhausted  as many ids as there is room for can still be used again
+  //   kResourceExhausted  there is no room: as many ids are of contexts that can still be opened,
+  //   or
+  //                       could a quarter of a second ago
   //   kWrongTarget        this process was forked from the one that made this, which remembers
   //                       elsewhere
   absl::Status Use(const Id& id, absl::Time from, absl::Time until, absl::Time now);
