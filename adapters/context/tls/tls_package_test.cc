@@ -329,15 +329,14 @@ const std::string kNoIssuer = NotBelieved("unable to get local issuer certificat
 const std::string kTooMany =
     Malformed("has more than 10; let the peer show those that are needed only");
 
-const OpenCase kOpenCases[] = {
+const OpenCase kGoodCases[] = {
     {"Good", [](World*) {}, ""},
     {"BelowTheRoot",
      [](World* world) {
        world->LeafOf(world->root);
        world->others = Chain();
      },
-     "",
-     Who{"user:ada@example.com", "", "", "CN=Root"}},
+     "", Who{"user:ada@example.com", "", "", "CN=Root"}},
     {"MoreThanIsNeeded",
      [](World* world) {
        world->others = {Credential::MakeAuthority("Other", &world->root), world->between};
@@ -354,10 +353,11 @@ const OpenCase kOpenCases[] = {
        world->options.names.users = {};
        world->options.names.hosts = {{TlsName::kIp, "host"}};
      },
-     "",
-     Who{"host:10.1.2.3", "", "10.1.2.3"}},
+     "", Who{"host:10.1.2.3", "", "10.1.2.3"}},
+};
 
-    // Who is trusted.
+// Who is trusted.
+const OpenCase kTrustCases[] = {
     {"NobodyIsTrusted", [](World* world) { world->distrusted = true; }, kNoIssuer},
     {"AnotherAuthority",
      [](World* world) {
@@ -416,15 +416,19 @@ const OpenCase kOpenCases[] = {
      }),
      NotBelieved("invalid CA certificate")},
     {"TheOtherWayRound",
-     [](World* world) { world->payload = Payload({world->between, world->leaf}); },
+     [](World* world) {
+       world->payload = Payload({world->between, world->leaf});
+     },
      "mechanism: the peer's certificate has no name of the kinds that identify; a common name is "
      "none of them"},
+};
 
-    // When.
+// When.
+const OpenCase kTimeCases[] = {
     {"Expired", WithLeaf([](CertificateSpec* spec) { spec->not_after = kNow; }),
      NotBelieved("certificate has expired", "expired")},
-    {"LastSecond", WithLeaf([](CertificateSpec* spec) { spec->not_after = kNow + absl::Seconds(1); }),
-     "",
+    {"LastSecond",
+     WithLeaf([](CertificateSpec* spec) { spec->not_after = kNow + absl::Seconds(1); }), "",
      Who{"user:ada@example.com", "", "", "CN=Between", kNow + absl::Seconds(1)}},
     {"NotYetValid",
      WithLeaf([](CertificateSpec* spec) { spec->not_before = kNow + absl::Seconds(1); }),
@@ -436,8 +440,7 @@ const OpenCase kOpenCases[] = {
      WithBetween([](CertificateSpec* spec) { spec->not_before = kNow + absl::Seconds(1); }),
      NotBelieved("certificate is not yet valid", "not_yet_valid")},
     {"IntermediateEndsFirst",
-     WithBetween([](CertificateSpec* spec) { spec->not_after = kNow + absl::Hours(1); }),
-     "",
+     WithBetween([](CertificateSpec* spec) { spec->not_after = kNow + absl::Hours(1); }), "",
      Who{"user:ada@example.com", "", "", "CN=Between", kNow + absl::Hours(1)}},
     {"RootEndsFirst",
      [](World* world) {
@@ -446,8 +449,7 @@ const OpenCase kOpenCases[] = {
        world->root = Credential::Make(spec);
        world->Between(Authority("Between"));
      },
-     "",
-     Who{"user:ada@example.com", "", "", "CN=Between", kNow + absl::Minutes(1)}},
+     "", Who{"user:ada@example.com", "", "", "CN=Between", kNow + absl::Minutes(1)}},
     {"RootExpired",
      [](World* world) {
        CertificateSpec spec = Authority("Root");
@@ -465,9 +467,12 @@ const OpenCase kOpenCases[] = {
        world->flags = X509_V_FLAG_NO_CHECK_TIME;
      },
      NotBelieved("certificate has expired", "expired")},
+};
 
-    // For what.
-    {"ForServersOnly", WithLeaf([](CertificateSpec* spec) { spec->extended_key_usage = "serverAuth"; }),
+// For what.
+const OpenCase kPurposeCases[] = {
+    {"ForServersOnly",
+     WithLeaf([](CertificateSpec* spec) { spec->extended_key_usage = "serverAuth"; }),
      NotBelieved("unsuitable certificate purpose")},
     {"ForClients", WithLeaf([](CertificateSpec* spec) { spec->extended_key_usage = "clientAuth"; }),
      ""},
@@ -481,8 +486,7 @@ const OpenCase kOpenCases[] = {
        world->Leaf(spec);
        world->options.peer = TlsPeerRole::kServer;
      },
-     "",
-     Who{"host:web-1.example.com", "", "web-1.example.com"}},
+     "", Who{"host:web-1.example.com", "", "web-1.example.com"}},
     {"ClientWhereServersAreMeant",
      [](World* world) {
        CertificateSpec spec = Named({"email:ada@example.com"});
@@ -494,7 +498,6 @@ const OpenCase kOpenCases[] = {
     {"WeakKey", [](World* world) { world->options.security_level = 4; },
      NotBelieved("EE certificate key too weak")},
 
-    // Revocation.
     {"Revoked",
      [](World* world) {
        world->lists = {Revoke(world->between, {world->leaf})};
@@ -521,8 +524,10 @@ const OpenCase kOpenCases[] = {
        world->flags = X509_V_FLAG_CRL_CHECK;
      },
      NotBelieved("CRL signature failure")},
+};
 
-    // Names.
+// Names.
+const OpenCase kNameCases[] = {
     {"CommonNameOnly", WithLeaf([](CertificateSpec* spec) {
        spec->names = {};
        spec->common_name = "ada@example.com";
@@ -556,8 +561,10 @@ const OpenCase kOpenCases[] = {
      }),
      "mechanism: the peer's certificate has a SPIFFE ID and is that of an authority; only that of "
      "a workload identifies"},
+};
 
-    // Bytes.
+// Bytes.
+const OpenCase kByteCases[] = {
     {"Empty", WithBytes([](const Chain&, std::string* bytes) { bytes->clear(); }),
      Malformed("is malformed: byte 0: the bytes end too early")},
     {"EmptyCertificate", WithBytes([](const Chain&, std::string* bytes) { *bytes = Sized(""); }),
@@ -602,36 +609,38 @@ const OpenCase kOpenCases[] = {
      kTooMany},
     {"Oversize", WithBytes([](const Chain&, std::string* bytes) { bytes->resize(49153, '0'); }),
      Malformed("takes 49153 bytes, more than 49152; let the peer have smaller certificates")},
+};
 
-    // The package `spiffe`.
-    {"SpiffeGood",
+// The package `spiffe`.
+const OpenCase kSpiffeCases[] = {
+    {"Good",
      [](World* world) {
        world->spiffe = true;
        world->Name({"URI:spiffe://example.org/ns/prod/sa/web"});
      },
      "", kWeb},
-    {"SpiffeWithOtherNames",
+    {"WithOtherNames",
      [](World* world) {
        world->spiffe = true;
        world->Name({"URI:spiffe://example.org/ns/prod/sa/web", "DNS:*.example.com",
                     "email:ada@example.com", "email:bob@example.com"});
      },
      "", kWeb},
-    {"SpiffeOfAnotherDomain",
+    {"OfAnotherDomain",
      [](World* world) {
        world->spiffe = true;
        world->Name({"URI:spiffe://example.net/ns/prod/sa/web"});
      },
      "mechanism: the peer's SPIFFE ID is of the trust domain `example.net`, which is not believed"},
     // An authority that is believed speaks for a domain that another one speaks for.
-    {"SpiffeByTheAuthorityOfAnotherDomain",
+    {"ByTheAuthorityOfAnotherDomain",
      [](World* world) {
        world->spiffe = true;
        world->domains = {{"example.net", {Credential::MakeAuthority("Net")}}};
        world->Name({"URI:spiffe://example.net/ns/prod/sa/web"});
      },
      kNoIssuer},
-    {"SpiffeOfTwoDomains",
+    {"OfTwoDomains",
      [](World* world) {
        world->spiffe = true;
        const Credential net = Credential::MakeAuthority("Net");
@@ -639,49 +648,48 @@ const OpenCase kOpenCases[] = {
        world->leaf = Credential::Make(Named({"URI:spiffe://example.net/a"}), &net);
        world->others = Chain();
      },
-     "",
-     Who{"spiffe:example.net/a", "spiffe:example.net", "", "CN=Net"}},
-    {"SpiffeWithNobody",
+     "", Who{"spiffe:example.net/a", "spiffe:example.net", "", "CN=Net"}},
+    {"WithNobody",
      [](World* world) {
        world->spiffe = true;
        world->domains = {{"example.net", {}}};
        world->Name({"URI:spiffe://example.net/a"});
      },
      kNoIssuer},
-    {"SpiffeTwo",
+    {"Two",
      [](World* world) {
        world->spiffe = true;
        world->Name({"URI:spiffe://example.org/a", "URI:spiffe://example.org/b"});
      },
      "mechanism: the peer's certificate has 2 URIs, of which `spiffe://example.org/a` is a SPIFFE "
      "ID; an X509-SVID has one"},
-    {"SpiffeTwice",
+    {"Twice",
      [](World* world) {
        world->spiffe = true;
        world->Name({"URI:spiffe://example.org/a", "URI:spiffe://example.org/a"});
      },
      "mechanism: the peer's certificate has 2 URIs, of which `spiffe://example.org/a` is a SPIFFE "
      "ID; an X509-SVID has one"},
-    {"SpiffeNone",
+    {"None",
      [](World* world) {
        world->spiffe = true;
        world->Name({"email:ada@example.com", "DNS:web-1.example.com", "URI:https://example.org/"});
      },
      "mechanism: the peer's certificate has no name of the kinds that identify; a common name is "
      "none of them"},
-    {"SpiffeOfTheDomainItself",
+    {"OfTheDomainItself",
      [](World* world) {
        world->spiffe = true;
        world->Name({"URI:spiffe://example.org"});
      },
      BadName("the SPIFFE ID of a whole trust domain, `spiffe://example.org`")},
-    {"SpiffeMalformed",
+    {"Malformed",
      [](World* world) {
        world->spiffe = true;
        world->Name({"URI:spiffe://example.org/a/../b"});
      },
      BadName("a malformed SPIFFE ID, `spiffe://example.org/a/../b`")},
-    {"SpiffeAuthority",
+    {"Authority",
      [](World* world) {
        world->spiffe = true;
        CertificateSpec spec = Authority("CA");
@@ -690,7 +698,7 @@ const OpenCase kOpenCases[] = {
      },
      "mechanism: the peer's certificate has a SPIFFE ID and is that of an authority; only that of "
      "a workload identifies"},
-    {"SpiffeKeyThatSignsCertificates",
+    {"KeyThatSignsCertificates",
      [](World* world) {
        world->spiffe = true;
        CertificateSpec spec = Named({"URI:spiffe://example.org/a"});
@@ -699,7 +707,7 @@ const OpenCase kOpenCases[] = {
      },
      "mechanism: the peer's certificate has a SPIFFE ID and has a key that signs certificates or "
      "revocation lists; only that of a workload identifies"},
-    {"SpiffeExpired",
+    {"Expired",
      [](World* world) {
        world->spiffe = true;
        CertificateSpec spec = Named({"URI:spiffe://example.org/a"});
@@ -709,8 +717,15 @@ const OpenCase kOpenCases[] = {
      NotBelieved("certificate has expired", "expired")},
 };
 
-INSTANTIATE_TEST_SUITE_P(, OpenTest, ::testing::ValuesIn(kOpenCases),
-                         [](const auto& info) { return std::string(info.param.name); });
+std::string RowName(const ::testing::TestParamInfo<OpenCase>& info) { return info.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(Good, OpenTest, ::testing::ValuesIn(kGoodCases), RowName);
+INSTANTIATE_TEST_SUITE_P(Trust, OpenTest, ::testing::ValuesIn(kTrustCases), RowName);
+INSTANTIATE_TEST_SUITE_P(Time, OpenTest, ::testing::ValuesIn(kTimeCases), RowName);
+INSTANTIATE_TEST_SUITE_P(Purpose, OpenTest, ::testing::ValuesIn(kPurposeCases), RowName);
+INSTANTIATE_TEST_SUITE_P(Names, OpenTest, ::testing::ValuesIn(kNameCases), RowName);
+INSTANTIATE_TEST_SUITE_P(Bytes, OpenTest, ::testing::ValuesIn(kByteCases), RowName);
+INSTANTIATE_TEST_SUITE_P(Spiffe, OpenTest, ::testing::ValuesIn(kSpiffeCases), RowName);
 
 class TlsPackageTest : public ::testing::Test {
  protected:
