@@ -55,10 +55,9 @@ std::string ReadFile(const std::string& path) {
 }  // namespace
 
 std::string WhyNoKdc() {
-  for (const auto& [program, package] : {std::pair("krb5kdc", "krb5-kdc"),
-                                         std::pair("kadmin.local", "krb5-admin-server"),
-                                         std::pair("kinit", "krb5-user"),
-                                         std::pair("openssl", "openssl")}) {
+  for (const auto& [program, package] :
+       {std::pair("krb5kdc", "krb5-kdc"), std::pair("kadmin.local", "krb5-admin-server"),
+        std::pair("kinit", "krb5-user"), std::pair("openssl", "openssl")}) {
     if (std::string why = peer_testing::WhyNoProgram(program, package); !why.empty()) return why;
   }
   return "";
@@ -150,8 +149,8 @@ bool Kdc::KinitFast(const std::string& user, const std::string& password, const 
 }
 
 bool Kdc::KinitCertificate(const std::string& user, const std::string& ccache) const {
-  const std::string identity = "X509_user_identity=FILE:" + (files_ / (user + ".pem")) + "," +
-                               (files_ / (user + "key.pem"));
+  const std::string identity =
+      "X509_user_identity=FILE:" + (files_ / (user + ".pem")) + "," + (files_ / (user + "key.pem"));
   return Run({"kinit", "-X", identity, "-c", ccache, user}, "");
 }
 

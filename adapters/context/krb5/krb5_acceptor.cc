@@ -94,9 +94,9 @@ absl::StatusOr<Krb5Acceptor::Progress> Krb5Acceptor::Advance(std::string_view to
   GssBuffer output;
   OM_uint32 flags = 0;
   OM_uint32 minor;
-  const OM_uint32 major = gss_accept_sec_context(
-      &minor, &context, impl_->service->credential.get(), &input, impl_->bindings.get(), nullptr,
-      nullptr, output.get(), &flags, nullptr, &delegated);
+  const OM_uint32 major = gss_accept_sec_context(&minor, &context, impl_->service->credential.get(),
+                                                 &input, impl_->bindings.get(), nullptr, nullptr,
+                                                 output.get(), &flags, nullptr, &delegated);
   impl_->context.reset(context);
   if (delegated != GSS_C_NO_CREDENTIAL) impl_->delegated.reset(delegated);
   Progress progress;
@@ -118,8 +118,8 @@ absl::StatusOr<Krb5Acceptor::Progress> Krb5Acceptor::Advance(std::string_view to
         "the client did not name the channel that its token came through; let it use channel "
         "bindings");
   }
-  absl::StatusOr<EstablishedContext> established = DescribeKrb5(
-      std::move(impl_->context), impl_->mechanism, impl_->service->rules, now);
+  absl::StatusOr<EstablishedContext> established =
+      DescribeKrb5(std::move(impl_->context), impl_->mechanism, impl_->service->rules, now);
   if (!established.ok()) return established.status();
   progress.context = *std::move(established);
   return progress;

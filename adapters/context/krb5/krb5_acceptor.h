@@ -100,10 +100,11 @@ class Krb5Acceptor {
   //
   // Errors, of which each is the end of the handshake:
   //   kMalformed             the token is empty, too long, or no token
-  //   kMechanism             Kerberos refuses it: the ticket is for a service or of a key that is not
+  //   kMechanism             Kerberos refuses it: the ticket is for a service or of a key that is
+  //   not
   //                          in the keytab, it has ended, the client's clock is wrong, the request
-  //                          was seen already; the message says which. Or the name, the realm or the
-  //                          flags are not what the options want, or the client is anonymous
+  //                          was seen already; the message says which. Or the name, the realm or
+  //                          the flags are not what the options want, or the client is anonymous
   //   kExpired, kNotYetValid the ticket, by `now`
   //   kWrongTarget           the client named another channel, or none
   //   kNoCredentials         the keytab is no longer there

@@ -65,9 +65,8 @@ absl::StatusOr<std::vector<std::string>> ProvedValues(gss_name_t name, std::stri
     GssBuffer value;
     GssBuffer display;
     OM_uint32 minor;
-    const OM_uint32 major =
-        gss_get_name_attribute(&minor, name, &buffer, &authenticated, &complete, value.get(),
-                               display.get(), &more);
+    const OM_uint32 major = gss_get_name_attribute(&minor, name, &buffer, &authenticated, &complete,
+                                                   value.get(), display.get(), &more);
     if (GSS_ROUTINE_ERROR(major) == GSS_S_UNAVAILABLE) break;
     if (major != GSS_S_COMPLETE) return GssStatus("read the principal's attributes", major, minor);
     if (authenticated != 0 && complete != 0) values.emplace_back(value.view());
@@ -245,10 +244,9 @@ absl::StatusOr<EstablishedContext> DescribeKrb5(GssContext context, Krb5Mechanis
   // MIT reads the 32 bits without a sign, until the year 2106.
   const absl::Time auth_time = absl::FromUnixSeconds(static_cast<uint32_t>(seconds));
   if (auth_time - rules.skew > now) {
-    return MakeContextError(
-        ContextError::kNotYetValid,
-        absl::StrCat("the user authenticated at ", Text(auth_time), ", and it is ", Text(now),
-                     " here; set the clocks"));
+    return MakeContextError(ContextError::kNotYetValid,
+                            absl::StrCat("the user authenticated at ", Text(auth_time),
+                                         ", and it is ", Text(now), " here; set the clocks"));
   }
   const absl::Time expires = std::min(inquired->end, now + options.max_lifetime);
   if (now >= expires) {
@@ -289,8 +287,7 @@ absl::StatusOr<EstablishedContext> DescribeKrb5(GssContext context, Krb5Mechanis
   }
   if (options.local_name) {
     GssBuffer name;
-    const OM_uint32 major =
-        gss_localname(&minor, inquired->source.get(), Krb5Oid(), name.get());
+    const OM_uint32 major = gss_localname(&minor, inquired->source.get(), Krb5Oid(), name.get());
     if (major == GSS_S_COMPLETE) {
       attributes.Set("local_name", Value::String(std::string(name.view())));
     }
@@ -310,11 +307,12 @@ absl::StatusOr<EstablishedContext> DescribeKrb5(GssContext context, Krb5Mechanis
   principal.attributes = std::move(attributes);
   principal.via = NameOf(mechanism);
   // The target comes last, so that no name can look like another field.
-  principal.evidence = absl::StrCat(
-      "mech=", principal.via, " enctype=", EncryptionOf(context.get()),
-      " flags=", FlagsText(inquired->flags), " auth_time=", Text(auth_time),
-      " target=", Printable(*target, kMaxTargetEvidenceBytes));
-  established.session = std::make_unique<Krb5Session>(std::move(context), mechanism, inquired->flags);
+  principal.evidence =
+      absl::StrCat("mech=", principal.via, " enctype=", EncryptionOf(context.get()),
+                   " flags=", FlagsText(inquired->flags), " auth_time=", Text(auth_time),
+                   " target=", Printable(*target, kMaxTargetEvidenceBytes));
+  established.session =
+      std::make_unique<Krb5Session>(std::move(context), mechanism, inquired->flags);
   return established;
 }
 

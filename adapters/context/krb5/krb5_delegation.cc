@@ -50,8 +50,7 @@ absl::StatusOr<std::unique_ptr<DelegatedTicket>> ImportDelegated(absl::Span<cons
   gss_name_t name = GSS_C_NO_NAME;
   OM_uint32 seconds = 0;
   OM_uint32 minor;
-  OM_uint32 major =
-      gss_inquire_cred(&minor, credential->get(), &name, &seconds, nullptr, nullptr);
+  OM_uint32 major = gss_inquire_cred(&minor, credential->get(), &name, &seconds, nullptr, nullptr);
   const GssName owned(name);
   if (major != GSS_S_COMPLETE) return GssStatus("read the client's ticket", major, minor);
   if (seconds == 0) {

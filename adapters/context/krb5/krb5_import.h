@@ -9,7 +9,8 @@
 
 namespace reeve {
 
-// Errors: kMechanism, whatever libgssapi says of its reason: of a truncated context MIT says ENOMEM.
+// Errors: kMechanism, whatever libgssapi says of its reason: of a truncated context MIT says
+// ENOMEM.
 absl::StatusOr<GssContext> ImportGssContext(std::string_view bytes);
 absl::StatusOr<GssCredential> ImportGssCredential(std::string_view bytes);
 

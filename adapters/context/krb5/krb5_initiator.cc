@@ -30,16 +30,22 @@ absl::StatusOr<std::unique_ptr<Krb5Initiator>> Krb5Initiator::Create(const Optio
   absl::StatusOr<GssName> target = ImportGssName(options.target);
   if (!target.ok()) return target.status();
   const bool spnego = options.mechanism == Krb5Mechanism::kSpnego;
-  absl::StatusOr<GssCredential> credential = AcquireGss(
-      GSS_C_NO_NAME, GSS_C_INITIATE, !spnego, spnego, {{"ccache", options.ccache}});
+  absl::StatusOr<GssCredential> credential =
+      AcquireGss(GSS_C_NO_NAME, GSS_C_INITIATE, !spnego, spnego, {{"ccache", options.ccache}});
   if (!credential.ok()) return credential.status();
   OM_uint32 required = 0;
   if (options.mutual) required |= GSS_C_MUTUAL_FLAG;
   if (options.protect) required |= kGssProtected | GSS_C_CONF_FLAG;
   const OM_uint32 wanted = required | (options.delegate ? GSS_C_DELEG_FLAG : 0);
-  return std::unique_ptr<Krb5Initiator>(new Krb5Initiator(std::make_unique<Impl>(Impl{
-      *std::move(target), *std::move(credential), options.mechanism,
-      ChannelBindings(options.channel_bindings), wanted, required, {}, {}})));
+  return std::unique_ptr<Krb5Initiator>(
+      new Krb5Initiator(std::make_unique<Impl>(Impl{*std::move(target),
+                                                    *std::move(credential),
+                                                    options.mechanism,
+                                                    ChannelBindings(options.channel_bindings),
+                                                    wanted,
+                                                    required,
+                                                    {},
+                                                    {}})));
 }
 
 absl::StatusOr<Krb5Initiator::Progress> Krb5Initiator::Step(std::string_view token) {
@@ -61,10 +67,10 @@ absl::StatusOr<Krb5Initiator::Progress> Krb5Initiator::Step(std::string_view tok
   GssBuffer output;
   OM_uint32 flags = 0;
   OM_uint32 minor;
-  const OM_uint32 major = gss_init_sec_context(
-      &minor, impl_->credential.get(), &context, impl_->target.get(), spnego ? SpnegoOid() : Krb5Oid(),
-      impl_->wanted, GSS_C_INDEFINITE, impl_->bindings.get(), &input, nullptr, output.get(), &flags,
-      nullptr);
+  const OM_uint32 major =
+      gss_init_sec_context(&minor, impl_->credential.get(), &context, impl_->target.get(),
+                           spnego ? SpnegoOid() : Krb5Oid(), impl_->wanted, GSS_C_INDEFINITE,
+                           impl_->bindings.get(), &input, nullptr, output.get(), &flags, nullptr);
   impl_->context.reset(context);
   Progress progress{std::string(output.view()), major == GSS_S_COMPLETE};
   if (major == GSS_S_CONTINUE_NEEDED) {
@@ -76,7 +82,8 @@ absl::StatusOr<Krb5Initiator::Progress> Krb5Initiator::Step(std::string_view tok
     return MakeContextError(ContextError::kMechanism,
                             "the server did not prove itself, or messages are not protected");
   }
-  impl_->session = std::make_unique<Krb5Session>(std::move(impl_->context), impl_->mechanism, flags);
+  impl_->session =
+      std::make_unique<Krb5Session>(std::move(impl_->context), impl_->mechanism, flags);
   return progress;
 }
 

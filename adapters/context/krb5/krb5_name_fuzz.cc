@@ -43,8 +43,7 @@ void CheckName(std::string_view text) {
 
 void CheckExported(std::string_view bytes, Krb5Mechanism mechanism) {
   const std::vector<std::string> profiles = {"/etc/krb5.conf"};
-  const absl::StatusOr<std::string_view> exported =
-      reeve::ExportedKrb5(bytes, mechanism, profiles);
+  const absl::StatusOr<std::string_view> exported = reeve::ExportedKrb5(bytes, mechanism, profiles);
   if (!exported.ok()) return CheckMessage(exported.status());
   Check(bytes.size() - exported->size() == reeve::ExportedFrame(mechanism).size());
   Check(exported->data() + exported->size() == bytes.data() + bytes.size());

@@ -128,14 +128,12 @@ Peer::Serve BeginImporter(Krb5Mechanism mechanism) {
     if (what != 'o') return ServeMessages(session->get(), what, text);
     const absl::StatusOr<std::unique_ptr<Krb5Package>> package = Krb5Package::Create(mechanism);
     if (!package.ok()) return Word(package.status());
-    absl::StatusOr<EstablishedContext> context =
-        (*package)->Open(SecretBytes(text).span(), Now());
+    absl::StatusOr<EstablishedContext> context = (*package)->Open(SecretBytes(text).span(), Now());
     if (!context.ok()) return Word(context.status());
     *session = std::move(context->session);
     return absl::StrCat(ToString(context->principal.id), " via ", context->principal.via, " by ",
                         context->principal.attributes.Find("auth_indicators")->ToString(),
-                        " delegated ",
-                        context->principal.attributes.Find("delegated")->ToString());
+                        " delegated ", context->principal.attributes.Find("delegated")->ToString());
   };
 }
 
@@ -276,8 +274,8 @@ TEST_P(Krb5ProcessesTest, ContextIsHandedOverByAnotherUser) {
 TEST_P(Krb5ProcessesTest, IndicatorsTicketsAndNoKdc) {
   Kdc kdc;
   ASSERT_TRUE(kdc.Kinit("alice", "alicepw", "FILE:" + (kdc / "cc-armor")));
-  ASSERT_TRUE(kdc.KinitFast("alice", "alicepw", "FILE:" + (kdc / "cc-armor"),
-                            "FILE:" + (kdc / "cc-fast")));
+  ASSERT_TRUE(
+      kdc.KinitFast("alice", "alicepw", "FILE:" + (kdc / "cc-armor"), "FILE:" + (kdc / "cc-fast")));
   ASSERT_TRUE(kdc.KinitCertificate("alice", "FILE:" + (kdc / "cc-certificate")));
   Krb5Service::Options service;
   service.keytab = kdc / "service.keytab";
@@ -292,9 +290,9 @@ TEST_P(Krb5ProcessesTest, IndicatorsTicketsAndNoKdc) {
     const Peer importer([&] { return BeginImporter(GetParam()); });
     absl::StatusOr<Accepted> accepted = Accept(client, service);
     ASSERT_TRUE(accepted.ok()) << accepted.status();
-    EXPECT_EQ(importer.Ask('o', accepted->context.session->Export()->view()),
-              absl::StrCat("user:alice@REEVE.TEST via ", via, " by ", row.want,
-                           " delegated false"));
+    EXPECT_EQ(
+        importer.Ask('o', accepted->context.session->Export()->view()),
+        absl::StrCat("user:alice@REEVE.TEST via ", via, " by ", row.want, " delegated false"));
   }
 
   Krb5Initiator::Options options = Client(kdc, "cc-fast");

@@ -1,6 +1,6 @@
 // Real handshakes with tickets of a real KDC, row by row, in one process: whom they prove, and what
-// is refused. krb5_processes_test.cc has those of several. The clock is the machine's, for the KDC's
-// and libgssapi's are.
+// is refused. krb5_processes_test.cc has those of several. The clock is the machine's, for the
+// KDC's and libgssapi's are.
 #include <gtest/gtest.h>
 #include <krb5/krb5.h>
 #include <unistd.h>
@@ -151,7 +151,8 @@ class Krb5Test : public ::testing::Test {
     absl::StatusOr<std::unique_ptr<Krb5Initiator>> initiator = Krb5Initiator::Create(client_);
     if (!initiator.ok()) return initiator.status();
     acceptor_ = std::make_unique<Krb5Acceptor>(service->get(), server_bindings_);
-    absl::StatusOr<EstablishedContext> context = Handshake(initiator->get(), acceptor_.get(), Now());
+    absl::StatusOr<EstablishedContext> context =
+        Handshake(initiator->get(), acceptor_.get(), Now());
     client_session_ = (*initiator)->TakeSession();
     service_ = *std::move(service);
     return context;
@@ -591,8 +592,8 @@ TEST_P(Krb5MechanismTest, EndsWithItsTicketWhateverTheSkew) {
       EXPECT_EQ(Word(package->Open(exported->span(), end)), "expired");
       if (skew != 1) return;
       // When the ticket and the skew have passed, libgssapi says so, too, and refuses the token.
-      EXPECT_TRUE(Eventually(
-          [&] { return Word(package->Open(exported->span(), begin)) == "expired"; }));
+      EXPECT_TRUE(
+          Eventually([&] { return Word(package->Open(exported->span(), begin)) == "expired"; }));
       const absl::Status refused = Take(token).status();
       EXPECT_TRUE(absl::StrContains(refused.message(), "Ticket expired") ||
                   absl::StrContains(refused.message(), "Clock skew too great"))
@@ -619,7 +620,10 @@ TEST_F(Krb5Test, OptionsThatContradict) {
       {"NoUrn", [](Krb5Options* o) { o->pac[""] = "x"; }},
       {"NoAttribute", [](Krb5Options* o) { o->pac["urn:x"] = ""; }},
       {"AttributeOfOurs", [](Krb5Options* o) { o->pac["urn:x"] = "auth_indicators"; }},
-      {"AttributeTwice", [](Krb5Options* o) { o->pac = {{"urn:x", "a"}, {"urn:y", "a"}}; }},
+      {"AttributeTwice",
+       [](Krb5Options* o) {
+         o->pac = {{"urn:x", "a"}, {"urn:y", "a"}};
+       }},
   };
   for (const auto& row : kRows) {
     SCOPED_TRACE(row.name);
@@ -711,8 +715,8 @@ TEST_P(Krb5MechanismTest, OnlyTheProcessesOwnConfigurationIsRead) {
     const uint64_t before = Krb5ImportCalls();
     const absl::StatusOr<EstablishedContext> opened = Package()->Open(exported.span(), Now());
     EXPECT_EQ(Word(opened), "mechanism");
-    EXPECT_TRUE(absl::StrContains(opened.status().message(),
-                                  std::string(TheWorld().kdc() / "krb5.conf")))
+    EXPECT_TRUE(
+        absl::StrContains(opened.status().message(), std::string(TheWorld().kdc() / "krb5.conf")))
         << opened.status();
     EXPECT_EQ(Krb5ImportCalls(), before);
   });
@@ -775,8 +779,7 @@ TEST_P(Krb5MechanismTest, Messages) {
   ASSERT_TRUE(opened.ok()) << opened.status();
   EXPECT_EQ(unwrap(*opened->session, sent[5]), "out_of_sequence");
   EXPECT_EQ(unwrap(*opened->session, sent[6]), "secret m6");
-  EXPECT_EQ(unwrap(client, *opened->session->Wrap("from the other", false)),
-            "open from the other");
+  EXPECT_EQ(unwrap(client, *opened->session->Wrap("from the other", false)), "open from the other");
   // And once more.
   const absl::StatusOr<SecretBytes> again = opened->session->Export();
   opened = Package()->Open(again->span(), Now());

@@ -90,8 +90,8 @@ absl::Status CheckKrb5Token(std::string_view token, int round) {
   }
   if (token.empty()) return Malformed("the token is empty");
   if (token.size() > kMaxKrb5TokenBytes) {
-    return Malformed(absl::StrCat("the token has ", token.size(), " bytes, more than ",
-                                  kMaxKrb5TokenBytes));
+    return Malformed(
+        absl::StrCat("the token has ", token.size(), " bytes, more than ", kMaxKrb5TokenBytes));
   }
   return absl::OkStatus();
 }

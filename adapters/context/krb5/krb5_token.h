@@ -44,12 +44,13 @@ std::string_view ExportedFrame(Krb5Mechanism mechanism);
 //   u32 0xAACA6012 | u32 count | count times: u32 length, path | u32 0xAACA6012
 //
 // which is looked for at every place, since what comes before it has no fixed length; a mark that
-// begins no such list is an error. Numbers are big endian. Errors: kMalformed; kMechanism for another mechanism or another krb5.conf.
+// begins no such list is an error. Numbers are big endian. Errors: kMalformed; kMechanism for
+// another mechanism or another krb5.conf.
 absl::StatusOr<std::string_view> ExportedKrb5(std::string_view bytes, Krb5Mechanism mechanism,
                                               const std::vector<std::string>& profiles);
 
-// OK if `bytes` are what gss_export_cred(3) of MIT makes of a credential of Kerberos, which may have
-// come through SPNEGO, as far as can be told from without: one or two times
+// OK if `bytes` are what gss_export_cred(3) of MIT makes of a credential of Kerberos, which may
+// have come through SPNEGO, as far as can be told from without: one or two times
 //
 //   u32 length of the object identifier | the identifier | u32 length | credential
 //
