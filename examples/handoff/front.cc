@@ -109,16 +109,24 @@ void Front::ServeKrb5(int fd) {
   }
 }
 
-// Passes on what comes from either side, until one of them has ended or both are silent.
+// No record of TLS holds more: whoever reads so much leaves nothing where poll(2) does not see it.
+constexpr size_t kRecordBytes = 1 << 14;
+
+// Passes on what comes from either side, until the worker has ended or both are silent. A client
+// that has said goodbye still gets what it asked for.
 void Relay(TlsStream* client, int client_fd, int worker_fd) {
-  char
-      bytes[1 << 14];  // No record of TLS has more, so that none is left where poll() sees nothing.
+  char bytes[kRecordBytes];
   SocketStream worker(worker_fd);
   pollfd ready[] = {{client_fd, POLLIN, 0}, {worker_fd, POLLIN, 0}};
   while (poll(ready, 2, static_cast<int>(std::chrono::milliseconds(kPatience).count())) > 0) {
     if (ready[0].revents != 0) {
       const size_t size = client->Receive(bytes, sizeof(bytes));
-      if (size == 0 || !worker.Send({bytes, size})) return;
+      if (size == 0) {
+        shutdown(worker_fd, SHUT_WR);
+        ready[0].fd = -1;
+      } else if (!worker.Send({bytes, size})) {
+        return;
+      }
     }
     if (ready[1].revents != 0) {
       const size_t size = worker.Receive(bytes, sizeof(bytes));

@@ -149,8 +149,7 @@ absl::StatusOr<reeve::SecurityContext> Worker::Import(int fd, Handover* handover
   if (!key.ok()) return key.status();
   // Whoever it is: what it may hand over is for the policy to say.
   if (absl::Status status = parts_.opener->Trust(*key, *front); !status.ok()) return status;
-  if (!ReceiveHandover(fd, handover))
-    return absl::UnavailableError("nothing whole was handed over");
+  if (!ReceiveHandover(fd, handover)) return absl::UnavailableError("nothing was handed over");
 
   reeve::ImportOptions options;
   options.packages = {parts_.krb5, parts_.tls};

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <openssl/bio.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <pwd.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -42,6 +44,7 @@
 #include "reeve/adapters/context/seal/process_key.h"
 #include "reeve/adapters/socket/tls/tls_testing.h"
 #include "reeve/examples/document_server/stream.h"
+#include "reeve/examples/document_server/tls.h"
 #include "reeve/examples/handoff/frames.h"
 #include "reeve/store/audit_reader.h"
 #include "reeve/tests/end_to_end/process.h"
@@ -506,6 +509,9 @@ TEST_F(HandoffTest, ServesWhoIsHandedOver) {
   }
   EndWorker();
   EXPECT_EQ(Records(), expected);
+  front_->Signal(SIGTERM);
+  front_->ReadAll();
+  EXPECT_EQ(front_->Wait(), 0);
 
   // What the policy could see of alice, and how she was known.
   const std::vector<AuditRow> records = Rows();
@@ -890,6 +896,31 @@ TEST_F(HandoffTest, ReadsOnlyWhatTheClientProtected) {
   }
   EndWorker();
   EXPECT_EQ(Records(), expected);
+}
+
+// By TLS, and more than one command before the first answer.
+TEST_F(HandoffTest, AnswersWhoHasSaidGoodbye) {
+  StartWorker();
+  StartFront();
+  document_server::TlsFiles files;
+  files.certificate = work_ / "client/writer.pem";
+  files.key = work_ / "client/writer.key";
+  files.authorities = work_ / "authority.pem";
+  std::string error;
+  const document_server::TlsContext context = document_server::ClientTls(files, &error);
+  ASSERT_NE(context, nullptr) << error;
+  const Caller connection(tls_);
+  document_server::TlsStream stream(context.get(), connection.fd(),
+                                    std::chrono::seconds(kPatienceSeconds));
+  ASSERT_TRUE(stream.Connect("127.0.0.1")) << stream.failure();
+  ASSERT_TRUE(
+      stream.Send("read /finance/report\nwrite /finance/report A fair year.\n"
+                  "read /finance/report\n"));
+  SSL_shutdown(stream.session());
+  std::string answers;
+  char bytes[4096];
+  for (size_t got; (got = stream.Receive(bytes, sizeof(bytes))) > 0;) answers.append(bytes, got);
+  EXPECT_EQ(answers, "ok A good year.\nok\nok A fair year.\n");
 }
 
 struct Noise {
