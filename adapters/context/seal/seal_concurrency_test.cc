@@ -1,6 +1,7 @@
 // Many threads, one context; and keys that change under them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <memory>
@@ -103,11 +104,12 @@ TEST(RingTest, RotatesUnderLoad) {
     ASSERT_TRUE(seals.ring->Save(path, ExistingFile::kReplace).ok());
     ASSERT_TRUE(seals.ring->Reload().ok());
     const std::vector<KeyRing::KeyInfo> keys = seals.ring->Keys(kNow);
-    most += 400;
     // Until each of the four has opened what it had sealed by then.
-    for (std::atomic<int>& own : opened) {
-      const int before = own;
-      while (own < before + 2 && failed == 0) std::this_thread::yield();
+    std::array<int, 4> before;
+    std::copy(opened.begin(), opened.end(), before.begin());
+    most += 400;
+    for (size_t t = 0; t < opened.size(); ++t) {
+      while (opened[t] < before[t] + 2 && failed == 0) std::this_thread::yield();
     }
     if (keys.size() > 3) {
       ASSERT_TRUE(seals.ring->Drop(keys[0].id).ok());
