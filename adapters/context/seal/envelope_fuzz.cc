@@ -1,6 +1,7 @@
 // Whatever bytes are opened: nothing opens but what was sealed, unchanged, once; and every refusal
 // says why in one line. The first byte of the input says what the rest is: 0 a context; 1 to 3
 // changes to a genuine one of that kind, each a place (two bytes) and what to flip there.
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -162,7 +163,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       if (place < packed.size()) {
         packed[place] = static_cast<char>(packed[place] ^ data[i + 2]);
       } else {
-        packed.resize(place - data[i + 2], static_cast<char>(data[i + 2]));
+        packed.resize(place - std::min<size_t>(place, data[i + 2]), static_cast<char>(data[i + 2]));
       }
     }
   }

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "reeve/adapters/context/context_error.h"
 #include "reeve/engine/rfc3339.h"
@@ -251,8 +252,11 @@ absl::StatusOr<absl::Time> KeyText::ReadTime(std::string_view what) {
 absl::Status KeyText::ReadKey(std::string_view what, absl::Span<uint8_t> out) {
   const absl::StatusOr<std::string_view> word = ReadWord(what);
   if (!word.ok()) return word.status();
+  // It takes bytes above 127 for letters.
+  const bool ascii = std::all_of(word->begin(), word->end(), absl::ascii_isascii);
   size_t size = 0;
-  if (sodium_base642bin(out.data(), out.size(), word->data(), word->size(), nullptr, &size, nullptr,
+  if (!ascii ||
+      sodium_base642bin(out.data(), out.size(), word->data(), word->size(), nullptr, &size, nullptr,
                         sodium_base64_VARIANT_ORIGINAL) != 0 ||
       size != out.size()) {
     return Error(absl::StrCat("the ", View(what), " is not Base64 of ", out.size(), " bytes"));

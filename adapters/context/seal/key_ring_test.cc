@@ -172,6 +172,12 @@ const ParseCase kParseCases[] = {
      "malformed: ring.keys:2: the key is not Base64 of 32 bytes"},
     {"KeyOfUrls", Cat({kHead, Without(kFirst, "AAEC", "__EC")}),
      "malformed: ring.keys:2: the key is not Base64 of 32 bytes"},
+    // libsodium takes it for a letter.
+    {"KeyWithAByteAbove127",
+     Cat({kHead, Without(kFirst, "AAEC",
+                         "AA\x92"
+                         "C")}),
+     "malformed: ring.keys:2: the key is not Base64 of 32 bytes"},
     {"ZeroByte", Cat({kHead, Without(kFirst, "AAEC", std::string_view("A\0EC", 4))}),
      "malformed: ring.keys:2: the key is not Base64 of 32 bytes"},
     {"TooMany", Many(65),
