@@ -88,8 +88,8 @@ class SecurityContext {
   absl::Time established() const { return context_.established; }
   absl::Time expires() const { return context_.expires; }
 
-  // Whether the mechanism has more than the principal: what ExportOptions::with_session takes along.
-  // That need not be keys that Wrap() and Unwrap() could use: of TLS it is certificates.
+  // Whether the mechanism has more than the principal: what ExportOptions::with_session takes
+  // along. That need not be keys that Wrap() and Unwrap() could use: of TLS it is certificates.
   bool has_session() const { return context_.session != nullptr; }
   // See ContextSession. Errors beside those: kExpired, kInvalidHandle, and kNotSupported if there
   // is no session.
