@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,6 +25,14 @@ using Time = std::chrono::steady_clock::time_point;
 // What a thread keeps from one record to the next.
 constexpr size_t kMaxKeptBytes = 1 << 20;
 
+// A batch becomes several segments if it is larger, so that a reader needs little memory at once.
+constexpr size_t kMaxSegmentRecords = 1024;
+constexpr size_t kMaxSegmentBytes = 1 << 20;
+
+// Between attempts to write what is held, beside those that a new record causes.
+constexpr std::chrono::nanoseconds kMinRetryDelay = std::chrono::milliseconds(10);
+constexpr std::chrono::nanoseconds kMaxRetryDelay = std::chrono::seconds(1);
+
 std::chrono::nanoseconds ToChrono(absl::Duration wait) {
   return absl::ToChronoNanoseconds(std::min(wait, absl::Hours(24 * 365)));
 }
@@ -31,11 +41,15 @@ std::chrono::nanoseconds ToChrono(absl::Duration wait) {
 
 // The queue. Records gather in the open batch. The writer takes the lock on the file first and the
 // open batch second, so that a record which waits for another process can still be withdrawn.
+//
+// An entry is waited for, by the caller of Append(), or it is not: then its caller has its answer,
+// and the entry is held until it is written.
 class AuditStore::Impl {
  public:
   Impl(std::string name, std::unique_ptr<WriterFile> file, const Options& options)
       : name_(std::move(name)),
         max_wait_(ToChrono(options.max_wait)),
+        flush_interval_(ToChrono(options.flush_interval)),
         max_records_(options.max_queued_records),
         max_bytes_(options.max_queued_bytes),
         file_(std::move(file)),
@@ -73,10 +87,30 @@ class AuditStore::Impl {
   absl::Status Append(const AuditRecord& record, AuditLevel level) {
     thread_local FlatRecord flat;
     Flatten(record, level, &flat);
-    const Time deadline = std::chrono::steady_clock::now() + max_wait_;
-    absl::Status status = Append(flat, deadline);
+    absl::Status status = Append(flat);
     if (flat.bytes.capacity() > kMaxKeptBytes) flat.bytes = std::string();
     return status;
+  }
+
+  absl::Status Flush() {
+    MutexLock lock(mutex_);
+    Batch& batch = *open_;
+    if (++batch.waiters == 1) work_.NotifyOne();
+    return Wait(batch, kNoEntry, Deadline());
+  }
+
+  Stats stats() const {
+    MutexLock lock(mutex_);
+    Stats stats = stats_;
+    const int64_t open = static_cast<int64_t>(open_->entries.size());
+    stats.kept = static_cast<int64_t>(held_records_);
+    stats.queued = stats.kept + static_cast<int64_t>(taken_records_) + open;
+    stats.status = absl::Status(failure_, failure_message_);
+    const Time oldest = stats.queued > open ? oldest_taken_ : open_->begun;
+    if (stats.queued > 0) {
+      stats.lag = absl::FromChrono(std::chrono::steady_clock::now() - oldest);
+    }
+    return stats;
   }
 
  private:
@@ -84,48 +118,90 @@ class AuditStore::Impl {
     RecordHead head;
     std::array<uint32_t, kFieldCount> sizes;
     size_t begin;  // of its bytes
+    bool waited_for;
     bool withdrawn;
   };
 
   struct Batch {
     std::vector<Entry> entries;
     std::string bytes;  // of all entries
+    Time begun;         // when it got its first entry
     size_t waiters = 0;
     bool done = false;
     // The result, in parts: what a status shares stays on one thread.
     absl::StatusCode code = absl::StatusCode::kOk;
     std::string message;
     CondVar committed;
+
+    void Add(const RecordHead& head, const std::array<uint32_t, kFieldCount>& sizes,
+             std::string_view all, bool waited_for) {
+      entries.push_back({head, sizes, bytes.size(), waited_for, false});
+      bytes.append(all);
+    }
+    void Clear() {
+      entries.clear();
+      bytes.clear();
+    }
   };
 
-  absl::Status Append(const FlatRecord& flat, Time deadline) {
-    MutexLock lock(mutex_);
-    while (!HasRoom(flat.bytes.size())) {
-      if (!room_.WaitUntil(mutex_, deadline) && !HasRoom(flat.bytes.size())) {
-        return TooSlow("the queue stayed full; the record was not written");
-      }
-    }
-    Batch& batch = *open_;
-    const size_t at = batch.entries.size();
-    batch.entries.push_back({flat.head, flat.sizes, batch.bytes.size(), false});
-    batch.bytes.append(flat.bytes);
-    ++batch.waiters;
-    if (at == 0) work_.NotifyOne();
+  static constexpr size_t kNoEntry = static_cast<size_t>(-1);
 
+  Time Deadline() const { return std::chrono::steady_clock::now() + max_wait_; }
+
+  absl::Status Append(const FlatRecord& flat) {
+    bool wake;
+    {
+      MutexLock lock(mutex_);
+      Time deadline;
+      if (!HasRoom(flat.bytes.size())) {
+        ++stats_.waited;
+        deadline = Deadline();
+        while (!HasRoom(flat.bytes.size())) {
+          if (!room_.WaitUntil(mutex_, deadline) && !HasRoom(flat.bytes.size())) {
+            ++stats_.refused;
+            return TooSlow("the queue stayed full; the record was not written");
+          }
+        }
+      }
+      Batch& batch = *open_;
+      const size_t at = batch.entries.size();
+      const bool wait =
+          flat.head.level == AuditLevel::kDurable || failure_ != absl::StatusCode::kOk;
+      if (at == 0) batch.begun = std::chrono::steady_clock::now();
+      batch.Add(flat.head, flat.sizes, flat.bytes, wait);
+      if (wait) {
+        if (++batch.waiters == 1) work_.NotifyOne();
+        if (deadline == Time()) deadline = Deadline();
+        absl::Status status = Wait(batch, at, deadline);
+        if (!status.ok()) ++stats_.refused;
+        return status;
+      }
+      // It sleeps until there is something, and then until the interval is over or there is much.
+      wake = at == 0 || IsMuch();
+    }
+    if (wake) work_.NotifyOne();
+    return absl::OkStatus();
+  }
+
+  // Waits until `batch`, of which the caller is one waiter, is done. Withdraws the entry `at` if
+  // that is still possible when the time is up.
+  absl::Status Wait(Batch& batch, size_t at, Time deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    absl::Status status;
     while (!batch.done) {
       if (batch.committed.WaitUntil(mutex_, deadline) || batch.done) continue;
-      absl::Status status;
-      if (&batch == open_) {
+      if (at == kNoEntry) {
+        status = TooSlow("not all records were written");
+      } else if (&batch == open_) {
         batch.entries[at].withdrawn = true;
         status = TooSlow("the record was not written");
       } else {
         status = TooSlow("the disk did not finish writing; the record may be kept nevertheless");
       }
-      Release(batch);
-      return status;
+      break;
     }
-    absl::Status status(batch.code, batch.message);
-    Release(batch);
+    if (status.ok()) status = absl::Status(batch.code, batch.message);
+    // The last one makes it ready for use again.
+    if (--batch.waiters == 0 && batch.done) Recycle(batch);
     return status;
   }
 
@@ -136,8 +212,15 @@ class AuditStore::Impl {
   }
 
   bool HasRoom(size_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return open_->entries.empty() ||
-           (open_->entries.size() < max_records_ && open_->bytes.size() + bytes <= max_bytes_);
+    const size_t records = held_records_ + open_->entries.size();
+    return records == 0 ||
+           (records < max_records_ && held_bytes_ + open_->bytes.size() + bytes <= max_bytes_);
+  }
+
+  // Whether the open batch should not wait for more.
+  bool IsMuch() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return held_records_ + open_->entries.size() >= max_records_ / 2 ||
+           held_bytes_ + open_->bytes.size() >= max_bytes_ / 2;
   }
 
   Batch* NewBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -150,14 +233,8 @@ class AuditStore::Impl {
     return batch;
   }
 
-  // One thread less waits for `batch`. The last one makes it ready for use again.
-  void Release(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (--batch.waiters == 0 && batch.done) Recycle(batch);
-  }
-
   void Recycle(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    batch.entries.clear();
-    batch.bytes.clear();
+    batch.Clear();
     batch.done = false;
     batch.code = absl::StatusCode::kOk;
     batch.message.clear();
@@ -169,44 +246,126 @@ class AuditStore::Impl {
     while (WaitForWork()) {
       absl::Status status = file_->Begin();
       Batch& batch = TakeBatch();
+      int64_t written = 0;
       if (status.ok()) {
-        // Nobody changes a batch that was taken.
-        for (const Entry& entry : batch.entries) {
-          if (entry.withdrawn) continue;
-          encoder_.Add(entry.head, FieldsOf(entry.sizes, batch.bytes.data() + entry.begin));
+        if (file_->previous_kept()) {
+          written = static_cast<int64_t>(tried_);
+          held_.entries.erase(held_.entries.begin(), held_.entries.begin() + tried_);
         }
-        if (encoder_.count() > 0) {
-          status = file_->Commit(encoder_);
+        tried_ = 0;
+        status = Write(batch);
+        if (status.ok()) {
+          written += static_cast<int64_t>(to_write_.size());
+          held_.Clear();
         } else {
-          file_->RollBack();
+          Hold(batch);
+          tried_ = held_.entries.size();
         }
+      } else {
+        Hold(batch);
       }
-      Publish(batch, status);
+      Publish(batch, status, written);
       file_->Checkpoint();
     }
+    // An end in order is noted only if nothing was lost.
+    if (!held_.entries.empty()) file_->Abandon();
     file_ = nullptr;
+  }
+
+  // Writes what is held and what `batch` has, in a transaction that has begun.
+  absl::Status Write(const Batch& batch) {
+    // Nobody changes a batch that was taken.
+    to_write_.clear();
+    for (const Batch* from : {static_cast<const Batch*>(&held_), &batch}) {
+      for (const Entry& entry : from->entries) {
+        if (!entry.withdrawn) to_write_.push_back({&entry, from->bytes.data() + entry.begin});
+      }
+    }
+    if (to_write_.empty()) {
+      file_->RollBack();
+      return absl::OkStatus();
+    }
+    size_t bytes = 0;
+    for (const auto& [entry, begin] : to_write_) {
+      encoder_.Add(entry->head, FieldsOf(entry->sizes, begin));
+      bytes += SizeOf(*entry);
+      if (encoder_.count() < kMaxSegmentRecords && bytes < kMaxSegmentBytes) continue;
+      if (absl::Status status = file_->Add(encoder_); !status.ok()) return status;
+      bytes = 0;
+    }
+    if (encoder_.count() > 0) {
+      if (absl::Status status = file_->Add(encoder_); !status.ok()) return status;
+    }
+    return file_->Commit();
+  }
+
+  // Holds those entries of `batch` that nobody waits for.
+  void Hold(const Batch& batch) {
+    for (const Entry& entry : batch.entries) {
+      if (entry.waited_for || entry.withdrawn) continue;
+      if (held_.entries.empty()) held_.begun = batch.begun;
+      held_.Add(entry.head, entry.sizes, {batch.bytes.data() + entry.begin, SizeOf(entry)}, false);
+    }
+  }
+
+  static size_t SizeOf(const Entry& entry) {
+    return std::accumulate(entry.sizes.begin(), entry.sizes.end(), size_t{0});
   }
 
   // False once there will be none.
   bool WaitForWork() {
     MutexLock lock(mutex_);
-    while (open_->entries.empty()) {
-      if (stop_) return false;
-      work_.Wait(mutex_);
+    while (true) {
+      const bool any = !open_->entries.empty() || held_records_ > 0;
+      if (open_->waiters > 0) return true;
+      if (stop_) {
+        const bool once = any && !stopping_;
+        stopping_ = true;
+        return once;
+      }
+      if (!any) {
+        work_.Wait(mutex_);
+        continue;
+      }
+      const bool failed = failure_ != absl::StatusCode::kOk;
+      if (!failed && IsMuch()) return true;
+      const Time due = failed ? retry_at_ : open_->begun + flush_interval_;
+      if (std::chrono::steady_clock::now() >= due) return true;
+      work_.WaitUntil(mutex_, due);
     }
-    return true;
   }
 
   Batch& TakeBatch() {
     MutexLock lock(mutex_);
     Batch& batch = *open_;
+    taken_records_ = batch.entries.size();
+    if (held_records_ == 0) oldest_taken_ = batch.begun;
     open_ = NewBatch();
     room_.NotifyAll();
     return batch;
   }
 
-  void Publish(Batch& batch, const absl::Status& status) {
+  // Answers those who wait for `batch`. `written` records were committed, or an attempt failed.
+  void Publish(Batch& batch, const absl::Status& status, int64_t written) {
     MutexLock lock(mutex_);
+    stats_.written += written;
+    if (written > 0) stats_.bytes += file_->bytes();
+    if (!status.ok()) {
+      ++stats_.failed_commits;
+      retry_at_ = std::chrono::steady_clock::now() + retry_delay_;
+      retry_delay_ = std::min(kMaxRetryDelay, 2 * retry_delay_);
+    }
+    if (!status.ok() || written > 0) {
+      if (status.ok()) retry_delay_ = kMinRetryDelay;
+      failure_ = status.code();
+      failure_message_ = std::string(status.message());
+    }
+    taken_records_ = 0;
+    held_records_ = held_.entries.size();
+    held_bytes_ = held_.bytes.size();
+    oldest_taken_ = held_.begun;
+    room_.NotifyAll();
+
     batch.code = status.code();
     batch.message = std::string(status.message());
     batch.done = true;
@@ -219,20 +378,35 @@ class AuditStore::Impl {
 
   const std::string name_;
   const std::chrono::nanoseconds max_wait_;
+  const std::chrono::nanoseconds flush_interval_;
   const size_t max_records_;
   const size_t max_bytes_;
 
   // The writer's thread alone, once it runs.
   std::unique_ptr<WriterFile> file_;
   SegmentEncoder encoder_;
+  Batch held_;        // entries that nobody waits for, of attempts that failed
+  size_t tried_ = 0;  // how many of them the last commit had: they may be in the file
+  std::vector<std::pair<const Entry*, const char*>> to_write_;  // with the bytes
+  bool stopping_ = false;                                       // the last attempt was begun
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar work_;  // there is something to write, or nothing more to come
-  CondVar room_;  // the writer took a batch
+  CondVar room_;  // the writer took a batch, or holds less
   std::vector<std::unique_ptr<Batch>> batches_ ABSL_GUARDED_BY(mutex_);
   std::vector<Batch*> free_ ABSL_GUARDED_BY(mutex_);
   Batch* open_ ABSL_GUARDED_BY(mutex_);
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  // Why the last attempt to write failed, in parts as above.
+  absl::StatusCode failure_ ABSL_GUARDED_BY(mutex_) = absl::StatusCode::kOk;
+  std::string failure_message_ ABSL_GUARDED_BY(mutex_);
+  Time retry_at_ ABSL_GUARDED_BY(mutex_);
+  std::chrono::nanoseconds retry_delay_ ABSL_GUARDED_BY(mutex_) = kMinRetryDelay;
+  size_t held_records_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t taken_records_ ABSL_GUARDED_BY(mutex_) = 0;
+  Time oldest_taken_ ABSL_GUARDED_BY(mutex_);  // of what is held or being written
+  Stats stats_ ABSL_GUARDED_BY(mutex_);        // its counters
 
   pthread_t thread_ = {};
   bool started_ = false;
@@ -246,6 +420,9 @@ absl::StatusOr<std::unique_ptr<AuditStore>> AuditStore::Open(const std::string& 
                                                              const Options& options) {
   if (options.max_wait <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError("`max_wait` of the audit store is not more than zero");
+  }
+  if (options.flush_interval < absl::ZeroDuration()) {
+    return absl::InvalidArgumentError("`flush_interval` of the audit store is less than zero");
   }
   if (options.max_queued_records == 0 || options.max_queued_bytes == 0) {
     return absl::InvalidArgumentError("the queue of the audit store has no room");
@@ -267,5 +444,9 @@ absl::Status AuditStore::Append(const AuditRecord& record, AuditLevel level) {
   }
   return impl_->Append(record, level);
 }
+
+absl::Status AuditStore::Flush() { return impl_->Flush(); }
+
+AuditStore::Stats AuditStore::stats() const { return impl_->stats(); }
 
 }  // namespace reeve

@@ -98,6 +98,7 @@ TEST(AuditStoreTest, ARowSaysAll) {
   const Decision decision = decider.Decide(request);
   ASSERT_EQ(store->Append({request, decision, absl::Nanoseconds(1234)}, AuditLevel::kRecorded),
             absl::OkStatus());
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
 
   const struct {
     const char* column;
@@ -616,12 +617,13 @@ TEST(AuditStoreTest, RefusesPathsThatNameNoFile) {
 
 TEST(AuditStoreTest, RefusesOptionsThatCannotWork) {
   const std::string path = MakeTempDir() + "audit.db";
-  AuditStore::Options wait, records, bytes, clock;
+  AuditStore::Options wait, flush, records, bytes, clock;
   wait.max_wait = absl::ZeroDuration();
+  flush.flush_interval = -absl::Nanoseconds(1);
   records.max_queued_records = 0;
   bytes.max_queued_bytes = 0;
   clock.clock = nullptr;
-  for (const AuditStore::Options& options : {wait, records, bytes, clock}) {
+  for (const AuditStore::Options& options : {wait, flush, records, bytes, clock}) {
     EXPECT_EQ(AuditStore::Open(path, options).status().code(), absl::StatusCode::kInvalidArgument);
   }
   EXPECT_NE(access(path.c_str(), F_OK), 0) << "a file was made";
@@ -654,6 +656,7 @@ TEST(AuditStoreTest, AnEngineDeniesWhatItCannotRecord) {
   auto store = OpenOrDie(path, options);
   Engine::Options engine_options;
   engine_options.audit = store.get();
+  engine_options.audit_level = AuditLevel::kDurable;
   auto engine = *Engine::Create(engine_options);
   SnapshotBuilder builder;
   builder.AddRule(testing::MakeRule("+all", {"anyone"}, {"any"}, {"any"}));
@@ -714,6 +717,182 @@ TEST(AuditStoreTest, AFullQueueIsAnError) {
   EXPECT_EQ(failed, 8);
   store.reset();
   EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions"), "0");
+}
+
+// Of the level `recorded`: `doc.read` on `doc:<resource>`.
+absl::Status Record(AuditStore& store, int resource) {
+  thread_local Decider decider;
+  const Principal ada = MakePrincipal("user:ada");
+  const EntityId id("doc", absl::StrCat(resource));
+  return decider.Append(store, Request(ada, "doc.read", id), AuditLevel::kRecorded);
+}
+
+TEST(RecordedTest, AnswersBeforeTheCommit) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  {
+    const Lock lock(path);
+    for (int i = 0; i < 3; ++i) ASSERT_EQ(Record(*store, i), absl::OkStatus());
+    const AuditStore::Stats stats = store->stats();
+    EXPECT_EQ(stats.queued, 3);
+    EXPECT_GT(stats.lag, absl::ZeroDuration());
+    EXPECT_EQ(stats.written, 0);
+    EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM segments"), "0");
+  }
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
+  EXPECT_EQ(Select(path, "SELECT resource, audit_level FROM decisions ORDER BY seq"),
+            (std::vector<std::string>{"doc:0|recorded", "doc:1|recorded", "doc:2|recorded"}));
+  const AuditStore::Stats stats = store->stats();
+  EXPECT_EQ(stats.queued, 0);
+  EXPECT_EQ(stats.lag, absl::ZeroDuration());
+  EXPECT_EQ(stats.written, 3);
+  EXPECT_EQ(absl::StrCat(stats.bytes), SelectOne(path, "SELECT sum(length(bytes)) FROM segments"));
+  EXPECT_EQ(stats.waited + stats.refused + stats.failed_commits + stats.kept, 0);
+}
+
+TEST(RecordedTest, IsWrittenWithoutAnotherCall) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  ASSERT_EQ(Record(*store, 1), absl::OkStatus());
+  while (store->stats().written == 0) std::this_thread::yield();
+  EXPECT_EQ(SelectOne(path, "SELECT resource FROM decisions"), "doc:1");
+}
+
+TEST(RecordedTest, WaitsForTheIntervalOrForADurableOne) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.flush_interval = absl::Hours(1);
+  auto store = OpenOrDie(path, options);
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(Record(*store, i), absl::OkStatus());
+  EXPECT_EQ(store->stats().written, 0);
+  ASSERT_EQ(Decider().Append(*store, "doc.read", "doc:5"), absl::OkStatus());
+  EXPECT_EQ(SelectOne(path, "SELECT count(*), max(count) FROM segments"), "1|6");
+  // What is in the queue at the end is written.
+  ASSERT_EQ(Record(*store, 6), absl::OkStatus());
+  store.reset();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions"), "7");
+  EXPECT_EQ(SelectOne(path, "SELECT last_seq, closed IS NOT NULL FROM writers"), "7|1");
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(RecordedTest, AHalfFullQueueIsWritten) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.flush_interval = absl::Hours(1);
+  options.max_queued_records = 10;
+  auto store = OpenOrDie(path, options);
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(Record(*store, i), absl::OkStatus());
+  while (store->stats().written < 190) std::this_thread::yield();
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
+  EXPECT_EQ(SelectOne(path, "SELECT count(*), count(DISTINCT resource) FROM decisions"), "200|200");
+}
+
+TEST(RecordedTest, ALargeBatchBecomesSeveralSegments) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.flush_interval = absl::Hours(1);
+  auto store = OpenOrDie(path, options);
+  for (int i = 0; i < 2500; ++i) ASSERT_EQ(Record(*store, i), absl::OkStatus());
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
+  EXPECT_EQ(Select(path, "SELECT first_seq, count FROM segments ORDER BY 1"),
+            (std::vector<std::string>{"1|1024", "1025|1024", "2049|452"}));
+  EXPECT_EQ(Verify(path), "");
+}
+
+// What was answered is held and written once, and nothing more is promised until then.
+TEST(RecordedTest, IsHeldWhileTheFileCannotBeWritten) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.max_wait = absl::Milliseconds(20);
+  auto store = OpenOrDie(path, options);
+  int taken = 0;
+  {
+    const Lock lock(path);
+    while (store->stats().failed_commits == 0) {
+      if (Record(*store, taken).ok()) ++taken;
+    }
+    ASSERT_GT(taken, 0);
+    EXPECT_EQ(Record(*store, -1).code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(store->Flush().code(), absl::StatusCode::kUnavailable);
+    AuditStore::Stats stats = store->stats();
+    EXPECT_EQ(stats.status.code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(stats.queued, taken);
+    EXPECT_EQ(stats.written, 0);
+    EXPECT_GE(stats.refused, 1);
+  }
+  // By itself, however slow this machine is.
+  while (store->stats().queued > 0) std::this_thread::yield();
+  EXPECT_EQ(store->stats().status, absl::OkStatus());
+  EXPECT_EQ(store->stats().written, taken);
+  ASSERT_EQ(Record(*store, taken), absl::OkStatus());
+  store.reset();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*), count(DISTINCT resource) FROM decisions"),
+            absl::StrCat(taken + 1, "|", taken + 1));
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions WHERE resource = 'doc:-1'"), "0");
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(RecordedTest, WhatIsHeldIsBounded) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.max_wait = absl::Milliseconds(20);
+  options.max_queued_records = 4;
+  auto store = OpenOrDie(path, options);
+  int taken = 0;
+  {
+    const Lock lock(path);
+    for (int i = 0; i < 20; ++i) taken += Record(*store, i).ok();
+    EXPECT_GE(taken, 4);
+    EXPECT_LE(taken, 8);
+    EXPECT_LE(store->stats().queued, taken);
+    EXPECT_GE(store->stats().waited, 1);
+  }
+  while (store->stats().queued > 0) std::this_thread::yield();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions"), absl::StrCat(taken));
+}
+
+// Then the writer does not say that it ended in order.
+TEST(RecordedTest, WhatIsLostAtTheEndCanBeSeen) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.max_wait = absl::Milliseconds(20);
+  auto store = OpenOrDie(path, options);
+  {
+    const Lock lock(path);
+    ASSERT_EQ(Record(*store, 1), absl::OkStatus());
+    EXPECT_EQ(store->Flush().code(), absl::StatusCode::kUnavailable);
+    store.reset();
+  }
+  EXPECT_EQ(SelectOne(path, "SELECT closed, last_seq FROM writers"), "NULL|NULL");
+}
+
+TEST(RecordedTest, ManyThreadsOfBothLevelsAreCountedExactly) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.max_queued_records = 50;  // so that some wait for room
+  auto store = OpenOrDie(path, options);
+  constexpr int kThreads = 8, kEach = 500;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&store, t] {
+      Decider decider;
+      for (int i = 0; i < kEach; ++i) {
+        if (i % 50 == 0) {
+          EXPECT_EQ(decider.Append(*store, "doc.read", absl::StrCat("doc:", t * kEach + i)),
+                    absl::OkStatus());
+        } else {
+          EXPECT_EQ(Record(*store, t * kEach + i), absl::OkStatus());
+        }
+        EXPECT_GE(store->stats().queued, 0);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
+  EXPECT_EQ(store->stats().written, kThreads * kEach);
+  EXPECT_EQ(SelectOne(path, "SELECT count(*), count(DISTINCT resource), max(seq) FROM decisions"),
+            "4000|4000|4000");
+  EXPECT_EQ(Verify(path), "");
 }
 
 TEST(AuditStoreTest, ManyThreadsAreCountedExactly) {
@@ -815,14 +994,19 @@ TEST(AuditStoreTest, AppendAllocatesNothingOnTheCallingThread) {
   const Rule rule = RuleWith("docs/read", clauses);
   const RuleOutcome outcome = OutcomeOf(rule, clauses);
   DecisionBuilder::SetRules({&outcome, 1}, {&outcome, 1}, {}, &decision);
-  for (int i = 0; i < 5; ++i) {
-    ASSERT_TRUE(store->Append({request, decision, {}}, AuditLevel::kDurable).ok());
+  for (AuditLevel level : {AuditLevel::kDurable, AuditLevel::kRecorded}) {
+    int64_t allocated = 0;
+    // Several batches take turns, and each must have grown.
+    for (int round = 0; round < 10; ++round) {
+      const int64_t before = allocations;
+      for (int i = 0; i < 20; ++i) {
+        ASSERT_TRUE(store->Append({request, decision, {}}, level).ok());
+      }
+      allocated = allocations - before;
+      ASSERT_EQ(store->Flush(), absl::OkStatus());
+    }
+    EXPECT_EQ(allocated, 0) << ToString(level);
   }
-  const int64_t before = allocations;
-  for (int i = 0; i < 20; ++i) {
-    ASSERT_TRUE(store->Append({request, decision, {}}, AuditLevel::kDurable).ok());
-  }
-  EXPECT_EQ(allocations - before, 0);
 }
 
 }  // namespace

@@ -242,6 +242,59 @@ TEST_P(FaultTest, WhatWasAcknowledgedIsThereAndTheStoreRecovers) {
   EXPECT_GT(n, 20) << "the layer below is not in use";
 }
 
+// What was taken at the level `recorded` before a fault is written once it is over, once.
+TEST_P(FaultTest, WhatWasRecordedIsHeldAndWrittenOnce) {
+  bool met_fault = true;
+  int n = 1, held = 0;
+  for (; met_fault; ++n) {
+    ASSERT_LT(n, 1000);
+    const std::string path = MakeTempDir() + "audit.db";
+    std::unique_ptr<AuditStore> store = OpenStore(path);
+    ASSERT_NE(store, nullptr);
+    Decider decider;
+    const Principal ada = testing::MakePrincipal("user:ada");
+    std::vector<std::string> taken;
+    const auto append = [&](int i) {
+      const EntityId resource("doc", absl::StrCat(i));
+      if (decider.Append(*store, Request(ada, "doc.read", resource), AuditLevel::kRecorded).ok()) {
+        taken.push_back(absl::StrCat("doc:", i));
+      }
+    };
+    append(0);
+    ASSERT_EQ(store->Flush(), absl::OkStatus());
+    faults.hit = 0;
+    faults.calls_left = n;
+    faults.armed = true;
+    for (int i = 1; i < 12; ++i) {
+      append(i);
+      if (i % 3 != 0) continue;
+      const absl::Status status = store->Flush();
+      if (faults.hit == 0) {
+        EXPECT_EQ(status, absl::OkStatus()) << n;
+      }
+    }
+    met_fault = faults.hit > 0;
+    faults.armed = false;
+    held += store->stats().kept > 0;
+    ASSERT_EQ(store->Flush(), absl::OkStatus()) << n;
+    EXPECT_EQ(store->stats().queued, 0) << n;
+    append(12);
+    ASSERT_EQ(store->Flush(), absl::OkStatus()) << n;
+    EXPECT_GE(store->stats().written, static_cast<int64_t>(taken.size())) << n;
+    store.reset();
+
+    EXPECT_EQ(Verify(path), "") << n;
+    for (const std::string& resource : taken) {
+      EXPECT_EQ(
+          Select(path, "SELECT count(*) FROM decisions WHERE resource = '" + resource + "'")[0],
+          "1")
+          << resource << " at fault " << n;
+    }
+  }
+  EXPECT_GT(n, 20) << "the layer below is not in use";
+  RecordProperty("held", held);
+}
+
 TEST_P(FaultTest, OpeningFailsCleanlyAndSucceedsLater) {
   bool met_fault = true;
   for (int n = 1; met_fault; ++n) {

@@ -280,6 +280,8 @@ absl::Status WriterFile::Register() {
     if (!row.ok()) return row.status();
     if (*row) {
       // Not what is remembered: a commit that was reported as failed may have succeeded.
+      if (uncertain_ > 0) previous_kept_ = find->Number(0) == next_seq_ + uncertain_;
+      uncertain_ = 0;
       next_seq_ = find->Number(0);
       return absl::OkStatus();
     }
@@ -325,14 +327,14 @@ void WriterFile::Leave(bool moved) {
   AllowWait();
   absl::StatusOr<Statement> close = Statement::Prepare(
       database, "UPDATE writers SET closed = ?, last_seq = ? WHERE id = ? AND uuid = ?");
-  if (close.ok()) {
+  if (close.ok() && !abandoned_) {
     close->Bind(1, absl::ToUnixMicros(clock_.Now()));
     close->Bind(2, next_seq_ - 1);
     close->Bind(3, writer_);
     close->BindBlob(4, {uuid_.data(), uuid_.size()});
     close->Finish().IgnoreError();
-    close = Statement();
   }
+  close = Statement();
   if (moved) {
     // So that the file is whole without its log, which has stayed behind.
     sqlite3_wal_checkpoint_v2(database.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr,
@@ -360,10 +362,12 @@ absl::Status WriterFile::Begin() {
     connection_->unfolder->Forget();
   }
   version.Reset();
+  added_ = uncertain_ = transaction_bytes_ = 0;
   return absl::OkStatus();
 }
 
 void WriterFile::RollBack() {
+  previous_kept_ = false;
   if (connection_ == nullptr) return;
   connection_->unfolder->Forget();
   sqlite3* const db = connection_->database->get();
@@ -372,7 +376,7 @@ void WriterFile::RollBack() {
   if (!connection_->database->Run("ROLLBACK").ok()) connection_ = nullptr;
 }
 
-absl::Status WriterFile::Write(SegmentEncoder& records, int64_t* count) {
+absl::Status WriterFile::Write(SegmentEncoder& records) {
   records.Finish(&bytes_);
   // Rows are made from what was written, here as in Rebuild().
   absl::StatusOr<Segment> segment = DecodeSegment(bytes_);
@@ -380,7 +384,7 @@ absl::Status WriterFile::Write(SegmentEncoder& records, int64_t* count) {
     return absl::InternalError(
         absl::StrCat(name_, ": a segment does not read back (", segment.status().message(), ")"));
   }
-  *count = static_cast<int64_t>(segment->records.size());
+  const auto count = static_cast<int64_t>(segment->records.size());
   int64_t min_time = segment->records.front().head.micros(), max_time = min_time;
   for (const Segment::Record& record : segment->records) {
     min_time = std::min(min_time, record.head.micros());
@@ -388,25 +392,38 @@ absl::Status WriterFile::Write(SegmentEncoder& records, int64_t* count) {
   }
   Statement& add = connection_->add_segment;
   add.Bind(1, writer_);
-  add.Bind(2, next_seq_);
-  add.Bind(3, *count);
+  const int64_t first_seq = next_seq_ + added_;
+  add.Bind(2, first_seq);
+  add.Bind(3, count);
   add.Bind(4, min_time);
   add.Bind(5, max_time);
   add.Bind(6, kSegmentFormat);
   add.BindBlob(7, bytes_);
   if (absl::Status status = add.Finish(); !status.ok()) return status;
-  return connection_->unfolder->Unfold(writer_, next_seq_, *segment);
+  added_ += count;
+  transaction_bytes_ += static_cast<int64_t>(bytes_.size());
+  return connection_->unfolder->Unfold(writer_, first_seq, *segment);
 }
 
-absl::Status WriterFile::Commit(SegmentEncoder& records) {
-  int64_t count = 0;
-  absl::Status status = Write(records, &count);
+absl::Status WriterFile::Add(SegmentEncoder& records) {
+  previous_kept_ = false;
+  absl::Status status = Write(records);
   records.Clear();
-  if (status.ok()) status = connection_->commit.Finish();
+  return status.ok() ? status : Fail(std::move(status));
+}
+
+absl::Status WriterFile::Commit() {
+  absl::Status status = connection_->commit.Finish();
   if (status.ok()) {
-    next_seq_ += count;
+    next_seq_ += added_;
     return status;
   }
+  uncertain_ = added_;
+  return Fail(std::move(status));
+}
+
+// Ends the transaction after an error, which it returns.
+absl::Status WriterFile::Fail(absl::Status status) {
   RollBack();
   // A full disk leaves the connection fit. After anything else a new one is safer.
   if (status.code() != absl::StatusCode::kResourceExhausted) connection_ = nullptr;

@@ -26,7 +26,7 @@ class WriterFile {
   static absl::StatusOr<std::unique_ptr<WriterFile>> Open(const std::string& path,
                                                           std::chrono::nanoseconds max_wait,
                                                           const Clock& clock);
-  // Notes that the writer ended in order.
+  // Notes that the writer ended in order, unless it was abandoned.
   ~WriterFile();
   WriterFile(const WriterFile&) = delete;
   WriterFile& operator=(const WriterFile&) = delete;
@@ -36,12 +36,20 @@ class WriterFile {
   absl::Status Begin();
   // Ends the transaction without a trace.
   void RollBack();
-  // Writes what `records` holds as one segment with its rows, commits, and waits for the disk. Must
-  // follow a Begin() that was OK. Clears `records`. On an error nothing was written, except that
+  // Adds what `records` holds as one segment with its rows, to a transaction that Begin() began.
+  // Clears `records`. On an error the transaction has ended without a trace.
+  absl::Status Add(SegmentEncoder& records);
+  // Commits what was added, and waits for the disk. On an error nothing was written, except that
   // the disk may have kept a commit that it reported as failed.
-  absl::Status Commit(SegmentEncoder& records);
+  absl::Status Commit();
+  // After a Begin() that was OK: whether the last commit that failed is in the file after all.
+  bool previous_kept() const { return previous_kept_; }
+  // Of the segments of the last transaction.
+  int64_t bytes() const { return transaction_bytes_; }
   // Copies what was committed into the main file once there is much of it. Between transactions.
   void Checkpoint();
+  // Records were lost: the writer does not end in order.
+  void Abandon() { abandoned_ = true; }
 
  private:
   struct Connection;
@@ -51,7 +59,8 @@ class WriterFile {
 
   absl::Status Connect();
   absl::Status Register();
-  absl::Status Write(SegmentEncoder& records, int64_t* count);
+  absl::Status Write(SegmentEncoder& records);
+  absl::Status Fail(absl::Status status);
   bool IsMoved();
   void Leave(bool moved);
   static int WaitForLock(void* self, int count);
@@ -66,7 +75,12 @@ class WriterFile {
   std::chrono::steady_clock::time_point lock_deadline_;
   std::array<char, 16> uuid_;  // of the writer's row; drawn anew for each file
   int64_t writer_ = 0;         // 0 before there is a row
-  int64_t next_seq_ = 1;
+  int64_t next_seq_ = 1;       // after the last commit
+  int64_t added_ = 0;          // records of the transaction
+  int64_t uncertain_ = 0;  // records of a commit that failed, until it is known what became of it
+  bool previous_kept_ = false;
+  bool abandoned_ = false;
+  int64_t transaction_bytes_ = 0;
   std::string bytes_;
 };
 
