@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "reeve/engine/audit.h"
 #include "reeve/engine/decision.h"
+#include "reeve/engine/encoding.h"
 #include "reeve/engine/principal.h"
 #include "reeve/engine/value.h"
 
@@ -73,7 +74,7 @@ enum RecordFlag : uint32_t {
 
 inline constexpr size_t kMaxTextBytes = 8192;
 inline constexpr size_t kMaxListItems = 65536;
-inline constexpr size_t kMaxFieldBytes = 4 << 20;  // of a list, a map or rules
+inline constexpr size_t kMaxFieldBytes = kMaxAttributesBytes;  // of a list, a map or rules
 
 // What is kept of the clauses of all rules of one field.
 inline constexpr size_t kMaxKeptClauses = 1024;
@@ -153,13 +154,6 @@ struct Segment {
 // fields are checked as well. Takes time and memory in proportion to `bytes`.
 absl::StatusOr<Segment> DecodeSegment(std::string_view bytes);
 
-// Appends the encoding of `attributes`, nothing if they are empty. Returns false, and leaves `out`
-// as it was, if DefectOf(attributes) is not empty or they take more than kMaxFieldBytes.
-bool AppendAttributes(const Attributes& attributes, std::string* out);
-
-// DataLoss if `bytes` are not exactly what AppendAttributes() writes.
-absl::StatusOr<Attributes> DecodeAttributes(std::string_view bytes);
-
 // DataLoss if `bytes` are not exactly what AppendList() writes. Points into `bytes`.
 absl::StatusOr<std::vector<std::string_view>> DecodeList(std::string_view bytes);
 
@@ -167,13 +161,6 @@ absl::StatusOr<std::vector<std::string_view>> DecodeList(std::string_view bytes)
 // Points into `bytes`.
 absl::StatusOr<std::vector<RecordedRule>> DecodeRules(std::string_view bytes,
                                                       uint8_t format = kSegmentFormat);
-
-// Base-128, the low bits first; negative numbers alternate with positive ones (0, -1, 1, -2, ...).
-void AppendVarint(uint64_t value, std::string* out);
-void AppendSigned(int64_t value, std::string* out);
-
-// Appends a length and as many bytes.
-void AppendSized(std::string_view bytes, std::string* out);
 
 // Appends one of the clauses that follow the id of a rule and their number.
 void AppendClause(const RecordedClause& clause, std::string* out);

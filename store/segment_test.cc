@@ -360,44 +360,6 @@ TEST(SegmentTest, ValuesOfAllKindsComeBack) {
   }
 }
 
-TEST(SegmentTest, AttributesBeyondTheLimitsAreNotWritten) {
-  const std::string text(kMaxStringBytes, 'x');
-  Attributes many, large;
-  for (size_t i = 0; i < kMaxValueElements; ++i) many.Set(absl::StrCat(i), Value());
-  const Attributes full = many;
-  many.Set("x", Value());
-  for (int i = 0; i < 65; ++i) large.Set(absl::StrCat(i), Value::String(text));
-  const struct {
-    const char* name;
-    Attributes attributes;
-    bool want;
-  } kCases[] = {
-      {"Full", full, true},
-      {"TooMany", many, false},
-      {"TooDeep", {{"v", Nested(kMaxValueDepth)}}, false},
-      {"LongString", {{"v", Value::String(text)}}, true},
-      {"TooLongString", {{"v", Value::String(text + "x")}}, false},
-      {"TooLongBytes", {{"v", Value::Bytes(text + "x")}}, false},
-      {"TooLongName", {{text + "x", Value()}}, false},
-      {"StringNotUtf8", {{"v", Value::String("\xff")}}, false},
-      {"NameNotUtf8", {{"\xff", Value()}}, false},
-      {"BytesNotUtf8", {{"v", Value::Bytes("\xff")}}, true},
-      {"TooLarge", large, false},
-  };
-  for (const auto& c : kCases) {
-    std::string bytes = "before";
-    EXPECT_EQ(AppendAttributes(c.attributes, &bytes), c.want) << c.name;
-    if (!c.want) {
-      EXPECT_EQ(bytes, "before") << c.name;
-    } else {
-      EXPECT_TRUE(DecodeAttributes(std::string_view(bytes).substr(6)).ok()) << c.name;
-    }
-    if (std::string_view(c.name) != "TooLarge") {
-      EXPECT_EQ(DefectOf(c.attributes).empty(), c.want) << c.name;
-    }
-  }
-}
-
 TEST(SegmentTest, RefusesBytesThatItDoesNotWrite) {
   const std::string empty_record =
       "00000000000000000000000000000000 00 00 00 02 01 00 00"
@@ -468,32 +430,6 @@ TEST(SegmentTest, RefusesBytesThatItDoesNotWrite) {
     bytes[0] = 1;  // nor in the format before
     EXPECT_EQ(DecodeSegment(bytes).status().code(), absl::StatusCode::kDataLoss) << c.name;
   }
-}
-
-TEST(SegmentTest, RefusesMapsThatItDoesNotWrite) {
-  const struct {
-    const char* name;
-    const char* hex;
-  } kCases[] = {
-      {"Empty", "00"},
-      {"CountTooLarge", "7f"},
-      {"NoKind", "01 01 61"},
-      {"UnknownKind", "01 01 61 0b"},
-      {"Truth", "01 01 61 01 02"},
-      {"ShortDouble", "01 01 61 04 00 00"},
-      {"NamesOutOfOrder", "02 01 62 00 01 61 00"},
-      {"NameTwice", "02 01 61 00 01 61 00"},
-      {"NameNotUtf8", "01 01 ff 00"},
-      {"StringNotUtf8", "01 01 61 05 01 ff"},
-      {"LeftOver", "01 01 61 00 00"},
-      {"ListTooShort", "01 01 61 07 02 00"},
-      {"Infinite", "01 01 61 0a 02 80 94 eb dc 03"},
-      {"Nanoseconds", "01 01 61 0a 00 81 94 eb dc 03"},
-      {"TooDeep",
-       "01 01 61 07 01 07 01 07 01 07 01 07 01 07 01 07 01 07 01 07 01 07 01 07 01 07 01 "
-       "07 01 07 01 07 01 07 01 00"},
-  };
-  for (const auto& c : kCases) EXPECT_FALSE(DecodeAttributes(FromHex(c.hex)).ok()) << c.name;
 }
 
 TEST(SegmentTest, RefusesEveryTruncationAndMostBitFlips) {
