@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "reeve/engine/mutex.h"
 #include "reeve/engine/text.h"
+#include "reeve/store/chain.h"
 #include "reeve/store/record.h"
 #include "reeve/store/segment.h"
 #include "reeve/store/writer_file.h"
@@ -37,6 +38,8 @@ std::chrono::nanoseconds ToChrono(absl::Duration wait) {
   return absl::ToChronoNanoseconds(std::min(wait, absl::Hours(24 * 365)));
 }
 
+Time Now() { return std::chrono::steady_clock::now(); }
+
 }  // namespace
 
 // The queue. Records gather in the open batch. The writer takes the lock on the file first and the
@@ -52,6 +55,9 @@ class AuditStore::Impl {
         flush_interval_(ToChrono(options.flush_interval)),
         max_records_(options.max_queued_records),
         max_bytes_(options.max_queued_bytes),
+        checkpoint_interval_(ToChrono(options.checkpoint_interval)),
+        checkpoint_records_(options.checkpoint_records),
+        makes_checkpoints_(!options.checkpoint_key.empty()),
         file_(std::move(file)),
         open_(NewBatch()) {}
 
@@ -106,9 +112,10 @@ class AuditStore::Impl {
     stats.kept = static_cast<int64_t>(held_records_);
     stats.queued = stats.kept + static_cast<int64_t>(taken_records_) + open;
     stats.status = absl::Status(failure_, failure_message_);
+    stats.checkpoint_status = absl::Status(checkpoint_failure_, checkpoint_message_);
     const Time oldest = stats.queued > open ? oldest_taken_ : open_->begun;
     if (stats.queued > 0) {
-      stats.lag = absl::FromChrono(std::chrono::steady_clock::now() - oldest);
+      stats.lag = absl::FromChrono(Now() - oldest);
     }
     return stats;
   }
@@ -146,7 +153,7 @@ class AuditStore::Impl {
 
   static constexpr size_t kNoEntry = static_cast<size_t>(-1);
 
-  Time Deadline() const { return std::chrono::steady_clock::now() + max_wait_; }
+  Time Deadline() const { return Now() + max_wait_; }
 
   absl::Status Append(const FlatRecord& flat) {
     bool wake;
@@ -167,7 +174,7 @@ class AuditStore::Impl {
       const size_t at = batch.entries.size();
       const bool wait =
           flat.head.level == AuditLevel::kDurable || failure_ != absl::StatusCode::kOk;
-      if (at == 0) batch.begun = std::chrono::steady_clock::now();
+      if (at == 0) batch.begun = Now();
       batch.Add(flat.head, flat.sizes, flat.bytes, wait);
       if (wait) {
         if (++batch.waiters == 1) work_.NotifyOne();
@@ -265,7 +272,7 @@ class AuditStore::Impl {
         Hold(batch);
       }
       Publish(batch, status, written);
-      file_->Checkpoint();
+      file_->TrimLog();
     }
     // An end in order is noted only if nothing was lost.
     if (!held_.entries.empty()) file_->Abandon();
@@ -281,7 +288,11 @@ class AuditStore::Impl {
         if (!entry.withdrawn) to_write_.push_back({&entry, from->bytes.data() + entry.begin});
       }
     }
-    if (to_write_.empty()) {
+    const auto count = static_cast<int64_t>(to_write_.size());
+    const bool checkpoint = makes_checkpoints_ && (unsigned_ + count >= checkpoint_records_ ||
+                                                   (unsigned_ > 0 && Now() >= checkpoint_due_));
+    committed_ = count > 0 || checkpoint;
+    if (!committed_) {
       file_->RollBack();
       return absl::OkStatus();
     }
@@ -296,7 +307,17 @@ class AuditStore::Impl {
     if (encoder_.count() > 0) {
       if (absl::Status status = file_->Add(encoder_); !status.ok()) return status;
     }
-    return file_->Commit();
+    if (checkpoint) {
+      if (absl::Status status = file_->AddCheckpoint(); !status.ok()) return status;
+    }
+    if (absl::Status status = file_->Commit(); !status.ok()) return status;
+    if (unsigned_ == 0) checkpoint_due_ = Now() + checkpoint_interval_;
+    unsigned_ = checkpoint || !makes_checkpoints_ ? 0 : unsigned_ + count;
+    if (checkpoint) {
+      MutexLock lock(mutex_);
+      ++stats_.checkpoints;
+    }
+    return absl::OkStatus();
   }
 
   // Holds those entries of `batch` that nobody waits for.
@@ -323,14 +344,15 @@ class AuditStore::Impl {
         stopping_ = true;
         return once;
       }
-      if (!any) {
+      if (!any && unsigned_ == 0) {
         work_.Wait(mutex_);
         continue;
       }
       const bool failed = failure_ != absl::StatusCode::kOk;
-      if (!failed && IsMuch()) return true;
-      const Time due = failed ? retry_at_ : open_->begun + flush_interval_;
-      if (std::chrono::steady_clock::now() >= due) return true;
+      if (!failed && any && IsMuch()) return true;
+      Time due = any ? open_->begun + flush_interval_ : checkpoint_due_;
+      if (failed) due = std::max(retry_at_, any ? Time() : checkpoint_due_);
+      if (Now() >= due) return true;
       work_.WaitUntil(mutex_, due);
     }
   }
@@ -352,13 +374,15 @@ class AuditStore::Impl {
     if (written > 0) stats_.bytes += file_->bytes();
     if (!status.ok()) {
       ++stats_.failed_commits;
-      retry_at_ = std::chrono::steady_clock::now() + retry_delay_;
+      retry_at_ = Now() + retry_delay_;
       retry_delay_ = std::min(kMaxRetryDelay, 2 * retry_delay_);
     }
-    if (!status.ok() || written > 0) {
+    if (!status.ok() || committed_) {
       if (status.ok()) retry_delay_ = kMinRetryDelay;
       failure_ = status.code();
       failure_message_ = std::string(status.message());
+      checkpoint_failure_ = file_->checkpoint_status().code();
+      checkpoint_message_ = std::string(file_->checkpoint_status().message());
     }
     taken_records_ = 0;
     held_records_ = held_.entries.size();
@@ -381,6 +405,9 @@ class AuditStore::Impl {
   const std::chrono::nanoseconds flush_interval_;
   const size_t max_records_;
   const size_t max_bytes_;
+  const std::chrono::nanoseconds checkpoint_interval_;
+  const int64_t checkpoint_records_;
+  const bool makes_checkpoints_;
 
   // The writer's thread alone, once it runs.
   std::unique_ptr<WriterFile> file_;
@@ -388,7 +415,10 @@ class AuditStore::Impl {
   Batch held_;        // entries that nobody waits for, of attempts that failed
   size_t tried_ = 0;  // how many of them the last commit had: they may be in the file
   std::vector<std::pair<const Entry*, const char*>> to_write_;  // with the bytes
-  bool stopping_ = false;                                       // the last attempt was begun
+  bool committed_ = false;  // the last attempt had something to commit
+  bool stopping_ = false;   // the last attempt was begun
+  int64_t unsigned_ = 0;    // records since the last checkpoint, if they are made
+  Time checkpoint_due_;     // if there are some
 
   mutable Mutex mutex_;
   CondVar work_;  // there is something to write, or nothing more to come
@@ -400,6 +430,8 @@ class AuditStore::Impl {
   // Why the last attempt to write failed, in parts as above.
   absl::StatusCode failure_ ABSL_GUARDED_BY(mutex_) = absl::StatusCode::kOk;
   std::string failure_message_ ABSL_GUARDED_BY(mutex_);
+  absl::StatusCode checkpoint_failure_ ABSL_GUARDED_BY(mutex_) = absl::StatusCode::kOk;
+  std::string checkpoint_message_ ABSL_GUARDED_BY(mutex_);
   Time retry_at_ ABSL_GUARDED_BY(mutex_);
   std::chrono::nanoseconds retry_delay_ ABSL_GUARDED_BY(mutex_) = kMinRetryDelay;
   size_t held_records_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -430,8 +462,23 @@ absl::StatusOr<std::unique_ptr<AuditStore>> AuditStore::Open(const std::string& 
   if (options.clock == nullptr) {
     return absl::InvalidArgumentError("`clock` of the audit store is null");
   }
+  CheckpointPlace checkpoints;
+  if (!options.checkpoint_key.empty()) {
+    absl::StatusOr<std::unique_ptr<CheckpointKey>> key =
+        CheckpointKey::FromSeed(options.checkpoint_key);
+    if (!key.ok()) return key.status();
+    checkpoints.key = *std::move(key);
+  } else if (!options.checkpoint_file.empty()) {
+    return absl::InvalidArgumentError(
+        "the audit store has a file for checkpoints and no key; give it `checkpoint_key`");
+  }
+  if (options.checkpoint_interval <= absl::ZeroDuration() || options.checkpoint_records < 1) {
+    return absl::InvalidArgumentError(
+        "`checkpoint_interval` or `checkpoint_records` of the audit store is not more than zero");
+  }
+  checkpoints.file = options.checkpoint_file;
   absl::StatusOr<std::unique_ptr<WriterFile>> file =
-      WriterFile::Open(path, ToChrono(options.max_wait), *options.clock);
+      WriterFile::Open(path, ToChrono(options.max_wait), *options.clock, std::move(checkpoints));
   if (!file.ok()) return file.status();
   auto impl = std::make_unique<Impl>(Printable(path, 1000), *std::move(file), options);
   if (absl::Status status = impl->Start(); !status.ok()) return status;

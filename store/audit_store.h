@@ -35,6 +35,17 @@ class AuditStore final : public AuditSink {
     // may exceed the bytes.
     size_t max_queued_records = 65536;
     size_t max_queued_bytes = 32 << 20;
+    // Checkpoints: signed statements of where the chain of segments stands. They go into the store,
+    // and there is no key that could make others; with them AuditVerifier finds that a file was
+    // written anew or lacks its newest records. Made after so many records or so much time,
+    // whichever is first, if there are new records; and at the end.
+    // The seed of an Ed25519 key, 32 bytes; empty means none are made.
+    std::string checkpoint_key;
+    // A file that they are appended to as well, one line each: best on another machine, where this
+    // process can only append. Created with mode 0600. The writer waits for it. Empty means none.
+    std::string checkpoint_file;
+    absl::Duration checkpoint_interval = absl::Minutes(1);  // More than zero.
+    int64_t checkpoint_records = 100000;                    // At least 1.
     // Tells when the store was opened and closed; records bring their own time. Not owned; must
     // outlive the store. Not null.
     const Clock* clock = &Clock::System();
@@ -49,9 +60,12 @@ class AuditStore final : public AuditSink {
     int64_t waited = 0;   // calls of Append() that found no room in the queue at first
     int64_t refused = 0;  // calls of Append() that returned an error
     int64_t failed_commits = 0;  // attempts to write that failed
+    int64_t checkpoints = 0;     // that were made
     absl::Duration lag;          // the age of the oldest queued record
     // Why the last attempt to write failed; OK if it did not.
     absl::Status status;
+    // Why the last checkpoint did not get into checkpoint_file. It is in the store nevertheless.
+    absl::Status checkpoint_status;
   };
 
   // Opens `path` for writing. A file that does not exist, or is empty, becomes an audit store; one

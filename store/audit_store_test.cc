@@ -18,6 +18,7 @@
 #include "reeve/store/sqlite.h"
 #include "reeve/store/testing.h"
 #include "reeve/store/unfold.h"
+#include "reeve/store/verify.h"
 
 namespace {
 thread_local int64_t allocations = 0;
@@ -617,13 +618,18 @@ TEST(AuditStoreTest, RefusesPathsThatNameNoFile) {
 
 TEST(AuditStoreTest, RefusesOptionsThatCannotWork) {
   const std::string path = MakeTempDir() + "audit.db";
-  AuditStore::Options wait, flush, records, bytes, clock;
+  AuditStore::Options wait, flush, records, bytes, clock, key, file, interval, count;
   wait.max_wait = absl::ZeroDuration();
   flush.flush_interval = -absl::Nanoseconds(1);
   records.max_queued_records = 0;
   bytes.max_queued_bytes = 0;
   clock.clock = nullptr;
-  for (const AuditStore::Options& options : {wait, flush, records, bytes, clock}) {
+  key.checkpoint_key = "short";
+  file.checkpoint_file = "checkpoints";
+  interval.checkpoint_interval = absl::ZeroDuration();
+  count.checkpoint_records = 0;
+  for (const AuditStore::Options& options :
+       {wait, flush, records, bytes, clock, key, file, interval, count}) {
     EXPECT_EQ(AuditStore::Open(path, options).status().code(), absl::StatusCode::kInvalidArgument);
   }
   EXPECT_NE(access(path.c_str(), F_OK), 0) << "a file was made";
@@ -893,6 +899,62 @@ TEST(RecordedTest, ManyThreadsOfBothLevelsAreCountedExactly) {
   EXPECT_EQ(SelectOne(path, "SELECT count(*), count(DISTINCT resource), max(seq) FROM decisions"),
             "4000|4000|4000");
   EXPECT_EQ(Verify(path), "");
+}
+
+TEST(CheckpointTest, AreMadeByCountByTimeAndAtTheEnd) {
+  const std::string dir = MakeTempDir(), path = dir + "audit.db";
+  AuditStore::Options options;
+  options.checkpoint_key = std::string(32, 'k');
+  options.checkpoint_file = dir + "checkpoints";
+  options.checkpoint_records = 2;
+  auto store = OpenOrDie(path, options);
+  const auto append = [&] { return Decider().Append(*store, "doc.read", "doc:1"); };
+  ASSERT_EQ(append(), absl::OkStatus());
+  EXPECT_EQ(store->stats().checkpoints, 0);
+  ASSERT_EQ(append(), absl::OkStatus());
+  EXPECT_EQ(store->stats().checkpoints, 1);
+  ASSERT_EQ(append(), absl::OkStatus());
+  store.reset();
+  EXPECT_EQ(Select(path, "SELECT seq FROM checkpoints"), (std::vector<std::string>{"2", "3"}));
+
+  // Without another record.
+  options.checkpoint_records = 1000;
+  options.checkpoint_interval = absl::Milliseconds(1);
+  store = OpenOrDie(path, options);
+  ASSERT_EQ(append(), absl::OkStatus());
+  while (store->stats().checkpoints == 0) std::this_thread::yield();
+  store.reset();
+  EXPECT_EQ(Select(path, "SELECT writer, seq FROM checkpoints"),
+            (std::vector<std::string>{"1|2", "1|3", "2|1", "2|1"}));
+
+  struct stat info;
+  ASSERT_EQ(stat(options.checkpoint_file.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0600u);
+  AuditVerifier::Options verify;
+  verify.keys = {*AuditVerifier::PublicKey(options.checkpoint_key)};
+  verify.checkpoint_file = options.checkpoint_file;
+  const absl::StatusOr<AuditReport> report = AuditVerifier::Verify(path, verify);
+  ASSERT_EQ(report.status(), absl::OkStatus());
+  EXPECT_TRUE(report->intact()) << report->findings[0].message;
+  EXPECT_EQ(report->checkpoints, 4);
+  EXPECT_EQ(report->checkpoints_beside, 4);
+}
+
+TEST(CheckpointTest, AFileThatCannotBeWrittenIsSaidAndStopsNothing) {
+  const std::string dir = MakeTempDir(), path = dir + "audit.db";
+  AuditStore::Options options;
+  options.checkpoint_key = std::string(32, 'k');
+  options.checkpoint_file = dir + "later/checkpoints";
+  options.checkpoint_records = 1;
+  auto store = OpenOrDie(path, options);
+  ASSERT_EQ(Decider().Append(*store, "doc.read", "doc:1"), absl::OkStatus());
+  EXPECT_EQ(store->stats().checkpoint_status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(absl::StrContains(store->stats().checkpoint_status.message(), "later/checkpoints: "))
+      << store->stats().checkpoint_status;
+  ASSERT_EQ(mkdir((dir + "later").c_str(), 0700), 0);
+  ASSERT_EQ(Decider().Append(*store, "doc.read", "doc:2"), absl::OkStatus());
+  EXPECT_EQ(store->stats().checkpoint_status, absl::OkStatus());
+  EXPECT_EQ(store->stats().checkpoints, 2);
 }
 
 TEST(AuditStoreTest, ManyThreadsAreCountedExactly) {

@@ -11,7 +11,6 @@
 #include "reeve/engine/audit.h"
 #include "reeve/engine/engine.h"
 #include "reeve/engine/testing.h"
-#include "reeve/store/segment.h"
 
 namespace reeve::testing {
 
@@ -27,9 +26,7 @@ std::string SelectOne(const std::string& path, const std::string& sql);
 // All of the view `decisions`, in a form to compare.
 std::vector<std::string> AllDecisions(const std::string& path);
 
-// Checks what must hold of every file: PRAGMA integrity_check, segments decode, each writer's
-// records are numbered without a gap, and there is a row for each, and no more. Empty, or what is
-// wrong.
+// Checks what must hold of every file, by AuditVerifier with rows. Empty, or what is wrong.
 std::string Verify(const std::string& path);
 
 // An engine that allows `user:ada` to `doc.read` (rule `docs/read`), denies `doc.delete` to all

@@ -133,19 +133,24 @@ ino_t LogInode(const std::string& path) {
 struct WriterFile::Connection {
   std::unique_ptr<Database> database;
   std::unique_ptr<Unfolder> unfolder;
-  Statement begin, data_version, add_segment, commit;
+  Statement begin, data_version, add_segment, add_checkpoint, commit;
   int64_t known_data_version = 0;
   ino_t wal = 0;      // of the write-ahead log
   int wal_pages = 0;  // in it, after the last commit
 };
 
 WriterFile::WriterFile(std::string path, std::string name, std::chrono::nanoseconds max_wait,
-                       const Clock& clock)
-    : path_(std::move(path)), name_(std::move(name)), max_wait_(max_wait), clock_(clock) {}
+                       const Clock& clock, CheckpointPlace checkpoints)
+    : path_(std::move(path)),
+      name_(std::move(name)),
+      max_wait_(max_wait),
+      clock_(clock),
+      checkpoints_(std::move(checkpoints)) {}
 
 absl::StatusOr<std::unique_ptr<WriterFile>> WriterFile::Open(const std::string& path,
                                                              std::chrono::nanoseconds max_wait,
-                                                             const Clock& clock) {
+                                                             const Clock& clock,
+                                                             CheckpointPlace checkpoints) {
   const std::string name = Printable(path, 1000);
   const size_t slash = path.rfind('/');
   const std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
@@ -163,7 +168,8 @@ absl::StatusOr<std::unique_ptr<WriterFile>> WriterFile::Open(const std::string& 
   const std::string full = absl::StrCat(real, std::strcmp(real, "/") == 0 ? "" : "/", base);
   std::free(real);
 
-  std::unique_ptr<WriterFile> file(new WriterFile(full, name, max_wait, clock));
+  std::unique_ptr<WriterFile> file(
+      new WriterFile(full, name, max_wait, clock, std::move(checkpoints)));
   if (absl::Status status = file->Connect(); !status.ok()) return status;
   return file;
 }
@@ -235,8 +241,11 @@ absl::Status WriterFile::Connect() {
       {connection->begin, "BEGIN IMMEDIATE"},
       {connection->data_version, "PRAGMA data_version"},
       {connection->add_segment,
-       "INSERT INTO segments(writer, first_seq, count, min_time, max_time, format, bytes) "
-       "VALUES(?, ?, ?, ?, ?, ?, ?)"},
+       "INSERT INTO segments(writer, first_seq, count, min_time, max_time, format, bytes, "
+       "previous, "
+       "hash) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      {connection->add_checkpoint,
+       "INSERT INTO checkpoints(writer, seq, time, hash, key, signature) VALUES(?, ?, ?, ?, ?, ?)"},
       {connection->commit, "COMMIT"},
   };
   for (const auto& row : statements) {
@@ -279,10 +288,15 @@ absl::Status WriterFile::Register() {
     absl::StatusOr<bool> row = find->Step();
     if (!row.ok()) return row.status();
     if (*row) {
-      // Not what is remembered: a commit that was reported as failed may have succeeded.
-      if (uncertain_ > 0) previous_kept_ = find->Number(0) == next_seq_ + uncertain_;
+      // A commit that was reported as failed may have succeeded. Else what is remembered counts:
+      // if the file has less, or more, AuditVerifier finds it.
+      const int64_t in_file = find->Number(0);
+      if (uncertain_ > 0) {
+        previous_kept_ = in_file == next_seq_ + uncertain_;
+        if (previous_kept_) head_ = added_head_;
+      }
       uncertain_ = 0;
-      next_seq_ = find->Number(0);
+      next_seq_ = std::max(next_seq_, in_file);
       return absl::OkStatus();
     }
     writer_ = 0;
@@ -294,21 +308,44 @@ absl::Status WriterFile::Register() {
   uuid_[6] = static_cast<char>((uuid_[6] & 0x0F) | 0x40);  // RFC 9562, version 4
   uuid_[8] = static_cast<char>((uuid_[8] & 0x3F) | 0x80);
   const Process process = ThisProcess();
-  absl::StatusOr<Statement> add = Statement::Prepare(
-      database,
-      "INSERT INTO writers(uuid, host, boot, pid, started, process, opened) VALUES(?,?,?,?,?,?,?)");
-  if (!add.ok()) return add.status();
-  add->BindBlob(1, {uuid_.data(), uuid_.size()});
-  add->BindText(2, process.host);
-  add->BindText(3, process.boot);
-  add->Bind(4, process.pid);
-  add->Bind(5, process.started);
-  add->BindText(6, process.name);
-  add->Bind(7, absl::ToUnixMicros(clock_.Now()));
   AllowWait();
+  if (absl::Status status = connection_->begin.Finish(); !status.ok()) return status;
+  absl::StatusOr<Statement> newest =
+      Statement::Prepare(database, "SELECT id, opened_hash FROM writers ORDER BY id DESC LIMIT 1");
+  if (!newest.ok()) return newest.status();
+  absl::StatusOr<bool> any = newest->Step();
+  if (!any.ok()) return any.status();
+  Opening opening;
+  opening.id = 1 + (*any ? newest->Number(0) : 0);
+  opening.uuid = {uuid_.data(), uuid_.size()};
+  opening.opened = absl::ToUnixMicros(clock_.Now());
+  opening.pid = process.pid;
+  opening.started = process.started;
+  opening.host = process.host;
+  opening.boot = process.boot;
+  opening.process = process.name;
+  const Hash hash = HashOfOpening(opening, *any ? newest->Blob(1) : std::string_view());
+  newest->Reset();
+
+  absl::StatusOr<Statement> add =
+      Statement::Prepare(database,
+                         "INSERT INTO writers(id, uuid, host, boot, pid, started, process, opened, "
+                         "opened_hash) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  if (!add.ok()) return add.status();
+  add->Bind(1, opening.id);
+  add->BindBlob(2, opening.uuid);
+  add->BindText(3, opening.host);
+  add->BindText(4, opening.boot);
+  add->Bind(5, opening.pid);
+  add->Bind(6, opening.started);
+  add->BindText(7, opening.process);
+  add->Bind(8, opening.opened);
+  add->BindBlob(9, View(hash));
   if (absl::Status status = add->Finish(); !status.ok()) return status;
-  writer_ = sqlite3_last_insert_rowid(database.get());
+  if (absl::Status status = connection_->commit.Finish(); !status.ok()) return status;
+  writer_ = opening.id;
   next_seq_ = 1;
+  head_ = hash;
   return absl::OkStatus();
 }
 
@@ -320,25 +357,38 @@ bool WriterFile::IsMoved() {
   return LogInode(path_) != connection_->wal;
 }
 
+// Notes in the file that the writer ends in order.
+absl::Status WriterFile::Close() {
+  AllowWait();
+  if (absl::Status status = connection_->begin.Finish(); !status.ok()) return status;
+  const int64_t closed = absl::ToUnixMicros(clock_.Now());
+  const Hash hash = HashOfClosing({uuid_.data(), uuid_.size()}, next_seq_ - 1, closed, View(head_));
+  absl::StatusOr<Statement> close =
+      Statement::Prepare(*connection_->database,
+                         "UPDATE writers SET closed = ?, last_seq = ?, closed_hash = ? "
+                         "WHERE id = ? AND uuid = ?");
+  if (!close.ok()) return close.status();
+  close->Bind(1, closed);
+  close->Bind(2, next_seq_ - 1);
+  close->BindBlob(3, View(hash));
+  close->Bind(4, writer_);
+  close->BindBlob(5, {uuid_.data(), uuid_.size()});
+  if (absl::Status status = close->Finish(); !status.ok()) return status;
+  if (absl::Status status = InsertCheckpoint(hash, next_seq_ - 1); !status.ok()) return status;
+  if (absl::Status status = connection_->commit.Finish(); !status.ok()) return status;
+  SendCheckpoint();
+  return absl::OkStatus();
+}
+
 // Ends the connection in order, as far as that is possible.
 void WriterFile::Leave(bool moved) {
   if (connection_ == nullptr) return;
-  Database& database = *connection_->database;
-  AllowWait();
-  absl::StatusOr<Statement> close = Statement::Prepare(
-      database, "UPDATE writers SET closed = ?, last_seq = ? WHERE id = ? AND uuid = ?");
-  if (close.ok() && !abandoned_) {
-    close->Bind(1, absl::ToUnixMicros(clock_.Now()));
-    close->Bind(2, next_seq_ - 1);
-    close->Bind(3, writer_);
-    close->BindBlob(4, {uuid_.data(), uuid_.size()});
-    close->Finish().IgnoreError();
-  }
-  close = Statement();
+  if (!abandoned_ && !Close().ok()) RollBack();
+  if (connection_ == nullptr) return;
   if (moved) {
     // So that the file is whole without its log, which has stayed behind.
-    sqlite3_wal_checkpoint_v2(database.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr,
-                              nullptr);
+    sqlite3_wal_checkpoint_v2(connection_->database->get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE,
+                              nullptr, nullptr);
     writer_ = 0;
   }
   connection_ = nullptr;
@@ -363,6 +413,8 @@ absl::Status WriterFile::Begin() {
   }
   version.Reset();
   added_ = uncertain_ = transaction_bytes_ = 0;
+  added_head_ = head_;
+  checkpoint_line_.clear();
   return absl::OkStatus();
 }
 
@@ -390,19 +442,23 @@ absl::Status WriterFile::Write(SegmentEncoder& records) {
     min_time = std::min(min_time, record.head.micros());
     max_time = std::max(max_time, record.head.micros());
   }
+  const SegmentRow row = {next_seq_ + added_, count, min_time, max_time, bytes_};
+  const Hash hash = HashOfSegment({uuid_.data(), uuid_.size()}, row, View(added_head_));
   Statement& add = connection_->add_segment;
   add.Bind(1, writer_);
-  const int64_t first_seq = next_seq_ + added_;
-  add.Bind(2, first_seq);
+  add.Bind(2, row.first_seq);
   add.Bind(3, count);
   add.Bind(4, min_time);
   add.Bind(5, max_time);
   add.Bind(6, kSegmentFormat);
   add.BindBlob(7, bytes_);
+  add.BindBlob(8, View(added_head_));
+  add.BindBlob(9, View(hash));
   if (absl::Status status = add.Finish(); !status.ok()) return status;
   added_ += count;
+  added_head_ = hash;
   transaction_bytes_ += static_cast<int64_t>(bytes_.size());
-  return connection_->unfolder->Unfold(writer_, first_seq, *segment);
+  return connection_->unfolder->Unfold(writer_, row.first_seq, *segment);
 }
 
 absl::Status WriterFile::Add(SegmentEncoder& records) {
@@ -412,10 +468,62 @@ absl::Status WriterFile::Add(SegmentEncoder& records) {
   return status.ok() ? status : Fail(std::move(status));
 }
 
+absl::Status WriterFile::AddCheckpoint() {
+  absl::Status status = InsertCheckpoint(added_head_, next_seq_ + added_ - 1);
+  return status.ok() ? status : Fail(std::move(status));
+}
+
+absl::Status WriterFile::InsertCheckpoint(const Hash& hash, int64_t seq) {
+  checkpoint_line_.clear();
+  if (checkpoints_.key == nullptr) return absl::OkStatus();
+  Checkpoint checkpoint;
+  checkpoint.uuid.assign(uuid_.data(), uuid_.size());
+  checkpoint.seq = seq;
+  checkpoint.time = absl::ToUnixMicros(clock_.Now());
+  checkpoint.hash = View(hash);
+  checkpoints_.key->Sign(&checkpoint);
+  Statement& add = connection_->add_checkpoint;
+  add.Bind(1, writer_);
+  add.Bind(2, checkpoint.seq);
+  add.Bind(3, checkpoint.time);
+  add.BindBlob(4, checkpoint.hash);
+  add.BindBlob(5, checkpoint.key);
+  add.BindBlob(6, checkpoint.signature);
+  if (absl::Status status = add.Finish(); !status.ok()) return status;
+  checkpoint_line_ = ToLine(checkpoint) + "\n";
+  return absl::OkStatus();
+}
+
+// Appends the checkpoint that was committed to the file for them. One that fails is not tried
+// again: the next one says more.
+void WriterFile::SendCheckpoint() {
+  if (checkpoint_line_.empty() || checkpoints_.file.empty()) return;
+  const std::string name = Printable(checkpoints_.file, 1000);
+  const int file = open(checkpoints_.file.c_str(),
+                        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+  if (file < 0) {
+    checkpoint_status_ = SystemError(errno, name, "cannot open the file for checkpoints");
+    return;
+  }
+  const absl::Cleanup close_file = [file] { close(file); };
+  // One write, so that lines of several writers do not mix.
+  const ssize_t size = write(file, checkpoint_line_.data(), checkpoint_line_.size());
+  if (size != static_cast<ssize_t>(checkpoint_line_.size())) {
+    checkpoint_status_ =
+        SystemError(size < 0 ? errno : ENOSPC, name, "cannot append to the file for checkpoints");
+    return;
+  }
+  checkpoint_status_ = fdatasync(file) == 0 || errno == EINVAL
+                           ? absl::OkStatus()
+                           : SystemError(errno, name, "cannot sync the file for checkpoints");
+}
+
 absl::Status WriterFile::Commit() {
   absl::Status status = connection_->commit.Finish();
   if (status.ok()) {
     next_seq_ += added_;
+    head_ = added_head_;
+    SendCheckpoint();
     return status;
   }
   uncertain_ = added_;
@@ -430,7 +538,7 @@ absl::Status WriterFile::Fail(absl::Status status) {
   return status;
 }
 
-void WriterFile::Checkpoint() {
+void WriterFile::TrimLog() {
   if (connection_ == nullptr || connection_->wal_pages < kCheckpointPages) return;
   // If it fails the next one does more.
   connection_->wal_pages = 0;

@@ -10,13 +10,20 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "reeve/engine/clock.h"
+#include "reeve/store/chain.h"
 #include "reeve/store/segment.h"
 
 namespace reeve {
 
+// Where checkpoints go, beside the audit file itself.
+struct CheckpointPlace {
+  std::unique_ptr<CheckpointKey> key;  // Null if none are made.
+  std::string file;                    // Empty if they go nowhere else.
+};
+
 // One writer's hold on an audit file: opens it, gives the writer a row and its records numbers from
-// 1, writes segments, and opens the file again after what makes a connection unfit. A file that was
-// moved away or removed is completed, left, and begun anew.
+// 1, writes segments and chains them, and opens the file again after what makes a connection unfit.
+// A file that was moved away or removed is completed, left, and begun anew.
 //
 // One thread at a time.
 class WriterFile {
@@ -25,7 +32,8 @@ class WriterFile {
   // owned.
   static absl::StatusOr<std::unique_ptr<WriterFile>> Open(const std::string& path,
                                                           std::chrono::nanoseconds max_wait,
-                                                          const Clock& clock);
+                                                          const Clock& clock,
+                                                          CheckpointPlace checkpoints = {});
   // Notes that the writer ended in order, unless it was abandoned.
   ~WriterFile();
   WriterFile(const WriterFile&) = delete;
@@ -39,15 +47,20 @@ class WriterFile {
   // Adds what `records` holds as one segment with its rows, to a transaction that Begin() began.
   // Clears `records`. On an error the transaction has ended without a trace.
   absl::Status Add(SegmentEncoder& records);
-  // Commits what was added, and waits for the disk. On an error nothing was written, except that
-  // the disk may have kept a commit that it reported as failed.
+  // Adds a signed statement of where the chain stands, if there is a key. As Add().
+  absl::Status AddCheckpoint();
+  // Commits what was added, and waits for the disk. A checkpoint is then appended to its file. On
+  // an error nothing was written, except that the disk may have kept a commit that it reported as
+  // failed.
   absl::Status Commit();
   // After a Begin() that was OK: whether the last commit that failed is in the file after all.
   bool previous_kept() const { return previous_kept_; }
   // Of the segments of the last transaction.
   int64_t bytes() const { return transaction_bytes_; }
   // Copies what was committed into the main file once there is much of it. Between transactions.
-  void Checkpoint();
+  void TrimLog();
+  // Why the newest checkpoint did not get into its file; the next one is another attempt.
+  const absl::Status& checkpoint_status() const { return checkpoint_status_; }
   // Records were lost: the writer does not end in order.
   void Abandon() { abandoned_ = true; }
 
@@ -55,12 +68,15 @@ class WriterFile {
   struct Connection;
 
   WriterFile(std::string path, std::string name, std::chrono::nanoseconds max_wait,
-             const Clock& clock);
+             const Clock& clock, CheckpointPlace checkpoints);
 
   absl::Status Connect();
   absl::Status Register();
   absl::Status Write(SegmentEncoder& records);
   absl::Status Fail(absl::Status status);
+  absl::Status InsertCheckpoint(const Hash& hash, int64_t seq);
+  void SendCheckpoint();
+  absl::Status Close();
   bool IsMoved();
   void Leave(bool moved);
   static int WaitForLock(void* self, int count);
@@ -70,17 +86,22 @@ class WriterFile {
   const std::string name_;  // As the caller wrote it, for messages.
   const std::chrono::nanoseconds max_wait_;
   const Clock& clock_;
+  const CheckpointPlace checkpoints_;
 
   std::unique_ptr<Connection> connection_;  // Null after it became unfit.
   std::chrono::steady_clock::time_point lock_deadline_;
   std::array<char, 16> uuid_;  // of the writer's row; drawn anew for each file
   int64_t writer_ = 0;         // 0 before there is a row
+  Hash head_ = {};             // of the chain, after the last commit
+  Hash added_head_ = {};       // and after what was added
   int64_t next_seq_ = 1;       // after the last commit
   int64_t added_ = 0;          // records of the transaction
   int64_t uncertain_ = 0;  // records of a commit that failed, until it is known what became of it
   bool previous_kept_ = false;
   bool abandoned_ = false;
   int64_t transaction_bytes_ = 0;
+  std::string checkpoint_line_;  // of the transaction; empty if it has none
+  absl::Status checkpoint_status_;
   std::string bytes_;
 };
 
