@@ -1,17 +1,22 @@
 #include "reeve/store/audit_reader.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "reeve/engine/text.h"
+#include "reeve/store/row_maker.h"
 #include "reeve/store/schema.h"
 #include "reeve/store/sqlite.h"
 
 namespace reeve {
 namespace {
+
+// How long a question waits at most for rows to be made.
+constexpr std::chrono::seconds kCatchUp(10);
 
 // The columns that are read, in the order of ReadRow().
 constexpr char kColumns[] =
@@ -207,19 +212,40 @@ std::string OrderBy(const AuditQuery& query, const char* time, const char* table
 
 }  // namespace
 
-AuditReader::AuditReader(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+AuditReader::AuditReader(std::string path, std::unique_ptr<Database> database)
+    : path_(std::move(path)), database_(std::move(database)) {}
 
 AuditReader::~AuditReader() = default;
 
 absl::StatusOr<std::unique_ptr<AuditReader>> AuditReader::Open(const std::string& path) {
   absl::StatusOr<std::unique_ptr<Database>> database = OpenForReading(path);
   if (!database.ok()) return database.status();
-  return std::unique_ptr<AuditReader>(new AuditReader(*std::move(database)));
+  return std::unique_ptr<AuditReader>(new AuditReader(path, *std::move(database)));
+}
+
+absl::Status AuditReader::CatchUp() {
+  absl::StatusOr<int64_t> behind = RecordsWithoutRows(*database_);
+  if (behind.ok() && *behind > 0) {
+    absl::StatusOr<std::unique_ptr<Database>> database =
+        RowMaker::OpenDatabase(path_, database_->name());
+    if (database.ok()) {
+      absl::StatusOr<std::unique_ptr<RowMaker>> maker = RowMaker::Create(**database);
+      // Whatever comes in between, the records that are not shown are counted.
+      if (maker.ok()) {
+        (*maker)->Run(std::chrono::steady_clock::now() + kCatchUp).status().IgnoreError();
+      }
+      behind = RecordsWithoutRows(*database_);
+    }
+  }
+  if (!behind.ok()) return behind.status();
+  behind_ = *behind;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<AuditRow>> AuditReader::Query(const AuditQuery& query) {
   Conditions conditions;
   if (absl::Status status = FillIn(query, &conditions); !status.ok()) return status;
+  if (absl::Status status = CatchUp(); !status.ok()) return status;
   // The rows are chosen by their numbers, and only then made readable. Two joins are CROSS: as
   // written is the fast way.
   const std::string sql = absl::StrCat(
@@ -242,6 +268,7 @@ absl::StatusOr<std::vector<AuditRow>> AuditReader::Query(const AuditQuery& query
 }
 
 absl::StatusOr<int64_t> AuditReader::LastNumber() {
+  if (absl::Status status = CatchUp(); !status.ok()) return status;
   return database_->Number("SELECT coalesce(max(number), 0) FROM records");
 }
 

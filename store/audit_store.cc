@@ -38,6 +38,12 @@ std::chrono::nanoseconds ToChrono(absl::Duration wait) {
   return absl::ToChronoNanoseconds(std::min(wait, absl::Hours(24 * 365)));
 }
 
+// Between two batches of rows, while there are more and while there are none.
+constexpr std::chrono::nanoseconds kBetweenBatches = std::chrono::milliseconds(1);
+constexpr std::chrono::nanoseconds kBetweenRows = std::chrono::milliseconds(200);
+// How long the end of a store waits at most for the rows that are left.
+constexpr std::chrono::nanoseconds kLastRows = std::chrono::seconds(2);
+
 Time Now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
@@ -58,6 +64,7 @@ class AuditStore::Impl {
         checkpoint_interval_(ToChrono(options.checkpoint_interval)),
         checkpoint_records_(options.checkpoint_records),
         makes_checkpoints_(!options.checkpoint_key.empty()),
+        makes_rows_(options.make_rows),
         file_(std::move(file)),
         open_(NewBatch()) {}
 
@@ -67,8 +74,16 @@ class AuditStore::Impl {
       MutexLock lock(mutex_);
       stop_ = true;
       work_.NotifyAll();
+      row_work_.NotifyAll();
     }
     pthread_join(thread_, nullptr);
+    if (makes_rows_) pthread_join(row_thread_, nullptr);
+    // For whoever looks at the file now. What takes longer, the next one does.
+    const Time deadline = Now() + kLastRows;
+    while (makes_rows_ && MakeRows(/*always=*/true) && Now() < deadline) {
+    }
+    // An end in order is noted only if nothing was lost.
+    if (!held_.entries.empty()) file_->Abandon();
   }
 
   absl::Status Start() {
@@ -76,17 +91,30 @@ class AuditStore::Impl {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(
+    int error = pthread_create(
         &thread_, nullptr,
         [](void* self) -> void* {
           static_cast<Impl*>(self)->Run();
           return nullptr;
         },
         this);
+    if (error == 0) {
+      started_ = true;
+      pthread_setname_np(thread_, "reeve-audit");
+    }
+    if (error == 0 && makes_rows_) {
+      error = pthread_create(
+          &row_thread_, nullptr,
+          [](void* self) -> void* {
+            static_cast<Impl*>(self)->RunRows();
+            return nullptr;
+          },
+          this);
+      makes_rows_ = error == 0;
+      if (makes_rows_) pthread_setname_np(row_thread_, "reeve-rows");
+    }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (error != 0) return absl::UnavailableError("the audit store cannot start a thread");
-    pthread_setname_np(thread_, "reeve-audit");
-    started_ = true;
     return absl::OkStatus();
   }
 
@@ -105,6 +133,19 @@ class AuditStore::Impl {
     return Wait(batch, kNoEntry, Deadline());
   }
 
+  absl::Status Unfold() {
+    std::string damaged;
+    while (true) {
+      absl::StatusOr<RowMaker::Batch> batch = file_->MakeRows(/*always=*/true);
+      if (!batch.ok()) return batch.status();
+      if (damaged.empty()) damaged = batch->first_damaged;
+      MutexLock lock(mutex_);
+      stats_.rows += batch->records;
+      if (!batch->more) break;
+    }
+    return damaged.empty() ? absl::OkStatus() : absl::DataLossError(damaged);
+  }
+
   Stats stats() const {
     MutexLock lock(mutex_);
     Stats stats = stats_;
@@ -112,6 +153,7 @@ class AuditStore::Impl {
     stats.kept = static_cast<int64_t>(held_records_);
     stats.queued = stats.kept + static_cast<int64_t>(taken_records_) + open;
     stats.status = absl::Status(failure_, failure_message_);
+    stats.rows_status = absl::Status(row_failure_, row_message_);
     stats.checkpoint_status = absl::Status(checkpoint_failure_, checkpoint_message_);
     const Time oldest = stats.queued > open ? oldest_taken_ : open_->begun;
     if (stats.queued > 0) {
@@ -274,9 +316,36 @@ class AuditStore::Impl {
       Publish(batch, status, written);
       file_->TrimLog();
     }
-    // An end in order is noted only if nothing was lost.
-    if (!held_.entries.empty()) file_->Abandon();
-    file_ = nullptr;
+  }
+
+  // The other thread: makes rows now and then, and more often while there is much.
+  void RunRows() {
+    bool more = false;
+    while (true) {
+      {
+        MutexLock lock(mutex_);
+        // The writer has its turn in between.
+        const Time due = Now() + (more ? kBetweenBatches : kBetweenRows);
+        while (!stop_ && Now() < due) row_work_.WaitUntil(mutex_, due);
+        if (stop_) return;
+      }
+      more = MakeRows(/*always=*/false);
+    }
+  }
+
+  // Makes some rows. Returns whether there are more to make.
+  bool MakeRows(bool always) {
+    const absl::StatusOr<RowMaker::Batch> batch = file_->MakeRows(always);
+    MutexLock lock(mutex_);
+    row_failure_ = batch.status().code();
+    row_message_ = std::string(batch.status().message());
+    if (!batch.ok()) return false;
+    stats_.rows += batch->records;
+    if (batch->damaged > 0) {
+      row_failure_ = absl::StatusCode::kDataLoss;
+      row_message_ = batch->first_damaged;
+    }
+    return batch->more;
   }
 
   // Writes what is held and what `batch` has, in a transaction that has begun.
@@ -408,9 +477,10 @@ class AuditStore::Impl {
   const std::chrono::nanoseconds checkpoint_interval_;
   const int64_t checkpoint_records_;
   const bool makes_checkpoints_;
+  bool makes_rows_;  // Changes in Start() only.
 
-  // The writer's thread alone, once it runs.
   std::unique_ptr<WriterFile> file_;
+  // The writer's thread alone, once it runs.
   SegmentEncoder encoder_;
   Batch held_;        // entries that nobody waits for, of attempts that failed
   size_t tried_ = 0;  // how many of them the last commit had: they may be in the file
@@ -421,8 +491,9 @@ class AuditStore::Impl {
   Time checkpoint_due_;     // if there are some
 
   mutable Mutex mutex_;
-  CondVar work_;  // there is something to write, or nothing more to come
-  CondVar room_;  // the writer took a batch, or holds less
+  CondVar work_;      // there is something to write, or nothing more to come
+  CondVar row_work_;  // nothing more to come
+  CondVar room_;      // the writer took a batch, or holds less
   std::vector<std::unique_ptr<Batch>> batches_ ABSL_GUARDED_BY(mutex_);
   std::vector<Batch*> free_ ABSL_GUARDED_BY(mutex_);
   Batch* open_ ABSL_GUARDED_BY(mutex_);
@@ -432,6 +503,8 @@ class AuditStore::Impl {
   std::string failure_message_ ABSL_GUARDED_BY(mutex_);
   absl::StatusCode checkpoint_failure_ ABSL_GUARDED_BY(mutex_) = absl::StatusCode::kOk;
   std::string checkpoint_message_ ABSL_GUARDED_BY(mutex_);
+  absl::StatusCode row_failure_ ABSL_GUARDED_BY(mutex_) = absl::StatusCode::kOk;
+  std::string row_message_ ABSL_GUARDED_BY(mutex_);
   Time retry_at_ ABSL_GUARDED_BY(mutex_);
   std::chrono::nanoseconds retry_delay_ ABSL_GUARDED_BY(mutex_) = kMinRetryDelay;
   size_t held_records_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -441,6 +514,7 @@ class AuditStore::Impl {
   Stats stats_ ABSL_GUARDED_BY(mutex_);        // its counters
 
   pthread_t thread_ = {};
+  pthread_t row_thread_ = {};
   bool started_ = false;
 };
 
@@ -493,6 +567,8 @@ absl::Status AuditStore::Append(const AuditRecord& record, AuditLevel level) {
 }
 
 absl::Status AuditStore::Flush() { return impl_->Flush(); }
+
+absl::Status AuditStore::Unfold() { return impl_->Unfold(); }
 
 AuditStore::Stats AuditStore::stats() const { return impl_->stats(); }
 

@@ -17,9 +17,9 @@ namespace reeve {
 // Keeps records in one SQLite file, for Engine::Options::audit. Start here; AuditReader asks the
 // file. The file stays readable for `sqlite3` and others while this writes.
 //
-// One thread of its own writes. What queues up while it waits for the disk goes into the next
-// transaction together. Several stores, in one process or in several, may write to one file. Do not
-// use a store in a child after fork(2).
+// A thread of its own writes, another one makes rows. What queues up while it waits for the disk
+// goes into the next transaction together. Several stores, in one process or in several, may write
+// to one file. Do not use a store in a child after fork(2).
 //
 // Thread-safe: any thread may call any method at any time.
 class AuditStore final : public AuditSink {
@@ -35,6 +35,10 @@ class AuditStore final : public AuditSink {
     // may exceed the bytes.
     size_t max_queued_records = 65536;
     size_t max_queued_bytes = 32 << 20;
+    // Whether a second thread makes the rows for people from what was committed, at most two
+    // seconds later. Of several stores on one file one does it. If none does, the next AuditReader
+    // will.
+    bool make_rows = true;
     // Checkpoints: signed statements of where the chain of segments stands. They go into the store,
     // and there is no key that could make others; with them AuditVerifier finds that a file was
     // written anew or lacks its newest records. Made after so many records or so much time,
@@ -61,11 +65,14 @@ class AuditStore final : public AuditSink {
     int64_t refused = 0;  // calls of Append() that returned an error
     int64_t failed_commits = 0;  // attempts to write that failed
     int64_t checkpoints = 0;     // that were made
+    int64_t rows = 0;            // that this store made, also of others' records
     absl::Duration lag;          // the age of the oldest queued record
     // Why the last attempt to write failed; OK if it did not.
     absl::Status status;
     // Why the last checkpoint did not get into checkpoint_file. It is in the store nevertheless.
     absl::Status checkpoint_status;
+    // Why the last attempt to make rows failed. It is repeated, and nothing else waits for it.
+    absl::Status rows_status;
   };
 
   // Opens `path` for writing. A file that does not exist, or is empty, becomes an audit store; one
@@ -114,6 +121,10 @@ class AuditStore final : public AuditSink {
   // Returns OK once all that was taken before is committed and synced, else why it is not after
   // one attempt or max_wait. It is held nevertheless.
   absl::Status Flush();
+
+  // Makes the rows of all that is committed, whoever wrote it. DataLoss names the first segment
+  // that is damaged, after all others are done; else errors are as above.
+  absl::Status Unfold();
 
   Stats stats() const;
 

@@ -14,10 +14,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "reeve/store/reindex.h"
 #include "reeve/store/schema.h"
-#include "reeve/store/sqlite.h"
 #include "reeve/store/testing.h"
-#include "reeve/store/unfold.h"
 #include "reeve/store/verify.h"
 
 namespace {
@@ -230,8 +229,7 @@ TEST(AuditStoreTest, ARecordSaysWhatTheClausesCameOutAs) {
   EXPECT_EQ(SelectOne(path, "SELECT count(DISTINCT rules) FROM records"), "1");
 
   const std::vector<std::string> before = AllDecisions(path);
-  auto database = Database::Open(path, "audit.db", SQLITE_OPEN_READWRITE);
-  ASSERT_EQ(Rebuild(**database), absl::OkStatus());
+  ASSERT_EQ(Reindex(path), absl::OkStatus());
   EXPECT_EQ(AllDecisions(path), before);
   EXPECT_EQ(Verify(path), "");
 }
@@ -452,17 +450,21 @@ TEST(AuditStoreTest, RowsCanBeRebuiltFromSegments) {
   ASSERT_TRUE(Select(path, "DELETE FROM texts").empty());
   ASSERT_TRUE(Select(path, "DELETE FROM names WHERE id % 2").empty());
   ASSERT_TRUE(Select(path, "DELETE FROM rule_records").empty());
-  {
-    auto database = Database::Open(path, "audit.db", SQLITE_OPEN_READWRITE);
-    ASSERT_EQ(database.status(), absl::OkStatus());
-    ASSERT_EQ(Rebuild(**database), absl::OkStatus());
-  }
+  int64_t done = 0;
+  ASSERT_EQ(Reindex(path,
+                    [&](int64_t now, int64_t of) {
+                      EXPECT_EQ(of, 60);
+                      done = now;
+                      return true;
+                    }),
+            absl::OkStatus());
+  EXPECT_EQ(done, 60);
   EXPECT_EQ(AllDecisions(path), before);
   EXPECT_EQ(Select(path, by_rule), rules_before);
   EXPECT_EQ(Verify(path), "");
 }
 
-TEST(AuditStoreTest, RebuildingUnderAWriterIsSafe) {
+TEST(AuditStoreTest, ReindexingUnderAWriterIsSafe) {
   const std::string path = MakeTempDir() + "audit.db";
   auto store = OpenOrDie(path);
   Decider decider;
@@ -470,29 +472,34 @@ TEST(AuditStoreTest, RebuildingUnderAWriterIsSafe) {
   ASSERT_EQ(decider.Append(*store, "doc.delete", "doc:1"), absl::OkStatus());
   ASSERT_EQ(decider.Append(*store, "doc.read", "doc:2"), absl::OkStatus());
   ASSERT_TRUE(Select(path, "DELETE FROM segments WHERE first_seq = 1").empty());
-  auto database = Database::Open(path, "audit.db", SQLITE_OPEN_READWRITE);
-  ASSERT_EQ(Rebuild(**database), absl::OkStatus());
+  ASSERT_EQ(Reindex(path), absl::OkStatus());
   ASSERT_EQ(decider.Append(*store, "doc.delete", "doc:1"), absl::OkStatus());
   EXPECT_EQ(Select(path, "SELECT seq, action, resource, rules FROM decisions ORDER BY seq"),
             (std::vector<std::string>{"2|doc.read|doc:2|[\"docs/read\"]",
                                       "3|doc.delete|doc:1|[\"docs/never\"]"}));
 }
 
-TEST(AuditStoreTest, ADamagedSegmentStopsTheRebuildAndChangesNothing) {
+TEST(AuditStoreTest, ADamagedSegmentIsPassedOverAndNamed) {
   const std::string path = MakeTempDir() + "audit.db";
-  Decider decider;
   {
     auto store = OpenOrDie(path);
-    for (int i = 0; i < 3; ++i) ASSERT_TRUE(decider.Append(*store, "doc.read", "doc:1").ok());
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(Decider().Append(*store, "doc.read", "doc:1").ok());
   }
   ASSERT_TRUE(Select(path, "UPDATE segments SET bytes = x'0102' WHERE first_seq = 2").empty());
-  const std::vector<std::string> before = AllDecisions(path);
-  auto database = Database::Open(path, "audit.db", SQLITE_OPEN_READWRITE);
-  const absl::Status status = Rebuild(**database);
+  absl::Status status = Reindex(path);
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_TRUE(absl::StrContains(status.message(), "audit.db: writer 1, record 2: ")) << status;
-  database->reset();
-  EXPECT_EQ(AllDecisions(path), before);
+  EXPECT_EQ(Select(path, "SELECT seq FROM decisions"), (std::vector<std::string>{"1", "3"}));
+
+  ASSERT_TRUE(Select(path, "UPDATE segments SET count = 2 WHERE first_seq = 3").empty());
+  AuditStore::Options options;
+  options.make_rows = false;
+  auto store = OpenOrDie(path, options);
+  ASSERT_TRUE(Select(path, "DELETE FROM records").empty());
+  ASSERT_TRUE(Select(path, "DELETE FROM unfolded").empty());
+  status = store->Unfold();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(absl::StrContains(status.message(), "audit.db: writer 1, record 2: ")) << status;
 }
 
 TEST(AuditStoreTest, OpeningAndClosingAreRecorded) {
@@ -899,6 +906,155 @@ TEST(RecordedTest, ManyThreadsOfBothLevelsAreCountedExactly) {
   EXPECT_EQ(SelectOne(path, "SELECT count(*), count(DISTINCT resource), max(seq) FROM decisions"),
             "4000|4000|4000");
   EXPECT_EQ(Verify(path), "");
+}
+
+AuditStore::Options WithoutRows() {
+  AuditStore::Options options;
+  options.make_rows = false;
+  return options;
+}
+
+TEST(RowsTest, FollowByThemselves) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(Record(*store, i), absl::OkStatus());
+  while (store->stats().rows < 3) std::this_thread::yield();
+  EXPECT_EQ(SelectOne(path, "SELECT next_seq FROM unfolded"), "4");
+}
+
+// A crash between two batches, and between rows and the note that they are there, is one and the
+// same to the next one who goes on.
+TEST(RowsTest, AreMadeOnceWhoeverMakesThem) {
+  const std::string path = MakeTempDir() + "audit.db";
+  std::vector<std::unique_ptr<AuditStore>> stores;
+  for (int i = 0; i < 3; ++i) stores.push_back(OpenOrDie(path, WithoutRows()));
+  std::vector<std::thread> threads;
+  for (auto& store : stores) {
+    threads.emplace_back([&store] {
+      for (int i = 0; i < 300; ++i) {
+        ASSERT_EQ(Record(*store, i), absl::OkStatus());
+        if (i % 20 == 0) {
+          ASSERT_EQ(store->Flush(), absl::OkStatus());
+          ASSERT_EQ(store->Unfold(), absl::OkStatus());
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  stores.clear();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*), count(DISTINCT writer * 1000 + seq) FROM decisions"),
+            "900|900");
+  EXPECT_EQ(Select(path, "SELECT * FROM unfolded"),
+            (std::vector<std::string>{"1|301", "2|301", "3|301"}));
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(RowsTest, OneStoreOfSeveralMakesThemWhileItLives) {
+  const std::string path = MakeTempDir() + "audit.db";
+  FakeClock clock;
+  AuditStore::Options options = WithoutRows();
+  options.clock = &clock;
+  auto writer = OpenOrDie(path, options);
+  options.make_rows = true;
+  auto first = OpenOrDie(path, options);
+  ASSERT_EQ(Decider().Append(*writer, "doc.read", "doc:1"), absl::OkStatus());
+  while (first->stats().rows < 1) std::this_thread::yield();
+  // The clock stands still: the first one keeps the lease.
+  auto second = OpenOrDie(path, options);
+  ASSERT_EQ(Decider().Append(*writer, "doc.read", "doc:2"), absl::OkStatus());
+  while (first->stats().rows < 2) std::this_thread::yield();
+  EXPECT_EQ(second->stats().rows, 0);
+  // It is gone without a word; when its lease is over another one goes on.
+  first.reset();
+  ASSERT_EQ(Decider().Append(*writer, "doc.read", "doc:3"), absl::OkStatus());
+  clock.now += absl::Seconds(2);
+  while (second->stats().rows < 1) std::this_thread::yield();
+  second.reset();
+  writer.reset();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions"), "3");
+}
+
+TEST(RowsTest, AClockThatWentBackKeepsNobodyFromIt) {
+  const std::string path = MakeTempDir() + "audit.db";
+  FakeClock clock;
+  AuditStore::Options options;
+  options.clock = &clock;
+  {
+    auto store = OpenOrDie(path, options);
+    ASSERT_EQ(Decider().Append(*store, "doc.read", "doc:1"), absl::OkStatus());
+    while (store->stats().rows < 1) std::this_thread::yield();
+  }
+  clock.now -= absl::Hours(1);
+  auto store = OpenOrDie(path, options);
+  ASSERT_EQ(Decider().Append(*store, "doc.read", "doc:2"), absl::OkStatus());
+  while (store->stats().rows < 1) std::this_thread::yield();
+}
+
+TEST(RowsTest, AreCountedByHourRuleAndReason) {
+  const std::string path = MakeTempDir() + "audit.db";
+  {
+    auto store = OpenOrDie(path);
+    const Principal ada = MakePrincipal("user:ada");
+    const EntityId resource = MakeId("doc:1");
+    for (absl::Time time : {absl::FromUnixSeconds(1800000000), absl::FromUnixSeconds(1800003599),
+                            absl::FromUnixSeconds(1800003600), absl::FromUnixSeconds(-1)}) {
+      for (const char* action : {"doc.read", "doc.read", "doc.delete", "doc.other"}) {
+        Request request(ada, action, resource);
+        request.time = time;
+        ASSERT_EQ(Decider().Append(*store, request), absl::OkStatus());
+      }
+    }
+  }
+  const std::string sql =
+      "SELECT hour, rule, decision, reason, count FROM decisions_by_hour ORDER BY 1, 2, 4";
+  const std::vector<std::string> want = {
+      "1969-12-31T23:00:00Z|NULL|allow|allow_rule|2",
+      "1969-12-31T23:00:00Z|NULL|deny|deny_rule|1",
+      "1969-12-31T23:00:00Z|NULL|deny|no_rule|1",
+      "1969-12-31T23:00:00Z|docs/never|deny|deny_rule|1",
+      "1969-12-31T23:00:00Z|docs/read|allow|allow_rule|2",
+      "2027-01-15T08:00:00Z|NULL|allow|allow_rule|4",
+      "2027-01-15T08:00:00Z|NULL|deny|deny_rule|2",
+      "2027-01-15T08:00:00Z|NULL|deny|no_rule|2",
+      "2027-01-15T08:00:00Z|docs/never|deny|deny_rule|2",
+      "2027-01-15T08:00:00Z|docs/read|allow|allow_rule|4",
+      "2027-01-15T09:00:00Z|NULL|allow|allow_rule|2",
+      "2027-01-15T09:00:00Z|NULL|deny|deny_rule|1",
+      "2027-01-15T09:00:00Z|NULL|deny|no_rule|1",
+      "2027-01-15T09:00:00Z|docs/never|deny|deny_rule|1",
+      "2027-01-15T09:00:00Z|docs/read|allow|allow_rule|2",
+  };
+  EXPECT_EQ(Select(path, sql), want);
+  ASSERT_EQ(Reindex(path), absl::OkStatus());
+  EXPECT_EQ(Select(path, sql), want);
+}
+
+TEST(RowsTest, AReindexThatWasInterruptedIsCompleted) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path, WithoutRows());
+  for (int i = 0; i < 20000; ++i) ASSERT_EQ(Record(*store, i % 7), absl::OkStatus());
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
+  ASSERT_EQ(store->Unfold(), absl::OkStatus());
+  const std::vector<std::string> before = AllDecisions(path);
+  EXPECT_EQ(before.size(), 20000u);
+  EXPECT_EQ(Reindex(path, [](int64_t done, int64_t) { return done == 0; }).code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_NE(SelectOne(path, "SELECT next_seq FROM unfolded"), "20001");
+  EXPECT_EQ(AllDecisions(path), before);
+  EXPECT_EQ(Verify(path), "");
+}
+
+// While rows are made the file is locked for a moment only.
+TEST(RowsTest, DurableRecordsGoOnMeanwhile) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  for (int i = 0; i < 30000; ++i) ASSERT_EQ(Record(*store, i), absl::OkStatus());
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_EQ(Decider().Append(*store, "doc.read", "doc:1"), absl::OkStatus());
+  }
+  ASSERT_EQ(store->Unfold(), absl::OkStatus());
+  store.reset();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions"), "30050");
 }
 
 TEST(CheckpointTest, AreMadeByCountByTimeAndAtTheEnd) {

@@ -98,8 +98,7 @@ constexpr char kVersion2[] = R"sql(
 ALTER TABLE records ADD COLUMN clauses INTEGER REFERENCES texts(id);
 )sql";
 
-// The chain of hashes. What is older has none. The view holds nothing, and so stands in the newest
-// version only: no program leaves a file at an older one than it knows.
+// The chain of hashes. What is older has none.
 constexpr char kVersion3[] = R"sql(
 ALTER TABLE writers ADD COLUMN opened_hash BLOB;
 ALTER TABLE writers ADD COLUMN closed_hash BLOB;
@@ -115,6 +114,49 @@ CREATE TABLE checkpoints(
   key BLOB NOT NULL,
   signature BLOB NOT NULL
 );
+)sql";
+
+// Rows are made in the background, and count what they show by hour. The views hold nothing, and so
+// stand in the newest version only: no program leaves a file at an older one than it knows.
+constexpr char kVersion4[] = R"sql(
+CREATE TABLE unfolded(
+  writer INTEGER PRIMARY KEY REFERENCES writers(id),
+  next_seq INTEGER NOT NULL
+);
+INSERT INTO unfolded SELECT writer, max(first_seq + count) FROM segments GROUP BY writer;
+
+CREATE TABLE unfolding(
+  owner BLOB NOT NULL,
+  until INTEGER NOT NULL,
+  turn INTEGER NOT NULL
+);
+INSERT INTO unfolding VALUES(x'', 0, 0);
+
+CREATE TABLE hours(
+  hour INTEGER NOT NULL,
+  rule INTEGER NOT NULL,
+  reason INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY(hour, rule, reason)
+) WITHOUT ROWID;
+INSERT INTO hours SELECT (time - (time % 3600000000 + 3600000000) % 3600000000) / 3600000000, 0,
+  reason, count(*) FROM records GROUP BY 1, 3;
+INSERT INTO hours SELECT (x.time - (x.time % 3600000000 + 3600000000) % 3600000000) / 3600000000,
+  x.rule, r.reason, count(*) FROM rule_records x JOIN records r ON r.number = x.record
+  GROUP BY 1, 2, 3;
+
+CREATE VIEW decisions_by_hour AS SELECT
+  strftime('%Y-%m-%dT%H:00:00Z', h.hour * 3600, 'unixepoch') AS hour,
+  n.name AS rule,
+  CASE h.reason WHEN 1 THEN 'allow' ELSE 'deny' END AS decision,
+  CASE h.reason
+    WHEN 0 THEN 'no_policy' WHEN 1 THEN 'allow_rule' WHEN 2 THEN 'deny_rule'
+    WHEN 3 THEN 'deny_unknown' WHEN 4 THEN 'no_rule' WHEN 5 THEN 'bad_request'
+    WHEN 6 THEN 'limit' WHEN 7 THEN 'audit_failed'
+  END AS reason,
+  h.count AS count,
+  h.hour * 3600000000 AS unix_us
+FROM hours h LEFT JOIN names n ON n.id = h.rule;
 
 DROP VIEW IF EXISTS decisions;
 CREATE VIEW decisions AS SELECT
@@ -183,7 +225,7 @@ JOIN names s ON s.id = r.resource
 JOIN writers w ON w.id = r.writer;
 )sql";
 
-constexpr Migration kMigrations[] = {{kVersion1}, {kVersion2}, {kVersion3}};
+constexpr Migration kMigrations[] = {{kVersion1}, {kVersion2}, {kVersion3}, {kVersion4}};
 
 absl::Status MigrateInTransaction(Database& database, absl::Span<const Migration> migrations) {
   const int64_t to = static_cast<int64_t>(migrations.size());

@@ -6,8 +6,8 @@
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
 #include "reeve/store/audit_store.h"
+#include "reeve/store/reindex.h"
 #include "reeve/store/testing.h"
-#include "reeve/store/unfold.h"
 #include "reeve/store/verify.h"
 
 namespace reeve {
@@ -114,7 +114,7 @@ TEST_F(SchemaTest, Version1IsBroughtForwards) {
   EXPECT_EQ(SelectOne(path_, "SELECT group_concat(format) FROM segments"), "1,1");
 
   // The rows come from the old segments as they came from them then.
-  ASSERT_EQ(Rebuild(*database), absl::OkStatus());
+  ASSERT_EQ(Reindex(path_), absl::OkStatus());
   EXPECT_EQ(AllDecisions(path_), after);
   EXPECT_EQ(Select(path_, "SELECT rules, shadow_rules FROM decisions ORDER BY number"),
             (std::vector<std::string>{R"(["docs/never"]|[])", R"(["docs/read"]|["docs/later"])"}));

@@ -1,5 +1,6 @@
 #include "reeve/store/segment.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -239,6 +240,8 @@ absl::StatusOr<std::vector<RecordedRule>> DecodeRules(std::string_view bytes, ui
 }
 
 void SegmentEncoder::Add(const RecordHead& head, const Fields& fields) {
+  min_time_ = count_ == 0 ? head.micros() : std::min(min_time_, head.micros());
+  max_time_ = count_ == 0 ? head.micros() : std::max(max_time_, head.micros());
   ++count_;
   records_.append(reinterpret_cast<const char*>(head.id.bytes.data()), head.id.bytes.size());
   AppendSigned(head.seconds - seconds_, &records_);

@@ -119,6 +119,9 @@ class SegmentEncoder {
   // say.
   void Add(const RecordHead& head, const Fields& fields);
   size_t count() const { return count_; }
+  // Of the times of the records, in microseconds. Requires that count() is not 0.
+  int64_t min_time() const { return min_time_; }
+  int64_t max_time() const { return max_time_; }
   // Replaces `out` by the segment, and clears. Requires that count() is not 0.
   void Finish(std::string* out);
   void Clear();
@@ -126,6 +129,8 @@ class SegmentEncoder {
  private:
   size_t count_ = 0;
   int64_t seconds_ = 0;
+  int64_t min_time_ = 0;
+  int64_t max_time_ = 0;
   std::string records_;
   std::vector<std::string_view> table_;
   absl::flat_hash_map<std::string_view, uint32_t> refs_;

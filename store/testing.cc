@@ -6,9 +6,12 @@
 #include <cstdlib>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "reeve/store/row_maker.h"
+#include "reeve/store/sqlite.h"
 #include "reeve/store/verify.h"
 
 namespace reeve::testing {
@@ -23,7 +26,15 @@ std::string MakeTempDir() {
   return path + "/";
 }
 
+void CatchUp(const std::string& path) {
+  absl::StatusOr<std::unique_ptr<Database>> database = RowMaker::OpenDatabase(path, path);
+  if (!database.ok()) return;
+  absl::StatusOr<std::unique_ptr<RowMaker>> maker = RowMaker::Create(**database);
+  if (maker.ok()) (*maker)->Run().status().IgnoreError();
+}
+
 std::vector<std::string> Select(const std::string& path, const std::string& sql) {
+  if (absl::StrContains(sql, "decisions") || absl::StrContains(sql, "records")) CatchUp(path);
   std::vector<std::string> rows;
   sqlite3* db = nullptr;
   sqlite3_stmt* statement = nullptr;
@@ -59,6 +70,7 @@ std::vector<std::string> AllDecisions(const std::string& path) {
 }
 
 std::string Verify(const std::string& path) {
+  CatchUp(path);
   AuditVerifier::Options options;
   options.rows = true;
   absl::StatusOr<AuditReport> report = AuditVerifier::Verify(path, options);

@@ -17,8 +17,11 @@ namespace reeve::testing {
 // An empty directory of this test's own, with a `/` at its end.
 std::string MakeTempDir();
 
+// Makes the rows that are missing in the file. What cannot be done is left.
+void CatchUp(const std::string& path);
+
 // The rows of `sql` on the file `path`, the columns joined by `|`, NULL as `NULL`. A statement that
-// fails yields one row with the error.
+// fails yields one row with the error. Catches up before it asks for decisions or records.
 std::vector<std::string> Select(const std::string& path, const std::string& sql);
 // The only column of the only row.
 std::string SelectOne(const std::string& path, const std::string& sql);

@@ -481,6 +481,8 @@ class RowComparer {
                     absl::StrCat("`rule_records` has ", *entries, " entries where there are ",
                                  rule_records_));
     }
+    if (status = CheckMarks(); !status.ok()) return status;
+    if (status = CompareHours(); !status.ok()) return status;
     return CheckPages();
   }
 
@@ -566,8 +568,9 @@ class RowComparer {
       std::string sql;
     } statements[] = {
         {database_, next_segment_,
-         "SELECT first_seq, bytes FROM segments WHERE writer = ? AND first_seq >= ? "
-         "ORDER BY first_seq LIMIT 1"},
+         "SELECT s.first_seq, s.bytes FROM unfolded u JOIN segments s ON s.writer = u.writer "
+         "WHERE u.writer = ? AND s.first_seq >= ? AND s.first_seq < u.next_seq "
+         "ORDER BY s.first_seq LIMIT 1"},
         {database_, has_rule_,
          "SELECT count(*) FROM rule_records x JOIN names n ON n.id = x.rule "
          "WHERE n.name = ? AND x.time = ? AND x.record = ?"},
@@ -695,6 +698,45 @@ class RowComparer {
                       absl::StrCat("`rule_records` lacks its rule `", Printable(rule), "`"));
       }
       has_rule_.Reset();
+    }
+    return absl::OkStatus();
+  }
+
+  // Up to where rows are said to be there: what is beyond all records would never get any.
+  absl::Status CheckMarks() {
+    absl::StatusOr<Statement> rows = Statement::Prepare(
+        database_,
+        "SELECT u.writer, u.next_seq FROM unfolded u LEFT JOIN writers w ON w.id = u.writer "
+        "WHERE w.id IS NULL OR typeof(u.next_seq) <> 'integer' OR u.next_seq > coalesce("
+        "(SELECT max(first_seq + count) FROM segments WHERE writer = u.writer), 1)");
+    if (!rows.ok()) return rows.status();
+    return ForEachRow(*rows, [&] {
+      findings_.Add(Kind::kRow, rows->Number(0), 0,
+                    "`unfolded` says that there are rows of records that are not there");
+      return absl::OkStatus();
+    });
+  }
+
+  // The counts, which the scratch database has of all segments that were walked.
+  absl::Status CompareHours() {
+    constexpr char kHours[] =
+        "SELECT h.hour || ' ' || h.reason || ' ' || h.rule_name, h.count FROM (SELECT hour, "
+        "reason, "
+        "count, iif(rule = 0, '', coalesce((SELECT 'of ' || name FROM names WHERE id = rule), "
+        "'of nobody')) AS rule_name FROM hours) h";
+    std::map<std::string, int64_t> counts[2];
+    Database* const databases[2] = {scratch_.get(), &database_};
+    for (int i = 0; i < 2; ++i) {
+      absl::StatusOr<Statement> rows = Statement::Prepare(*databases[i], kHours);
+      if (!rows.ok()) return rows.status();
+      absl::Status status = ForEachRow(*rows, [&] {
+        counts[i][std::string(rows->Text(0))] += rows->Number(1);
+        return absl::OkStatus();
+      });
+      if (!status.ok()) return status;
+    }
+    if (counts[0] != counts[1]) {
+      findings_.Add(Kind::kRow, 0, 0, "the counts of `hours` differ from what the segments say");
     }
     return absl::OkStatus();
   }

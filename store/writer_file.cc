@@ -22,7 +22,6 @@
 #include "reeve/engine/text.h"
 #include "reeve/store/schema.h"
 #include "reeve/store/sqlite.h"
-#include "reeve/store/unfold.h"
 
 namespace reeve {
 namespace {
@@ -132,11 +131,14 @@ ino_t LogInode(const std::string& path) {
 // The statements must go before the connection does.
 struct WriterFile::Connection {
   std::unique_ptr<Database> database;
-  std::unique_ptr<Unfolder> unfolder;
-  Statement begin, data_version, add_segment, add_checkpoint, commit;
-  int64_t known_data_version = 0;
+  Statement begin, add_segment, add_checkpoint, commit;
   ino_t wal = 0;      // of the write-ahead log
   int wal_pages = 0;  // in it, after the last commit
+};
+
+struct WriterFile::RowConnection {
+  std::unique_ptr<Database> database;
+  std::unique_ptr<RowMaker> maker;
 };
 
 WriterFile::WriterFile(std::string path, std::string name, std::chrono::nanoseconds max_wait,
@@ -171,6 +173,7 @@ absl::StatusOr<std::unique_ptr<WriterFile>> WriterFile::Open(const std::string& 
   std::unique_ptr<WriterFile> file(
       new WriterFile(full, name, max_wait, clock, std::move(checkpoints)));
   if (absl::Status status = file->Connect(); !status.ok()) return status;
+  file->lease_owner_ = file->uuid_;
   return file;
 }
 
@@ -192,6 +195,7 @@ int WriterFile::WaitForLock(void* self, int count) {
 }
 
 absl::Status WriterFile::Connect() {
+  Drop();
   AllowWait();
   if (absl::Status status = EnsureFile(path_, name_); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<Database>> opened = Database::Open(
@@ -239,7 +243,6 @@ absl::Status WriterFile::Connect() {
     const char* sql;
   } statements[] = {
       {connection->begin, "BEGIN IMMEDIATE"},
-      {connection->data_version, "PRAGMA data_version"},
       {connection->add_segment,
        "INSERT INTO segments(writer, first_seq, count, min_time, max_time, format, bytes, "
        "previous, "
@@ -253,9 +256,6 @@ absl::Status WriterFile::Connect() {
     if (!statement.ok()) return statement.status();
     row.statement = *std::move(statement);
   }
-  absl::StatusOr<std::unique_ptr<Unfolder>> unfolder = Unfolder::Create(database);
-  if (!unfolder.ok()) return unfolder.status();
-  connection->unfolder = *std::move(unfolder);
   sqlite3_wal_hook(
       database.get(),
       [](void* pages, sqlite3*, const char*, int count) {
@@ -268,6 +268,8 @@ absl::Status WriterFile::Connect() {
   status = Register();
   if (status.ok()) {
     connection_->wal = LogInode(path_);
+    MutexLock lock(rows_mutex_);
+    log_ = connection_->wal;
   } else {
     connection_ = nullptr;
   }
@@ -380,10 +382,49 @@ absl::Status WriterFile::Close() {
   return absl::OkStatus();
 }
 
+// Ends the connections as they are.
+void WriterFile::Drop() {
+  LeaveRows();
+  connection_ = nullptr;
+}
+
+void WriterFile::LeaveRows() {
+  MutexLock lock(rows_mutex_);
+  rows_ = nullptr;
+  log_ = 0;
+}
+
+absl::StatusOr<RowMaker::Batch> WriterFile::MakeRows(bool always) {
+  MutexLock lock(rows_mutex_);
+  // SQLite does not look whether its log is still there; two connections with two logs would
+  // destroy the file.
+  if (log_ == 0 || LogInode(path_) != log_) {
+    rows_ = nullptr;
+    return absl::UnavailableError(
+        absl::StrCat(name_, ": the file is to be opened anew; no rows are made until then"));
+  }
+  if (rows_ == nullptr) {
+    auto rows = std::make_unique<RowConnection>();
+    absl::StatusOr<std::unique_ptr<Database>> database = RowMaker::OpenDatabase(path_, name_);
+    if (!database.ok()) return database.status();
+    rows->database = *std::move(database);
+    absl::StatusOr<std::unique_ptr<RowMaker>> maker = RowMaker::Create(*rows->database);
+    if (!maker.ok()) return maker.status();
+    rows->maker = *std::move(maker);
+    rows_ = std::move(rows);
+  }
+  const RowMaker::Lease lease = {{lease_owner_.data(), lease_owner_.size()}, clock_.Now()};
+  absl::StatusOr<RowMaker::Batch> batch =
+      rows_->maker->Step(always ? nullptr : &lease, always ? nullptr : &wants_file_);
+  if (!batch.ok()) rows_ = nullptr;
+  return batch;
+}
+
 // Ends the connection in order, as far as that is possible.
 void WriterFile::Leave(bool moved) {
   if (connection_ == nullptr) return;
   if (!abandoned_ && !Close().ok()) RollBack();
+  LeaveRows();
   if (connection_ == nullptr) return;
   if (moved) {
     // So that the file is whole without its log, which has stayed behind.
@@ -400,18 +441,13 @@ absl::Status WriterFile::Begin() {
     if (absl::Status status = Connect(); !status.ok()) return status;
   }
   AllowWait();
-  if (absl::Status status = connection_->begin.Finish(); !status.ok()) {
-    if ((connection_->begin.code() & 0xFF) != SQLITE_BUSY) connection_ = nullptr;
+  wants_file_ = true;
+  absl::Status status = connection_->begin.Finish();
+  wants_file_ = false;
+  if (!status.ok()) {
+    if ((connection_->begin.code() & 0xFF) != SQLITE_BUSY) Drop();
     return status;
   }
-  Statement& version = connection_->data_version;
-  if (absl::StatusOr<bool> row = version.Step(); row.ok() && *row) {
-    if (version.Number(0) != connection_->known_data_version) connection_->unfolder->Forget();
-    connection_->known_data_version = version.Number(0);
-  } else {
-    connection_->unfolder->Forget();
-  }
-  version.Reset();
   added_ = uncertain_ = transaction_bytes_ = 0;
   added_head_ = head_;
   checkpoint_line_.clear();
@@ -421,27 +457,16 @@ absl::Status WriterFile::Begin() {
 void WriterFile::RollBack() {
   previous_kept_ = false;
   if (connection_ == nullptr) return;
-  connection_->unfolder->Forget();
   sqlite3* const db = connection_->database->get();
   // After some errors SQLite has rolled back already.
   if (sqlite3_get_autocommit(db) != 0) return;
-  if (!connection_->database->Run("ROLLBACK").ok()) connection_ = nullptr;
+  if (!connection_->database->Run("ROLLBACK").ok()) Drop();
 }
 
 absl::Status WriterFile::Write(SegmentEncoder& records) {
+  const auto count = static_cast<int64_t>(records.count());
+  const int64_t min_time = records.min_time(), max_time = records.max_time();
   records.Finish(&bytes_);
-  // Rows are made from what was written, here as in Rebuild().
-  absl::StatusOr<Segment> segment = DecodeSegment(bytes_);
-  if (!segment.ok()) {
-    return absl::InternalError(
-        absl::StrCat(name_, ": a segment does not read back (", segment.status().message(), ")"));
-  }
-  const auto count = static_cast<int64_t>(segment->records.size());
-  int64_t min_time = segment->records.front().head.micros(), max_time = min_time;
-  for (const Segment::Record& record : segment->records) {
-    min_time = std::min(min_time, record.head.micros());
-    max_time = std::max(max_time, record.head.micros());
-  }
   const SegmentRow row = {next_seq_ + added_, count, min_time, max_time, bytes_};
   const Hash hash = HashOfSegment({uuid_.data(), uuid_.size()}, row, View(added_head_));
   Statement& add = connection_->add_segment;
@@ -458,7 +483,7 @@ absl::Status WriterFile::Write(SegmentEncoder& records) {
   added_ += count;
   added_head_ = hash;
   transaction_bytes_ += static_cast<int64_t>(bytes_.size());
-  return connection_->unfolder->Unfold(writer_, row.first_seq, *segment);
+  return absl::OkStatus();
 }
 
 absl::Status WriterFile::Add(SegmentEncoder& records) {
@@ -534,7 +559,7 @@ absl::Status WriterFile::Commit() {
 absl::Status WriterFile::Fail(absl::Status status) {
   RollBack();
   // A full disk leaves the connection fit. After anything else a new one is safer.
-  if (status.code() != absl::StatusCode::kResourceExhausted) connection_ = nullptr;
+  if (status.code() != absl::StatusCode::kResourceExhausted) Drop();
   return status;
 }
 

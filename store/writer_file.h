@@ -1,7 +1,10 @@
 #ifndef REEVE_STORE_WRITER_FILE_H_
 #define REEVE_STORE_WRITER_FILE_H_
 
+#include <sys/types.h>
+
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -10,7 +13,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "reeve/engine/clock.h"
+#include "reeve/engine/mutex.h"
 #include "reeve/store/chain.h"
+#include "reeve/store/row_maker.h"
 #include "reeve/store/segment.h"
 
 namespace reeve {
@@ -25,7 +30,7 @@ struct CheckpointPlace {
 // 1, writes segments and chains them, and opens the file again after what makes a connection unfit.
 // A file that was moved away or removed is completed, left, and begun anew.
 //
-// One thread at a time.
+// One thread at a time, but for MakeRows(), which other threads may call at any time.
 class WriterFile {
  public:
   // See AuditStore::Open(). `max_wait` bounds each wait for another process's lock. `clock` is not
@@ -44,7 +49,7 @@ class WriterFile {
   absl::Status Begin();
   // Ends the transaction without a trace.
   void RollBack();
-  // Adds what `records` holds as one segment with its rows, to a transaction that Begin() began.
+  // Adds what `records` holds as one segment to a transaction that Begin() began.
   // Clears `records`. On an error the transaction has ended without a trace.
   absl::Status Add(SegmentEncoder& records);
   // Adds a signed statement of where the chain stands, if there is a key. As Add().
@@ -61,11 +66,15 @@ class WriterFile {
   void TrimLog();
   // Why the newest checkpoint did not get into its file; the next one is another attempt.
   const absl::Status& checkpoint_status() const { return checkpoint_status_; }
+  // Makes some rows, over a connection of its own; see RowMaker::Step(). Unless `always`, only if
+  // no other process does.
+  absl::StatusOr<RowMaker::Batch> MakeRows(bool always);
   // Records were lost: the writer does not end in order.
   void Abandon() { abandoned_ = true; }
 
  private:
   struct Connection;
+  struct RowConnection;
 
   WriterFile(std::string path, std::string name, std::chrono::nanoseconds max_wait,
              const Clock& clock, CheckpointPlace checkpoints);
@@ -79,6 +88,8 @@ class WriterFile {
   absl::Status Close();
   bool IsMoved();
   void Leave(bool moved);
+  void Drop();
+  void LeaveRows();
   static int WaitForLock(void* self, int count);
   void AllowWait() { lock_deadline_ = std::chrono::steady_clock::now() + max_wait_; }
 
@@ -103,6 +114,13 @@ class WriterFile {
   std::string checkpoint_line_;  // of the transaction; empty if it has none
   absl::Status checkpoint_status_;
   std::string bytes_;
+
+  // Other connections must not stay while this one begins anew.
+  Mutex rows_mutex_;
+  std::unique_ptr<RowConnection> rows_ ABSL_GUARDED_BY(rows_mutex_);
+  ino_t log_ ABSL_GUARDED_BY(rows_mutex_) = 0;  // the write-ahead log in use; 0 if none is
+  std::array<char, 16> lease_owner_;
+  std::atomic<bool> wants_file_{false};  // the writer waits for its turn
 };
 
 }  // namespace reeve
