@@ -395,6 +395,28 @@ TEST(AuditStoreTest, JunkIsKeptEscapedAndBounded) {
   EXPECT_EQ(Verify(path), "");
 }
 
+// Wherever a byte that is not printable stands among eight or more.
+TEST(AuditStoreTest, EachByteAtEachPlaceIsEscapedIfItMustBe) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  Decider decider;
+  const Principal ada = MakePrincipal("user:ada");
+  const EntityId resource = MakeId("doc:1");
+  constexpr int kPlaces = 17;
+  for (int c = 0; c < 256; ++c) {
+    for (int place = 0; place < kPlaces; ++place) {
+      std::string action(kPlaces, 'a');
+      action[place] = static_cast<char>(c);
+      ASSERT_EQ(decider.Append(*store, Request(ada, action, resource), AuditLevel::kRecorded),
+                absl::OkStatus());
+    }
+  }
+  store.reset();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*), sum(escaped) FROM decisions"),
+            absl::StrCat(256 * kPlaces, "|", (32 + 1 + 128) * kPlaces));
+  EXPECT_EQ(Verify(path), "");
+}
+
 TEST(AuditStoreTest, ControlCharactersInAttributesAreEscapedInJson) {
   const std::string path = MakeTempDir() + "audit.db";
   auto store = OpenOrDie(path);

@@ -11,8 +11,10 @@
 namespace reeve {
 namespace {
 
-// Between two looks at the deadline and at who else wants the file.
-constexpr int64_t kBatchRecords = 8192;
+// How long a batch holds the file: what somebody who waits for it must bear, and what it takes at
+// most. The larger a batch is the less it costs: each one writes most pages of the indexes.
+constexpr std::chrono::milliseconds kMinBatch(30);
+constexpr std::chrono::milliseconds kMaxBatch(250);
 constexpr absl::Duration kLease = absl::Seconds(1);
 constexpr int kLockWaitMs = 2000;
 // Pages in the write-ahead log from which on it is copied into the main file.
@@ -156,7 +158,7 @@ absl::Status RowMaker::MakeRows(const std::atomic<bool>* wanted, Batch* batch) {
     if (!found.ok()) return found.status();
     if (*found) pending.push_back(writer);
   }
-  std::vector<Pending> touched;
+  const auto begun = std::chrono::steady_clock::now();
   while (!pending.empty()) {
     // The oldest first.
     const auto next = std::min_element(
@@ -190,7 +192,8 @@ absl::Status RowMaker::MakeRows(const std::atomic<bool>* wanted, Batch* batch) {
     }
     if (!*found) pending.erase(next);
     next_.Reset();
-    if (batch->records >= kBatchRecords || (wanted != nullptr && *wanted)) break;
+    const auto taken = std::chrono::steady_clock::now() - begun;
+    if (taken >= kMaxBatch || (taken >= kMinBatch && wanted != nullptr && *wanted)) break;
   }
   batch->more = !pending.empty();
   return absl::OkStatus();

@@ -45,9 +45,9 @@ class RowMaker {
     absl::Time now;
   };
 
-  // Makes the rows of some segments, the oldest first, in one transaction. Ends it after a segment
-  // once `wanted` is true: somebody waits for the file. If `lease` is not null and another one
-  // holds it, does nothing. Errors are those of SQLite.
+  // Makes the rows of some segments, the oldest first, in one transaction, for a fraction of a
+  // second; shorter if `wanted` is not null and true: somebody waits for the file. If `lease` is
+  // not null and another one holds it, does nothing. Errors are those of SQLite.
   absl::StatusOr<Batch> Step(const Lease* lease = nullptr,
                              const std::atomic<bool>* wanted = nullptr);
   // Steps until there is nothing left, or the time is up.

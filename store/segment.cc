@@ -252,12 +252,18 @@ void SegmentEncoder::Add(const RecordHead& head, const Fields& fields) {
   records_.push_back(static_cast<char>(head.reason));
   records_.push_back(static_cast<char>(head.assurance));
   AppendVarint(head.flags, &records_);
-  for (std::string_view field : fields) {
-    uint32_t ref = 0;
-    if (!field.empty()) {
-      const auto [at, is_new] = refs_.try_emplace(field, static_cast<uint32_t>(table_.size() + 1));
-      if (is_new) table_.push_back(field);
-      ref = at->second;
+  for (size_t i = 0; i < kFieldCount; ++i) {
+    const std::string_view field = fields[i];
+    uint32_t& ref = last_refs_[i];
+    if (field != last_fields_[i]) {
+      ref = 0;
+      if (!field.empty()) {
+        const auto [at, is_new] = refs_.try_emplace(absl::string_view(field.data(), field.size()),
+                                                    static_cast<uint32_t>(table_.size() + 1));
+        if (is_new) table_.push_back(field);
+        ref = at->second;
+      }
+      last_fields_[i] = field;
     }
     AppendVarint(ref, &records_);
   }
@@ -279,6 +285,8 @@ void SegmentEncoder::Clear() {
   records_.clear();
   table_.clear();
   refs_.clear();
+  last_fields_ = {};
+  last_refs_ = {};
 }
 
 Fields Segment::fields(const Record& record) const {

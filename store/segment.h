@@ -10,6 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "reeve/engine/audit.h"
 #include "reeve/engine/decision.h"
@@ -133,7 +134,10 @@ class SegmentEncoder {
   int64_t max_time_ = 0;
   std::string records_;
   std::vector<std::string_view> table_;
-  absl::flat_hash_map<std::string_view, uint32_t> refs_;
+  absl::flat_hash_map<absl::string_view, uint32_t> refs_;
+  // Of the record before: most fields repeat.
+  Fields last_fields_;
+  std::array<uint32_t, kFieldCount> last_refs_ = {};
 };
 
 // A segment unpacked. Points into the bytes that it was decoded from.

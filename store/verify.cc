@@ -274,10 +274,10 @@ class ChainWalker {
 
   absl::Status WalkSegments() {
     for (auto& [id, writer] : writers_) {
-      std::stable_sort(writer.checkpoints.begin(), writer.checkpoints.end(),
-                       [](const PlacedCheckpoint& a, const PlacedCheckpoint& b) {
-                         return a.checkpoint.seq < b.checkpoint.seq;
-                       });
+      std::sort(writer.checkpoints.begin(), writer.checkpoints.end(),
+                [](const PlacedCheckpoint& a, const PlacedCheckpoint& b) {
+                  return a.checkpoint.seq < b.checkpoint.seq;
+                });
       CompareCheckpoints(writer, 0, writer.opened_hash);
     }
     absl::StatusOr<int64_t> total = database_.Number("SELECT count(*) FROM segments");
