@@ -205,6 +205,15 @@ std::optional<AuditQuery> QueryOf(const Options& options) {
   return query;
 }
 
+// Says so if the file has records that cannot be shown.
+void SayIfBehind(const AuditReader& reader) {
+  if (reader.behind() == 0) return;
+  std::fprintf(stderr,
+               "%lld newer records are not shown: rows are made for them by the program that "
+               "writes to the file, or by a reader who may write to it\n",
+               static_cast<long long>(reader.behind()));
+}
+
 int Query(const Options& options) {
   std::optional<AuditQuery> query = QueryOf(options);
   if (!query.has_value()) return kBadCall;
@@ -216,6 +225,7 @@ int Query(const Options& options) {
   ++query->limit;  // one more tells whether there are more
   absl::StatusOr<std::vector<AuditRow>> rows = reader->Query(*query);
   if (!rows.ok()) return Fail(rows.status());
+  SayIfBehind(*reader);
   const bool more = rows->size() > limit;
   if (more) rows->resize(limit);
   Print(*rows, options.format);
@@ -260,6 +270,7 @@ int Tail(const Options& options) {
   if (!last.ok()) return Fail(last.status());
   absl::StatusOr<std::vector<AuditRow>> rows = reader->Query(*query);
   if (!rows.ok()) return Fail(rows.status());
+  SayIfBehind(*reader);
   if (options.follow) {
     // What was written since is among what follows, all of it and once.
     rows->erase(std::remove_if(rows->begin(), rows->end(),

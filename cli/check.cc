@@ -236,6 +236,7 @@ int Check(const Options& options) {
   }
   Engine::Options engine_options;
   engine_options.audit = store != nullptr ? static_cast<AuditSink*>(store.get()) : &no_record;
+  engine_options.audit_level = AuditLevel::kDurable;  // an answer says whether its record was kept
   const absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Create(engine_options);
   if (!engine.ok() || !(*engine)->Replace(loaded.snapshot).ok()) return kFailure;
 

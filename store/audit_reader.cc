@@ -1,26 +1,22 @@
 #include "reeve/store/audit_reader.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
 #include "reeve/engine/text.h"
+#include "reeve/store/row_maker.h"
 #include "reeve/store/schema.h"
 #include "reeve/store/sqlite.h"
 
 namespace reeve {
 namespace {
 
-constexpr int kLockWaitMs = 2000;
+// How long a question waits at most for rows to be made.
+constexpr std::chrono::seconds kCatchUp(10);
 
 // The columns that are read, in the order of ReadRow().
 constexpr char kColumns[] =
@@ -216,55 +212,40 @@ std::string OrderBy(const AuditQuery& query, const char* time, const char* table
 
 }  // namespace
 
-AuditReader::AuditReader(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+AuditReader::AuditReader(std::string path, std::unique_ptr<Database> database)
+    : path_(std::move(path)), database_(std::move(database)) {}
 
 AuditReader::~AuditReader() = default;
 
 absl::StatusOr<std::unique_ptr<AuditReader>> AuditReader::Open(const std::string& path) {
-  const std::string name = Printable(path, 1000);
-  struct stat info;
-  if (path.empty() || path.find('\0') != std::string::npos || stat(path.c_str(), &info) != 0) {
-    return absl::NotFoundError(absl::StrCat(name, ": there is no such file"));
-  }
-  if (!S_ISREG(info.st_mode)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(name, ": is not a file; name an audit store"));
-  }
-  constexpr int kFlags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
-  absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(path, name, kFlags);
+  absl::StatusOr<std::unique_ptr<Database>> database = OpenForReading(path);
   if (!database.ok()) return database.status();
-  sqlite3_busy_timeout((*database)->get(), kLockWaitMs);
-  absl::StatusOr<FileKind> kind = Identify(**database);
+  return std::unique_ptr<AuditReader>(new AuditReader(path, *std::move(database)));
+}
 
-  // Where SQLite cannot write beside the file it cannot share it either. A writer always has a log
-  // beside it; without one nobody writes, and nothing needs to be shared.
-  if (kind.status().code() == absl::StatusCode::kUnavailable &&
-      access(absl::StrCat(path, "-wal").c_str(), F_OK) != 0 && errno == ENOENT) {
-    const std::string uri = absl::StrCat(
-        "file:", path[0] == '/' ? "" : "./",
-        absl::StrReplaceAll(path, {{"%", "%25"}, {"?", "%3f"}, {"#", "%23"}}), "?immutable=1");
-    database = Database::Open(uri, name, kFlags | SQLITE_OPEN_URI);
-    if (!database.ok()) return database.status();
-    kind = Identify(**database);
+absl::Status AuditReader::CatchUp() {
+  absl::StatusOr<int64_t> behind = RecordsWithoutRows(*database_);
+  if (behind.ok() && *behind > 0) {
+    absl::StatusOr<std::unique_ptr<Database>> database =
+        RowMaker::OpenDatabase(path_, database_->name());
+    if (database.ok()) {
+      absl::StatusOr<std::unique_ptr<RowMaker>> maker = RowMaker::Create(**database);
+      // Whatever comes in between, the records that are not shown are counted.
+      if (maker.ok()) {
+        (*maker)->Run(std::chrono::steady_clock::now() + kCatchUp).status().IgnoreError();
+      }
+      behind = RecordsWithoutRows(*database_);
+    }
   }
-  if (!kind.ok()) return kind.status();
-  if (*kind == FileKind::kEmpty) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(name, ": the file is empty; no audit store has been opened there yet"));
-  }
-  absl::StatusOr<int64_t> version = (*database)->Number("PRAGMA user_version");
-  if (!version.ok()) return version.status();
-  if (*version < SchemaVersion()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(name, ": version ", *version, " of the audit store is older than ",
-                     SchemaVersion(), "; a program that writes to it brings it up to date"));
-  }
-  return std::unique_ptr<AuditReader>(new AuditReader(*std::move(database)));
+  if (!behind.ok()) return behind.status();
+  behind_ = *behind;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<AuditRow>> AuditReader::Query(const AuditQuery& query) {
   Conditions conditions;
   if (absl::Status status = FillIn(query, &conditions); !status.ok()) return status;
+  if (absl::Status status = CatchUp(); !status.ok()) return status;
   // The rows are chosen by their numbers, and only then made readable. Two joins are CROSS: as
   // written is the fast way.
   const std::string sql = absl::StrCat(
@@ -287,6 +268,7 @@ absl::StatusOr<std::vector<AuditRow>> AuditReader::Query(const AuditQuery& query
 }
 
 absl::StatusOr<int64_t> AuditReader::LastNumber() {
+  if (absl::Status status = CatchUp(); !status.ok()) return status;
   return database_->Number("SELECT coalesce(max(number), 0) FROM records");
 }
 

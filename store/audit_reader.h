@@ -98,7 +98,8 @@ struct AuditQuery {
   size_t limit = 100;
 };
 
-// Asks an audit file. Reads only, while others write, and holds no lock between two calls.
+// Asks an audit file, while others write, and holds no lock between two calls. Rows follow what was
+// committed by a moment: where it may write, a question first makes those that are missing.
 //
 // One thread at a time.
 class AuditReader {
@@ -120,13 +121,21 @@ class AuditReader {
   // errors of reading, as above.
   absl::StatusOr<std::vector<AuditRow>> Query(const AuditQuery& query);
 
+  // How many records were committed and could not be shown by the last call of Query() or
+  // LastNumber(): this process may not write to the file, or they were too many to wait for.
+  int64_t behind() const { return behind_; }
+
   // The number of the newest row; 0 if there is none. A `tail -f` begins after it.
   absl::StatusOr<int64_t> LastNumber();
 
  private:
-  explicit AuditReader(std::unique_ptr<Database> database);
+  AuditReader(std::string path, std::unique_ptr<Database> database);
 
+  absl::Status CatchUp();
+
+  const std::string path_;
   const std::unique_ptr<Database> database_;
+  int64_t behind_ = 0;
 };
 
 }  // namespace reeve

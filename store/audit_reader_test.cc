@@ -352,6 +352,21 @@ class WithoutPrivileges {
   __user_cap_data_struct before_[2];
 };
 
+TEST(AuditReaderOpenTest, SeesWhatIsCommitted) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.make_rows = false;
+  auto store = *AuditStore::Open(path, options);
+  absl::StatusOr<std::unique_ptr<AuditReader>> reader = AuditReader::Open(path);
+  ASSERT_EQ(reader.status(), absl::OkStatus());
+  for (int64_t i = 1; i < 4; ++i) {
+    ASSERT_TRUE(Decider().Append(*store, "doc.read", "doc:1").ok());
+    EXPECT_EQ((*reader)->Query({})->size(), static_cast<size_t>(i));
+    EXPECT_EQ(*(*reader)->LastNumber(), i);
+    EXPECT_EQ((*reader)->behind(), 0);
+  }
+}
+
 TEST(AuditReaderOpenTest, ReadsWhereItCannotWrite) {
   const std::string dir = MakeTempDir(), path = dir + "au%d?it#.db";
   ASSERT_TRUE(Decider().Append(**AuditStore::Open(path), "doc.read", "doc:1").ok());
@@ -368,8 +383,11 @@ TEST(AuditReaderOpenTest, ReadsWhereItCannotWrite) {
 
 TEST(AuditReaderOpenTest, ReadsBesideAWriterWhereItCannotWrite) {
   const std::string dir = MakeTempDir(), path = dir + "audit.db";
-  auto store = *AuditStore::Open(path);
+  AuditStore::Options options;
+  options.make_rows = false;
+  auto store = *AuditStore::Open(path, options);
   ASSERT_TRUE(Decider().Append(*store, "doc.read", "doc:1").ok());
+  ASSERT_EQ(store->Unfold(), absl::OkStatus());
   for (const char* suffix : {"", "-wal", "-shm"}) {
     ASSERT_EQ(chmod((path + suffix).c_str(), 0444), 0);
   }
@@ -379,8 +397,13 @@ TEST(AuditReaderOpenTest, ReadsBesideAWriterWhereItCannotWrite) {
     absl::StatusOr<std::unique_ptr<AuditReader>> reader = AuditReader::Open(path);
     ASSERT_EQ(reader.status(), absl::OkStatus());
     EXPECT_EQ(*(*reader)->LastNumber(), 1);
+    EXPECT_EQ((*reader)->behind(), 0);
     ASSERT_TRUE(Decider().Append(*store, "doc.read", "doc:1").ok());
+    EXPECT_EQ(*(*reader)->LastNumber(), 1);
+    EXPECT_EQ((*reader)->behind(), 1);
+    ASSERT_EQ(store->Unfold(), absl::OkStatus());
     EXPECT_EQ(*(*reader)->LastNumber(), 2);
+    EXPECT_EQ((*reader)->behind(), 0);
   }
   ASSERT_EQ(chmod(dir.c_str(), 0755), 0);
 }

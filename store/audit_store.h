@@ -2,6 +2,7 @@
 #define REEVE_STORE_AUDIT_STORE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -16,23 +17,62 @@ namespace reeve {
 // Keeps records in one SQLite file, for Engine::Options::audit. Start here; AuditReader asks the
 // file. The file stays readable for `sqlite3` and others while this writes.
 //
-// One thread of its own writes. What queues up while it waits for the disk goes into the next
-// transaction together. Several stores, in one process or in several, may write to one file. Do not
-// use a store in a child after fork(2).
+// A thread of its own writes, another one makes rows. What queues up while it waits for the disk
+// goes into the next transaction together. Several stores, in one process or in several, may write
+// to one file. Do not use a store in a child after fork(2).
 //
-// Thread-safe: any thread may call Append() at any time.
+// Thread-safe: any thread may call any method at any time.
 class AuditStore final : public AuditSink {
  public:
   struct Options {
     // How long Append() waits at most: for room in the queue, for other processes that write to the
     // file, and for the disk. More than zero.
     absl::Duration max_wait = absl::Seconds(1);
-    // What may wait for the writer. Both at least 1. One record alone may exceed the bytes.
-    size_t max_queued_records = 8192;
-    size_t max_queued_bytes = 16 << 20;
+    // How long a record of the level `recorded` waits for others at most before the writer begins
+    // to write: what a crash can take. Not negative.
+    absl::Duration flush_interval = absl::Milliseconds(10);
+    // What may wait for the writer, beside what it is writing. Both at least 1. One record alone
+    // may exceed the bytes.
+    size_t max_queued_records = 65536;
+    size_t max_queued_bytes = 32 << 20;
+    // Whether a second thread makes the rows for people from what was committed, at most two
+    // seconds later. Of several stores on one file one does it. If none does, the next AuditReader
+    // will.
+    bool make_rows = true;
+    // Checkpoints: signed statements of where the chain of segments stands. They go into the store,
+    // and there is no key that could make others; with them AuditVerifier finds that a file was
+    // written anew or lacks its newest records. Made after so many records or so much time,
+    // whichever is first, if there are new records; and at the end.
+    // The seed of an Ed25519 key, 32 bytes; empty means none are made.
+    std::string checkpoint_key;
+    // A file that they are appended to as well, one line each: best on another machine, where this
+    // process can only append. Created with mode 0600. The writer waits for it. Empty means none.
+    std::string checkpoint_file;
+    absl::Duration checkpoint_interval = absl::Minutes(1);  // More than zero.
+    int64_t checkpoint_records = 100000;                    // At least 1.
     // Tells when the store was opened and closed; records bring their own time. Not owned; must
     // outlive the store. Not null.
     const Clock* clock = &Clock::System();
+  };
+
+  // What happened since the store was opened, and what is the case now.
+  struct Stats {
+    int64_t queued = 0;   // records that were taken and are not on disk, now
+    int64_t kept = 0;     // of them, those of which an attempt to write failed: it is repeated
+    int64_t written = 0;  // records on disk
+    int64_t bytes = 0;    // of their segments
+    int64_t waited = 0;   // calls of Append() that found no room in the queue at first
+    int64_t refused = 0;  // calls of Append() that returned an error
+    int64_t failed_commits = 0;  // attempts to write that failed
+    int64_t checkpoints = 0;     // that were made
+    int64_t rows = 0;            // that this store made, also of others' records
+    absl::Duration lag;          // the age of the oldest queued record
+    // Why the last attempt to write failed; OK if it did not.
+    absl::Status status;
+    // Why the last checkpoint did not get into checkpoint_file. It is in the store nevertheless.
+    absl::Status checkpoint_status;
+    // Why the last attempt to make rows failed. It is repeated, and nothing else waits for it.
+    absl::Status rows_status;
   };
 
   // Opens `path` for writing. A file that does not exist, or is empty, becomes an audit store; one
@@ -51,23 +91,42 @@ class AuditStore final : public AuditSink {
   }
 
   // Writes what is queued, notes in the file that the writer ended in order, and closes it. No call
-  // of Append() may be under way.
+  // of another method may be under way. If the last attempt to write fails records are lost, and
+  // the note is left out: call Flush() before to know.
   ~AuditStore() override;
   AuditStore(const AuditStore&) = delete;
   AuditStore& operator=(const AuditStore&) = delete;
 
-  // Returns OK once the record is committed and synced to disk: a crash of the program or of the
-  // machine does not take it. kRecorded is kept as kDurable is: stronger than asked. Any error
-  // means that the decision must deny:
+  // Keeps `record`. When this returns OK
+  //   kDurable   the record is committed and synced to disk: a crash of the program or of the
+  //              machine does not take it
+  //   kRecorded  the record is in the queue, from where it is written as above within
+  //              flush_interval and the time that the disk needs: a crash takes it until then
+  // Any error means that the decision must deny:
   //   Unavailable        no room or no commit within max_wait; the file cannot be written
   //   ResourceExhausted  the disk is full
   //   DataLoss           the file is damaged
-  // The store recovers by itself: each record is a new attempt, and a file that was moved away or
-  // removed is begun anew. A record that failed is not written later, but for one case: if
-  // max_wait ended, or the disk failed, in the middle of its commit, it may be in the file after
-  // all. So a record in the file may be of an allow that was answered as a deny; never is an allow
-  // answered without a record. Allocates nothing on the calling thread once its buffers have grown.
+  // Once an attempt to write has failed, records of both levels wait for their commit as durable
+  // ones do, until one succeeds: so no more is promised than was kept. What was taken as kRecorded
+  // before is held, counts against the room in the queue, and is written with the next attempt that
+  // succeeds; attempts are made with each record, and in between.
+  //
+  // The store recovers by itself, and a file that was moved away or removed is begun anew. A record
+  // that failed is not written later, but for one case: if max_wait ended, or the disk failed, in
+  // the middle of its commit, it may be in the file after all. So a record in the file may be of an
+  // allow that was answered as a deny; never is an allow answered without a record. Allocates
+  // nothing on the calling thread once its buffers have grown.
   absl::Status Append(const AuditRecord& record, AuditLevel level) override;
+
+  // Returns OK once all that was taken before is committed and synced, else why it is not after
+  // one attempt or max_wait. It is held nevertheless.
+  absl::Status Flush();
+
+  // Makes the rows of all that is committed, whoever wrote it. DataLoss names the first segment
+  // that is damaged, after all others are done; else errors are as above.
+  absl::Status Unfold();
+
+  Stats stats() const;
 
  private:
   class Impl;

@@ -14,10 +14,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "reeve/store/reindex.h"
 #include "reeve/store/schema.h"
-#include "reeve/store/sqlite.h"
 #include "reeve/store/testing.h"
-#include "reeve/store/unfold.h"
+#include "reeve/store/verify.h"
 
 namespace {
 thread_local int64_t allocations = 0;
@@ -98,6 +98,7 @@ TEST(AuditStoreTest, ARowSaysAll) {
   const Decision decision = decider.Decide(request);
   ASSERT_EQ(store->Append({request, decision, absl::Nanoseconds(1234)}, AuditLevel::kRecorded),
             absl::OkStatus());
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
 
   const struct {
     const char* column;
@@ -228,8 +229,7 @@ TEST(AuditStoreTest, ARecordSaysWhatTheClausesCameOutAs) {
   EXPECT_EQ(SelectOne(path, "SELECT count(DISTINCT rules) FROM records"), "1");
 
   const std::vector<std::string> before = AllDecisions(path);
-  auto database = Database::Open(path, "audit.db", SQLITE_OPEN_READWRITE);
-  ASSERT_EQ(Rebuild(**database), absl::OkStatus());
+  ASSERT_EQ(Reindex(path), absl::OkStatus());
   EXPECT_EQ(AllDecisions(path), before);
   EXPECT_EQ(Verify(path), "");
 }
@@ -395,6 +395,28 @@ TEST(AuditStoreTest, JunkIsKeptEscapedAndBounded) {
   EXPECT_EQ(Verify(path), "");
 }
 
+// Wherever a byte that is not printable stands among eight or more.
+TEST(AuditStoreTest, EachByteAtEachPlaceIsEscapedIfItMustBe) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  Decider decider;
+  const Principal ada = MakePrincipal("user:ada");
+  const EntityId resource = MakeId("doc:1");
+  constexpr int kPlaces = 17;
+  for (int c = 0; c < 256; ++c) {
+    for (int place = 0; place < kPlaces; ++place) {
+      std::string action(kPlaces, 'a');
+      action[place] = static_cast<char>(c);
+      ASSERT_EQ(decider.Append(*store, Request(ada, action, resource), AuditLevel::kRecorded),
+                absl::OkStatus());
+    }
+  }
+  store.reset();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*), sum(escaped) FROM decisions"),
+            absl::StrCat(256 * kPlaces, "|", (32 + 1 + 128) * kPlaces));
+  EXPECT_EQ(Verify(path), "");
+}
+
 TEST(AuditStoreTest, ControlCharactersInAttributesAreEscapedInJson) {
   const std::string path = MakeTempDir() + "audit.db";
   auto store = OpenOrDie(path);
@@ -450,17 +472,21 @@ TEST(AuditStoreTest, RowsCanBeRebuiltFromSegments) {
   ASSERT_TRUE(Select(path, "DELETE FROM texts").empty());
   ASSERT_TRUE(Select(path, "DELETE FROM names WHERE id % 2").empty());
   ASSERT_TRUE(Select(path, "DELETE FROM rule_records").empty());
-  {
-    auto database = Database::Open(path, "audit.db", SQLITE_OPEN_READWRITE);
-    ASSERT_EQ(database.status(), absl::OkStatus());
-    ASSERT_EQ(Rebuild(**database), absl::OkStatus());
-  }
+  int64_t done = 0;
+  ASSERT_EQ(Reindex(path,
+                    [&](int64_t now, int64_t of) {
+                      EXPECT_EQ(of, 60);
+                      done = now;
+                      return true;
+                    }),
+            absl::OkStatus());
+  EXPECT_EQ(done, 60);
   EXPECT_EQ(AllDecisions(path), before);
   EXPECT_EQ(Select(path, by_rule), rules_before);
   EXPECT_EQ(Verify(path), "");
 }
 
-TEST(AuditStoreTest, RebuildingUnderAWriterIsSafe) {
+TEST(AuditStoreTest, ReindexingUnderAWriterIsSafe) {
   const std::string path = MakeTempDir() + "audit.db";
   auto store = OpenOrDie(path);
   Decider decider;
@@ -468,29 +494,34 @@ TEST(AuditStoreTest, RebuildingUnderAWriterIsSafe) {
   ASSERT_EQ(decider.Append(*store, "doc.delete", "doc:1"), absl::OkStatus());
   ASSERT_EQ(decider.Append(*store, "doc.read", "doc:2"), absl::OkStatus());
   ASSERT_TRUE(Select(path, "DELETE FROM segments WHERE first_seq = 1").empty());
-  auto database = Database::Open(path, "audit.db", SQLITE_OPEN_READWRITE);
-  ASSERT_EQ(Rebuild(**database), absl::OkStatus());
+  ASSERT_EQ(Reindex(path), absl::OkStatus());
   ASSERT_EQ(decider.Append(*store, "doc.delete", "doc:1"), absl::OkStatus());
   EXPECT_EQ(Select(path, "SELECT seq, action, resource, rules FROM decisions ORDER BY seq"),
             (std::vector<std::string>{"2|doc.read|doc:2|[\"docs/read\"]",
                                       "3|doc.delete|doc:1|[\"docs/never\"]"}));
 }
 
-TEST(AuditStoreTest, ADamagedSegmentStopsTheRebuildAndChangesNothing) {
+TEST(AuditStoreTest, ADamagedSegmentIsPassedOverAndNamed) {
   const std::string path = MakeTempDir() + "audit.db";
-  Decider decider;
   {
     auto store = OpenOrDie(path);
-    for (int i = 0; i < 3; ++i) ASSERT_TRUE(decider.Append(*store, "doc.read", "doc:1").ok());
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(Decider().Append(*store, "doc.read", "doc:1").ok());
   }
   ASSERT_TRUE(Select(path, "UPDATE segments SET bytes = x'0102' WHERE first_seq = 2").empty());
-  const std::vector<std::string> before = AllDecisions(path);
-  auto database = Database::Open(path, "audit.db", SQLITE_OPEN_READWRITE);
-  const absl::Status status = Rebuild(**database);
+  absl::Status status = Reindex(path);
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_TRUE(absl::StrContains(status.message(), "audit.db: writer 1, record 2: ")) << status;
-  database->reset();
-  EXPECT_EQ(AllDecisions(path), before);
+  EXPECT_EQ(Select(path, "SELECT seq FROM decisions"), (std::vector<std::string>{"1", "3"}));
+
+  ASSERT_TRUE(Select(path, "UPDATE segments SET count = 2 WHERE first_seq = 3").empty());
+  AuditStore::Options options;
+  options.make_rows = false;
+  auto store = OpenOrDie(path, options);
+  ASSERT_TRUE(Select(path, "DELETE FROM records").empty());
+  ASSERT_TRUE(Select(path, "DELETE FROM unfolded").empty());
+  status = store->Unfold();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(absl::StrContains(status.message(), "audit.db: writer 1, record 2: ")) << status;
 }
 
 TEST(AuditStoreTest, OpeningAndClosingAreRecorded) {
@@ -616,12 +647,18 @@ TEST(AuditStoreTest, RefusesPathsThatNameNoFile) {
 
 TEST(AuditStoreTest, RefusesOptionsThatCannotWork) {
   const std::string path = MakeTempDir() + "audit.db";
-  AuditStore::Options wait, records, bytes, clock;
+  AuditStore::Options wait, flush, records, bytes, clock, key, file, interval, count;
   wait.max_wait = absl::ZeroDuration();
+  flush.flush_interval = -absl::Nanoseconds(1);
   records.max_queued_records = 0;
   bytes.max_queued_bytes = 0;
   clock.clock = nullptr;
-  for (const AuditStore::Options& options : {wait, records, bytes, clock}) {
+  key.checkpoint_key = "short";
+  file.checkpoint_file = "checkpoints";
+  interval.checkpoint_interval = absl::ZeroDuration();
+  count.checkpoint_records = 0;
+  for (const AuditStore::Options& options :
+       {wait, flush, records, bytes, clock, key, file, interval, count}) {
     EXPECT_EQ(AuditStore::Open(path, options).status().code(), absl::StatusCode::kInvalidArgument);
   }
   EXPECT_NE(access(path.c_str(), F_OK), 0) << "a file was made";
@@ -654,6 +691,7 @@ TEST(AuditStoreTest, AnEngineDeniesWhatItCannotRecord) {
   auto store = OpenOrDie(path, options);
   Engine::Options engine_options;
   engine_options.audit = store.get();
+  engine_options.audit_level = AuditLevel::kDurable;
   auto engine = *Engine::Create(engine_options);
   SnapshotBuilder builder;
   builder.AddRule(testing::MakeRule("+all", {"anyone"}, {"any"}, {"any"}));
@@ -714,6 +752,387 @@ TEST(AuditStoreTest, AFullQueueIsAnError) {
   EXPECT_EQ(failed, 8);
   store.reset();
   EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions"), "0");
+}
+
+// Of the level `recorded`: `doc.read` on `doc:<resource>`.
+absl::Status Record(AuditStore& store, int resource) {
+  thread_local Decider decider;
+  const Principal ada = MakePrincipal("user:ada");
+  const EntityId id("doc", absl::StrCat(resource));
+  return decider.Append(store, Request(ada, "doc.read", id), AuditLevel::kRecorded);
+}
+
+TEST(RecordedTest, AnswersBeforeTheCommit) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  {
+    const Lock lock(path);
+    for (int i = 0; i < 3; ++i) ASSERT_EQ(Record(*store, i), absl::OkStatus());
+    const AuditStore::Stats stats = store->stats();
+    EXPECT_EQ(stats.queued, 3);
+    EXPECT_GT(stats.lag, absl::ZeroDuration());
+    EXPECT_EQ(stats.written, 0);
+    EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM segments"), "0");
+  }
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
+  EXPECT_EQ(Select(path, "SELECT resource, audit_level FROM decisions ORDER BY seq"),
+            (std::vector<std::string>{"doc:0|recorded", "doc:1|recorded", "doc:2|recorded"}));
+  const AuditStore::Stats stats = store->stats();
+  EXPECT_EQ(stats.queued, 0);
+  EXPECT_EQ(stats.lag, absl::ZeroDuration());
+  EXPECT_EQ(stats.written, 3);
+  EXPECT_EQ(absl::StrCat(stats.bytes), SelectOne(path, "SELECT sum(length(bytes)) FROM segments"));
+  EXPECT_EQ(stats.waited + stats.refused + stats.failed_commits + stats.kept, 0);
+}
+
+TEST(RecordedTest, IsWrittenWithoutAnotherCall) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  ASSERT_EQ(Record(*store, 1), absl::OkStatus());
+  while (store->stats().written == 0) std::this_thread::yield();
+  EXPECT_EQ(SelectOne(path, "SELECT resource FROM decisions"), "doc:1");
+}
+
+TEST(RecordedTest, WaitsForTheIntervalOrForADurableOne) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.flush_interval = absl::Hours(1);
+  auto store = OpenOrDie(path, options);
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(Record(*store, i), absl::OkStatus());
+  EXPECT_EQ(store->stats().written, 0);
+  ASSERT_EQ(Decider().Append(*store, "doc.read", "doc:5"), absl::OkStatus());
+  EXPECT_EQ(SelectOne(path, "SELECT count(*), max(count) FROM segments"), "1|6");
+  // What is in the queue at the end is written.
+  ASSERT_EQ(Record(*store, 6), absl::OkStatus());
+  store.reset();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions"), "7");
+  EXPECT_EQ(SelectOne(path, "SELECT last_seq, closed IS NOT NULL FROM writers"), "7|1");
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(RecordedTest, AHalfFullQueueIsWritten) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.flush_interval = absl::Hours(1);
+  options.max_queued_records = 10;
+  auto store = OpenOrDie(path, options);
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(Record(*store, i), absl::OkStatus());
+  while (store->stats().written < 190) std::this_thread::yield();
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
+  EXPECT_EQ(SelectOne(path, "SELECT count(*), count(DISTINCT resource) FROM decisions"), "200|200");
+}
+
+TEST(RecordedTest, ALargeBatchBecomesSeveralSegments) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.flush_interval = absl::Hours(1);
+  auto store = OpenOrDie(path, options);
+  for (int i = 0; i < 2500; ++i) ASSERT_EQ(Record(*store, i), absl::OkStatus());
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
+  EXPECT_EQ(Select(path, "SELECT first_seq, count FROM segments ORDER BY 1"),
+            (std::vector<std::string>{"1|1024", "1025|1024", "2049|452"}));
+  EXPECT_EQ(Verify(path), "");
+}
+
+// What was answered is held and written once, and nothing more is promised until then.
+TEST(RecordedTest, IsHeldWhileTheFileCannotBeWritten) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.max_wait = absl::Milliseconds(20);
+  auto store = OpenOrDie(path, options);
+  int taken = 0;
+  {
+    const Lock lock(path);
+    while (store->stats().failed_commits == 0) {
+      if (Record(*store, taken).ok()) ++taken;
+    }
+    ASSERT_GT(taken, 0);
+    EXPECT_EQ(Record(*store, -1).code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(store->Flush().code(), absl::StatusCode::kUnavailable);
+    AuditStore::Stats stats = store->stats();
+    EXPECT_EQ(stats.status.code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(stats.queued, taken);
+    EXPECT_EQ(stats.written, 0);
+    EXPECT_GE(stats.refused, 1);
+  }
+  // By itself, however slow this machine is.
+  while (store->stats().queued > 0) std::this_thread::yield();
+  EXPECT_EQ(store->stats().status, absl::OkStatus());
+  EXPECT_EQ(store->stats().written, taken);
+  ASSERT_EQ(Record(*store, taken), absl::OkStatus());
+  store.reset();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*), count(DISTINCT resource) FROM decisions"),
+            absl::StrCat(taken + 1, "|", taken + 1));
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions WHERE resource = 'doc:-1'"), "0");
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(RecordedTest, WhatIsHeldIsBounded) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.max_wait = absl::Milliseconds(20);
+  options.max_queued_records = 4;
+  auto store = OpenOrDie(path, options);
+  int taken = 0;
+  {
+    const Lock lock(path);
+    for (int i = 0; i < 20; ++i) taken += Record(*store, i).ok();
+    EXPECT_GE(taken, 4);
+    EXPECT_LE(taken, 8);
+    EXPECT_LE(store->stats().queued, taken);
+    EXPECT_GE(store->stats().waited, 1);
+  }
+  while (store->stats().queued > 0) std::this_thread::yield();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions"), absl::StrCat(taken));
+}
+
+// Then the writer does not say that it ended in order.
+TEST(RecordedTest, WhatIsLostAtTheEndCanBeSeen) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.max_wait = absl::Milliseconds(20);
+  auto store = OpenOrDie(path, options);
+  {
+    const Lock lock(path);
+    ASSERT_EQ(Record(*store, 1), absl::OkStatus());
+    EXPECT_EQ(store->Flush().code(), absl::StatusCode::kUnavailable);
+    store.reset();
+  }
+  EXPECT_EQ(SelectOne(path, "SELECT closed, last_seq FROM writers"), "NULL|NULL");
+}
+
+TEST(RecordedTest, ManyThreadsOfBothLevelsAreCountedExactly) {
+  const std::string path = MakeTempDir() + "audit.db";
+  AuditStore::Options options;
+  options.max_queued_records = 50;  // so that some wait for room
+  auto store = OpenOrDie(path, options);
+  constexpr int kThreads = 8, kEach = 500;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&store, t] {
+      Decider decider;
+      for (int i = 0; i < kEach; ++i) {
+        if (i % 50 == 0) {
+          EXPECT_EQ(decider.Append(*store, "doc.read", absl::StrCat("doc:", t * kEach + i)),
+                    absl::OkStatus());
+        } else {
+          EXPECT_EQ(Record(*store, t * kEach + i), absl::OkStatus());
+        }
+        EXPECT_GE(store->stats().queued, 0);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
+  EXPECT_EQ(store->stats().written, kThreads * kEach);
+  EXPECT_EQ(SelectOne(path, "SELECT count(*), count(DISTINCT resource), max(seq) FROM decisions"),
+            "4000|4000|4000");
+  EXPECT_EQ(Verify(path), "");
+}
+
+AuditStore::Options WithoutRows() {
+  AuditStore::Options options;
+  options.make_rows = false;
+  return options;
+}
+
+TEST(RowsTest, FollowByThemselves) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(Record(*store, i), absl::OkStatus());
+  while (store->stats().rows < 3) std::this_thread::yield();
+  EXPECT_EQ(SelectOne(path, "SELECT next_seq FROM unfolded"), "4");
+}
+
+// A crash between two batches, and between rows and the note that they are there, is one and the
+// same to the next one who goes on.
+TEST(RowsTest, AreMadeOnceWhoeverMakesThem) {
+  const std::string path = MakeTempDir() + "audit.db";
+  std::vector<std::unique_ptr<AuditStore>> stores;
+  for (int i = 0; i < 3; ++i) stores.push_back(OpenOrDie(path, WithoutRows()));
+  std::vector<std::thread> threads;
+  for (auto& store : stores) {
+    threads.emplace_back([&store] {
+      for (int i = 0; i < 300; ++i) {
+        ASSERT_EQ(Record(*store, i), absl::OkStatus());
+        if (i % 20 == 0) {
+          ASSERT_EQ(store->Flush(), absl::OkStatus());
+          ASSERT_EQ(store->Unfold(), absl::OkStatus());
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  stores.clear();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*), count(DISTINCT writer * 1000 + seq) FROM decisions"),
+            "900|900");
+  EXPECT_EQ(Select(path, "SELECT * FROM unfolded"),
+            (std::vector<std::string>{"1|301", "2|301", "3|301"}));
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(RowsTest, OneStoreOfSeveralMakesThemWhileItLives) {
+  const std::string path = MakeTempDir() + "audit.db";
+  FakeClock clock;
+  AuditStore::Options options = WithoutRows();
+  options.clock = &clock;
+  auto writer = OpenOrDie(path, options);
+  options.make_rows = true;
+  auto first = OpenOrDie(path, options);
+  ASSERT_EQ(Decider().Append(*writer, "doc.read", "doc:1"), absl::OkStatus());
+  while (first->stats().rows < 1) std::this_thread::yield();
+  // The clock stands still: the first one keeps the lease.
+  auto second = OpenOrDie(path, options);
+  ASSERT_EQ(Decider().Append(*writer, "doc.read", "doc:2"), absl::OkStatus());
+  while (first->stats().rows < 2) std::this_thread::yield();
+  EXPECT_EQ(second->stats().rows, 0);
+  // It is gone without a word; when its lease is over another one goes on.
+  first.reset();
+  ASSERT_EQ(Decider().Append(*writer, "doc.read", "doc:3"), absl::OkStatus());
+  clock.now += absl::Seconds(2);
+  while (second->stats().rows < 1) std::this_thread::yield();
+  second.reset();
+  writer.reset();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions"), "3");
+}
+
+TEST(RowsTest, AClockThatWentBackKeepsNobodyFromIt) {
+  const std::string path = MakeTempDir() + "audit.db";
+  FakeClock clock;
+  AuditStore::Options options;
+  options.clock = &clock;
+  {
+    auto store = OpenOrDie(path, options);
+    ASSERT_EQ(Decider().Append(*store, "doc.read", "doc:1"), absl::OkStatus());
+    while (store->stats().rows < 1) std::this_thread::yield();
+  }
+  clock.now -= absl::Hours(1);
+  auto store = OpenOrDie(path, options);
+  ASSERT_EQ(Decider().Append(*store, "doc.read", "doc:2"), absl::OkStatus());
+  while (store->stats().rows < 1) std::this_thread::yield();
+}
+
+TEST(RowsTest, AreCountedByHourRuleAndReason) {
+  const std::string path = MakeTempDir() + "audit.db";
+  {
+    auto store = OpenOrDie(path);
+    const Principal ada = MakePrincipal("user:ada");
+    const EntityId resource = MakeId("doc:1");
+    for (absl::Time time : {absl::FromUnixSeconds(1800000000), absl::FromUnixSeconds(1800003599),
+                            absl::FromUnixSeconds(1800003600), absl::FromUnixSeconds(-1)}) {
+      for (const char* action : {"doc.read", "doc.read", "doc.delete", "doc.other"}) {
+        Request request(ada, action, resource);
+        request.time = time;
+        ASSERT_EQ(Decider().Append(*store, request), absl::OkStatus());
+      }
+    }
+  }
+  const std::string sql =
+      "SELECT hour, rule, decision, reason, count FROM decisions_by_hour ORDER BY 1, 2, 4";
+  const std::vector<std::string> want = {
+      "1969-12-31T23:00:00Z|NULL|allow|allow_rule|2",
+      "1969-12-31T23:00:00Z|NULL|deny|deny_rule|1",
+      "1969-12-31T23:00:00Z|NULL|deny|no_rule|1",
+      "1969-12-31T23:00:00Z|docs/never|deny|deny_rule|1",
+      "1969-12-31T23:00:00Z|docs/read|allow|allow_rule|2",
+      "2027-01-15T08:00:00Z|NULL|allow|allow_rule|4",
+      "2027-01-15T08:00:00Z|NULL|deny|deny_rule|2",
+      "2027-01-15T08:00:00Z|NULL|deny|no_rule|2",
+      "2027-01-15T08:00:00Z|docs/never|deny|deny_rule|2",
+      "2027-01-15T08:00:00Z|docs/read|allow|allow_rule|4",
+      "2027-01-15T09:00:00Z|NULL|allow|allow_rule|2",
+      "2027-01-15T09:00:00Z|NULL|deny|deny_rule|1",
+      "2027-01-15T09:00:00Z|NULL|deny|no_rule|1",
+      "2027-01-15T09:00:00Z|docs/never|deny|deny_rule|1",
+      "2027-01-15T09:00:00Z|docs/read|allow|allow_rule|2",
+  };
+  EXPECT_EQ(Select(path, sql), want);
+  ASSERT_EQ(Reindex(path), absl::OkStatus());
+  EXPECT_EQ(Select(path, sql), want);
+}
+
+TEST(RowsTest, AReindexThatWasInterruptedIsCompleted) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path, WithoutRows());
+  for (int i = 0; i < 20000; ++i) ASSERT_EQ(Record(*store, i % 7), absl::OkStatus());
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
+  ASSERT_EQ(store->Unfold(), absl::OkStatus());
+  const std::vector<std::string> before = AllDecisions(path);
+  EXPECT_EQ(before.size(), 20000u);
+  EXPECT_EQ(Reindex(path, [](int64_t done, int64_t) { return done == 0; }).code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_NE(SelectOne(path, "SELECT next_seq FROM unfolded"), "20001");
+  EXPECT_EQ(AllDecisions(path), before);
+  EXPECT_EQ(Verify(path), "");
+}
+
+// While rows are made the file is locked for a moment only.
+TEST(RowsTest, DurableRecordsGoOnMeanwhile) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  for (int i = 0; i < 30000; ++i) ASSERT_EQ(Record(*store, i), absl::OkStatus());
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_EQ(Decider().Append(*store, "doc.read", "doc:1"), absl::OkStatus());
+  }
+  ASSERT_EQ(store->Unfold(), absl::OkStatus());
+  store.reset();
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM decisions"), "30050");
+}
+
+TEST(CheckpointTest, AreMadeByCountByTimeAndAtTheEnd) {
+  const std::string dir = MakeTempDir(), path = dir + "audit.db";
+  AuditStore::Options options;
+  options.checkpoint_key = std::string(32, 'k');
+  options.checkpoint_file = dir + "checkpoints";
+  options.checkpoint_records = 2;
+  auto store = OpenOrDie(path, options);
+  const auto append = [&] { return Decider().Append(*store, "doc.read", "doc:1"); };
+  ASSERT_EQ(append(), absl::OkStatus());
+  EXPECT_EQ(store->stats().checkpoints, 0);
+  ASSERT_EQ(append(), absl::OkStatus());
+  EXPECT_EQ(store->stats().checkpoints, 1);
+  ASSERT_EQ(append(), absl::OkStatus());
+  store.reset();
+  EXPECT_EQ(Select(path, "SELECT seq FROM checkpoints"), (std::vector<std::string>{"2", "3"}));
+
+  // Without another record.
+  options.checkpoint_records = 1000;
+  options.checkpoint_interval = absl::Milliseconds(1);
+  store = OpenOrDie(path, options);
+  ASSERT_EQ(append(), absl::OkStatus());
+  while (store->stats().checkpoints == 0) std::this_thread::yield();
+  store.reset();
+  EXPECT_EQ(Select(path, "SELECT writer, seq FROM checkpoints"),
+            (std::vector<std::string>{"1|2", "1|3", "2|1", "2|1"}));
+
+  struct stat info;
+  ASSERT_EQ(stat(options.checkpoint_file.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0600u);
+  AuditVerifier::Options verify;
+  verify.keys = {*AuditVerifier::PublicKey(options.checkpoint_key)};
+  verify.checkpoint_file = options.checkpoint_file;
+  const absl::StatusOr<AuditReport> report = AuditVerifier::Verify(path, verify);
+  ASSERT_EQ(report.status(), absl::OkStatus());
+  EXPECT_TRUE(report->intact()) << report->findings[0].message;
+  EXPECT_EQ(report->checkpoints, 4);
+  EXPECT_EQ(report->checkpoints_beside, 4);
+}
+
+TEST(CheckpointTest, AFileThatCannotBeWrittenIsSaidAndStopsNothing) {
+  const std::string dir = MakeTempDir(), path = dir + "audit.db";
+  AuditStore::Options options;
+  options.checkpoint_key = std::string(32, 'k');
+  options.checkpoint_file = dir + "later/checkpoints";
+  options.checkpoint_records = 1;
+  auto store = OpenOrDie(path, options);
+  ASSERT_EQ(Decider().Append(*store, "doc.read", "doc:1"), absl::OkStatus());
+  EXPECT_EQ(store->stats().checkpoint_status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(absl::StrContains(store->stats().checkpoint_status.message(), "later/checkpoints: "))
+      << store->stats().checkpoint_status;
+  ASSERT_EQ(mkdir((dir + "later").c_str(), 0700), 0);
+  ASSERT_EQ(Decider().Append(*store, "doc.read", "doc:2"), absl::OkStatus());
+  EXPECT_EQ(store->stats().checkpoint_status, absl::OkStatus());
+  EXPECT_EQ(store->stats().checkpoints, 2);
 }
 
 TEST(AuditStoreTest, ManyThreadsAreCountedExactly) {
@@ -815,14 +1234,19 @@ TEST(AuditStoreTest, AppendAllocatesNothingOnTheCallingThread) {
   const Rule rule = RuleWith("docs/read", clauses);
   const RuleOutcome outcome = OutcomeOf(rule, clauses);
   DecisionBuilder::SetRules({&outcome, 1}, {&outcome, 1}, {}, &decision);
-  for (int i = 0; i < 5; ++i) {
-    ASSERT_TRUE(store->Append({request, decision, {}}, AuditLevel::kDurable).ok());
+  for (AuditLevel level : {AuditLevel::kDurable, AuditLevel::kRecorded}) {
+    int64_t allocated = 0;
+    // Several batches take turns, and each must have grown.
+    for (int round = 0; round < 10; ++round) {
+      const int64_t before = allocations;
+      for (int i = 0; i < 20; ++i) {
+        ASSERT_TRUE(store->Append({request, decision, {}}, level).ok());
+      }
+      allocated = allocations - before;
+      ASSERT_EQ(store->Flush(), absl::OkStatus());
+    }
+    EXPECT_EQ(allocated, 0) << ToString(level);
   }
-  const int64_t before = allocations;
-  for (int i = 0; i < 20; ++i) {
-    ASSERT_TRUE(store->Append({request, decision, {}}, AuditLevel::kDurable).ok());
-  }
-  EXPECT_EQ(allocations - before, 0);
 }
 
 }  // namespace

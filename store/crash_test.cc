@@ -1,4 +1,5 @@
-// kill -9 during writing: every answered durable decision is in the file afterwards.
+// kill -9 during writing: every answered durable decision is in the file afterwards, and of the
+// recorded ones only the newest are lost.
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -6,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <random>
 #include <set>
@@ -29,15 +31,16 @@ using testing::Verify;
 // A crash_writer with a pipe to read what it acknowledged.
 class Writer {
  public:
-  Writer(const std::string& path, int threads) {
+  // One of `durable` records is durable.
+  Writer(const std::string& path, int threads, int durable) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) std::abort();
     const char* const program = std::getenv("CRASH_WRITER");
-    const std::string count = std::to_string(threads);
+    const std::string count = std::to_string(threads), share = std::to_string(durable);
     pid_ = fork();
     if (pid_ == 0) {
       dup2(ends[1], STDOUT_FILENO);
-      execl(program, program, path.c_str(), count.c_str(), nullptr);
+      execl(program, program, path.c_str(), count.c_str(), share.c_str(), nullptr);
       _exit(127);
     }
     close(ends[1]);
@@ -63,9 +66,19 @@ class Writer {
 
   size_t lines() const { return std::count(said_.begin(), said_.end(), '\n'); }
 
-  // The ids of the acknowledged decisions.
-  std::vector<std::string> acknowledged() const {
-    return absl::StrSplit(said_.substr(0, said_.rfind('\n')), '\n', absl::SkipEmpty());
+  struct Line {
+    std::string thread, level, id;
+  };
+
+  // What it acknowledged, in this order.
+  std::vector<Line> acknowledged() const {
+    std::vector<Line> lines;
+    for (absl::string_view text : absl::StrSplit(
+             absl::string_view(said_).substr(0, said_.rfind('\n')), '\n', absl::SkipEmpty())) {
+      const std::vector<std::string> words = absl::StrSplit(text, ' ');
+      if (words.size() == 3) lines.push_back({words[0], words[1], words[2]});
+    }
+    return lines;
   }
 
  private:
@@ -81,6 +94,11 @@ class Writer {
   std::string said_;
 };
 
+std::set<std::string> Ids(const std::string& path) {
+  const std::vector<std::string> rows = Select(path, "SELECT id FROM decisions");
+  return {rows.begin(), rows.end()};
+}
+
 TEST(CrashTest, WhatWasAnsweredIsThereAfterAKill) {
   constexpr int kRounds = 40;
   std::mt19937 random(20261120);
@@ -90,17 +108,16 @@ TEST(CrashTest, WhatWasAnsweredIsThereAfterAKill) {
     // Two processes at once in every fourth round.
     std::vector<std::unique_ptr<Writer>> writers;
     for (int i = 0; i < (round % 4 == 3 ? 2 : 1); ++i) {
-      writers.push_back(std::make_unique<Writer>(path, 1 + static_cast<int>(random() % 4)));
+      writers.push_back(std::make_unique<Writer>(path, 1 + static_cast<int>(random() % 4), 1));
     }
     for (auto& writer : writers) {
       writer->ReadUntil(random() % 200);
       const int status = writer->Kill();
       ASSERT_TRUE(WIFSIGNALED(status)) << "the writer ended by itself: " << status;
-      for (const std::string& id : writer->acknowledged()) acknowledged.insert(id);
+      for (const Writer::Line& line : writer->acknowledged()) acknowledged.insert(line.id);
     }
     ASSERT_EQ(Verify(path), "") << "round " << round;
-    const std::vector<std::string> rows = Select(path, "SELECT id FROM decisions");
-    const std::set<std::string> kept(rows.begin(), rows.end());
+    const std::set<std::string> kept = Ids(path);
     for (const std::string& id : acknowledged) {
       ASSERT_EQ(kept.count(id), 1u) << "round " << round << ": " << id << " is lost";
     }
@@ -108,6 +125,37 @@ TEST(CrashTest, WhatWasAnsweredIsThereAfterAKill) {
   EXPECT_GT(acknowledged.size(), 1000u);
   EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM writers WHERE closed IS NOT NULL"), "0");
   RecordProperty("acknowledged", static_cast<int>(acknowledged.size()));
+}
+
+// What a thread recorded before a durable record is there if that is, and what is lost is the end.
+TEST(CrashTest, OfRecordedDecisionsOnlyTheNewestAreLost) {
+  constexpr int kRounds = 20;
+  std::mt19937 random(20261127);
+  size_t acknowledged = 0, lost = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string path = MakeTempDir() + "audit.db";
+    Writer writer(path, 1 + static_cast<int>(random() % 4), 100);
+    writer.ReadUntil(random() % 5000);
+    ASSERT_TRUE(WIFSIGNALED(writer.Kill()));
+    ASSERT_EQ(Verify(path), "") << "round " << round;
+    const std::set<std::string> kept = Ids(path);
+    std::map<std::string, size_t> lost_of_thread;
+    for (const Writer::Line& line : writer.acknowledged()) {
+      ++acknowledged;
+      size_t& gone = lost_of_thread[line.thread];
+      if (kept.count(line.id) == 0) {
+        ASSERT_EQ(line.level, "recorded") << "round " << round << ": " << line.id << " is lost";
+        ++gone;
+        ++lost;
+      } else {
+        ASSERT_EQ(gone, 0u) << "round " << round << ": lost before " << line.id;
+      }
+    }
+    EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM writers WHERE closed IS NOT NULL"), "0");
+  }
+  EXPECT_GT(acknowledged, 10000u);
+  RecordProperty("acknowledged", static_cast<int>(acknowledged));
+  RecordProperty("lost", static_cast<int>(lost));
 }
 
 }  // namespace

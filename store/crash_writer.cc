@@ -1,9 +1,13 @@
-// For crash_test: appends records from several threads, and writes the decision's id to standard
-// output as soon as a record was acknowledged. Ends when it is killed.
+// For crash_test: appends records from several threads, and writes a line to standard output as
+// soon as a record was acknowledged: the thread, the level, the decision's id. Ends when it is
+// killed.
 //
-//   crash_writer FILE THREADS
+//   crash_writer FILE THREADS DURABLE
+//
+// Of DURABLE records one is of the level `durable`, and the others are `recorded`.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -15,7 +19,7 @@
 #include "reeve/store/testing.h"
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc != 4) return 2;
   reeve::AuditStore::Options options;
   options.max_wait = absl::Seconds(60);
   absl::StatusOr<std::unique_ptr<reeve::AuditStore>> store =
@@ -24,22 +28,25 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", store.status().ToString().c_str());
     return 3;
   }
+  const int durable = std::max(1, std::atoi(argv[3]));
   std::vector<std::thread> threads;
   for (int t = 0; t < std::atoi(argv[2]); ++t) {
-    threads.emplace_back([&store, t] {
+    threads.emplace_back([&store, durable, t] {
       reeve::testing::Decider decider;
       const reeve::Principal ada = reeve::testing::MakePrincipal("user:ada");
       for (int i = 0;; ++i) {
         const reeve::EntityId resource("doc", absl::StrCat("/", t, "/", i));
         const reeve::Request request(ada, "doc.read", resource);
         const reeve::Decision decision = decider.Decide(request);
-        const absl::Status status =
-            (*store)->Append({request, decision, {}}, reeve::AuditLevel::kDurable);
+        const reeve::AuditLevel level =
+            i % durable == 0 ? reeve::AuditLevel::kDurable : reeve::AuditLevel::kRecorded;
+        const absl::Status status = (*store)->Append({request, decision, {}}, level);
         if (!status.ok()) {
           std::fprintf(stderr, "%s\n", status.ToString().c_str());
           std::_Exit(4);
         }
-        const std::string line = decision.id().ToString() + "\n";  // one write, whole
+        const std::string line =  // one write, whole
+            absl::StrCat(t, " ", std::string(ToString(level)), " ", decision.id().ToString(), "\n");
         if (write(STDOUT_FILENO, line.data(), line.size()) < 0) std::_Exit(5);
       }
     });

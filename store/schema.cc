@@ -1,13 +1,22 @@
 #include "reeve/store/schema.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "reeve/engine/text.h"
 
 namespace reeve {
 namespace {
 
+constexpr int kLockWaitMs = 2000;
+
 // doc/audit-format.md explains the tables. What is unfolded from segments can be dropped and
-// rebuilt: all but `writers` and `segments`.
+// rebuilt: all but `writers`, `segments` and `checkpoints`.
 constexpr char kVersion1[] = R"sql(
 CREATE TABLE writers(
   id INTEGER PRIMARY KEY,
@@ -84,10 +93,70 @@ CREATE TABLE rule_records(
 ) WITHOUT ROWID;
 )sql";
 
-// The clauses of the rules, from segments of format 2. The view holds nothing, and so stands in the
-// newest version only: no program leaves a file at an older one than it knows.
+// The clauses of the rules, from segments of format 2.
 constexpr char kVersion2[] = R"sql(
 ALTER TABLE records ADD COLUMN clauses INTEGER REFERENCES texts(id);
+)sql";
+
+// The chain of hashes. What is older has none.
+constexpr char kVersion3[] = R"sql(
+ALTER TABLE writers ADD COLUMN opened_hash BLOB;
+ALTER TABLE writers ADD COLUMN closed_hash BLOB;
+ALTER TABLE segments ADD COLUMN previous BLOB;
+ALTER TABLE segments ADD COLUMN hash BLOB;
+
+CREATE TABLE checkpoints(
+  id INTEGER PRIMARY KEY,
+  writer INTEGER NOT NULL REFERENCES writers(id),
+  seq INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  key BLOB NOT NULL,
+  signature BLOB NOT NULL
+);
+)sql";
+
+// Rows are made in the background, and count what they show by hour. The views hold nothing, and so
+// stand in the newest version only: no program leaves a file at an older one than it knows.
+constexpr char kVersion4[] = R"sql(
+CREATE TABLE unfolded(
+  writer INTEGER PRIMARY KEY REFERENCES writers(id),
+  next_seq INTEGER NOT NULL
+);
+INSERT INTO unfolded SELECT writer, max(first_seq + count) FROM segments GROUP BY writer;
+
+CREATE TABLE unfolding(
+  owner BLOB NOT NULL,
+  until INTEGER NOT NULL,
+  turn INTEGER NOT NULL
+);
+INSERT INTO unfolding VALUES(x'', 0, 0);
+
+CREATE TABLE hours(
+  hour INTEGER NOT NULL,
+  rule INTEGER NOT NULL,
+  reason INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY(hour, rule, reason)
+) WITHOUT ROWID;
+INSERT INTO hours SELECT (time - (time % 3600000000 + 3600000000) % 3600000000) / 3600000000, 0,
+  reason, count(*) FROM records GROUP BY 1, 3;
+INSERT INTO hours SELECT (x.time - (x.time % 3600000000 + 3600000000) % 3600000000) / 3600000000,
+  x.rule, r.reason, count(*) FROM rule_records x JOIN records r ON r.number = x.record
+  GROUP BY 1, 2, 3;
+
+CREATE VIEW decisions_by_hour AS SELECT
+  strftime('%Y-%m-%dT%H:00:00Z', h.hour * 3600, 'unixepoch') AS hour,
+  n.name AS rule,
+  CASE h.reason WHEN 1 THEN 'allow' ELSE 'deny' END AS decision,
+  CASE h.reason
+    WHEN 0 THEN 'no_policy' WHEN 1 THEN 'allow_rule' WHEN 2 THEN 'deny_rule'
+    WHEN 3 THEN 'deny_unknown' WHEN 4 THEN 'no_rule' WHEN 5 THEN 'bad_request'
+    WHEN 6 THEN 'limit' WHEN 7 THEN 'audit_failed'
+  END AS reason,
+  h.count AS count,
+  h.hour * 3600000000 AS unix_us
+FROM hours h LEFT JOIN names n ON n.id = h.rule;
 
 DROP VIEW IF EXISTS decisions;
 CREATE VIEW decisions AS SELECT
@@ -156,7 +225,7 @@ JOIN names s ON s.id = r.resource
 JOIN writers w ON w.id = r.writer;
 )sql";
 
-constexpr Migration kMigrations[] = {{kVersion1}, {kVersion2}};
+constexpr Migration kMigrations[] = {{kVersion1}, {kVersion2}, {kVersion3}, {kVersion4}};
 
 absl::Status MigrateInTransaction(Database& database, absl::Span<const Migration> migrations) {
   const int64_t to = static_cast<int64_t>(migrations.size());
@@ -200,6 +269,48 @@ absl::StatusOr<FileKind> Identify(Database& database, int64_t version) {
                      "; use a newer program"));
   }
   return FileKind::kReeve;
+}
+
+absl::StatusOr<std::unique_ptr<Database>> OpenForReading(const std::string& path) {
+  const std::string name = Printable(path, 1000);
+  struct stat info;
+  if (path.empty() || path.find('\0') != std::string::npos || stat(path.c_str(), &info) != 0) {
+    return absl::NotFoundError(absl::StrCat(name, ": there is no such file"));
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(name, ": is not a file; name an audit store"));
+  }
+  constexpr int kFlags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
+  absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(path, name, kFlags);
+  if (!database.ok()) return database.status();
+  sqlite3_busy_timeout((*database)->get(), kLockWaitMs);
+  absl::StatusOr<FileKind> kind = Identify(**database);
+
+  // Where SQLite cannot write beside the file it cannot share it either. A writer always has a log
+  // beside it; without one nobody writes, and nothing needs to be shared.
+  if (kind.status().code() == absl::StatusCode::kUnavailable &&
+      access(absl::StrCat(path, "-wal").c_str(), F_OK) != 0 && errno == ENOENT) {
+    const std::string uri = absl::StrCat(
+        "file:", path[0] == '/' ? "" : "./",
+        absl::StrReplaceAll(path, {{"%", "%25"}, {"?", "%3f"}, {"#", "%23"}}), "?immutable=1");
+    database = Database::Open(uri, name, kFlags | SQLITE_OPEN_URI);
+    if (!database.ok()) return database.status();
+    kind = Identify(**database);
+  }
+  if (!kind.ok()) return kind.status();
+  if (*kind == FileKind::kEmpty) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(name, ": the file is empty; no audit store has been opened there yet"));
+  }
+  absl::StatusOr<int64_t> version = (*database)->Number("PRAGMA user_version");
+  if (!version.ok()) return version.status();
+  if (*version < SchemaVersion()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(name, ": version ", *version, " of the audit store is older than ",
+                     SchemaVersion(), "; a program that writes to it brings it up to date"));
+  }
+  return database;
 }
 
 absl::Status Migrate(Database& database, absl::Span<const Migration> migrations) {

@@ -2,8 +2,11 @@
 #define REEVE_STORE_SCHEMA_H_
 
 #include <cstdint>
+#include <memory>
+#include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "reeve/store/sqlite.h"
 
@@ -30,6 +33,10 @@ enum class FileKind { kEmpty, kReeve };
 // FailedPrecondition if `database` is neither empty nor an audit store, or has a version newer than
 // `version`; DataLoss if it is not a database.
 absl::StatusOr<FileKind> Identify(Database& database, int64_t version = SchemaVersion());
+
+// Opens an audit store of the newest version for reading, while others write. Errors are those of
+// AuditReader::Open().
+absl::StatusOr<std::unique_ptr<Database>> OpenForReading(const std::string& path);
 
 // Brings `database` from whatever version it has to that of `migrations`, in one transaction: all
 // of it or nothing. Creates the schema in an empty file. Errors are those of Identify() and of

@@ -6,8 +6,9 @@
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
 #include "reeve/store/audit_store.h"
+#include "reeve/store/reindex.h"
 #include "reeve/store/testing.h"
-#include "reeve/store/unfold.h"
+#include "reeve/store/verify.h"
 
 namespace reeve {
 namespace {
@@ -34,6 +35,13 @@ class SchemaTest : public ::testing::Test {
  protected:
   std::unique_ptr<Database> Open() {
     return *Database::Open(path_, "audit.db", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  }
+  // Runs the statements that a file holds.
+  void Load(const std::string& dump) {
+    std::ifstream file(dump);
+    const std::string sql(std::istreambuf_iterator<char>(file), {});
+    ASSERT_FALSE(sql.empty());
+    ASSERT_EQ(Open()->Run(sql.c_str()), absl::OkStatus());
   }
   std::string Version() { return SelectOne(path_, "PRAGMA user_version"); }
 
@@ -91,13 +99,7 @@ TEST_F(SchemaTest, AnotherDatabaseIsLeftAlone) {
 
 // A file as the first version left it, whose records are then shown as they were.
 TEST_F(SchemaTest, Version1IsBroughtForwards) {
-  {
-    auto database = Open();
-    std::ifstream dump("store/testdata/version_1.sql");
-    const std::string sql(std::istreambuf_iterator<char>(dump), {});
-    ASSERT_FALSE(sql.empty());
-    ASSERT_EQ(database->Run(sql.c_str()), absl::OkStatus());
-  }
+  Load("store/testdata/version_1.sql");
   ASSERT_EQ(Version(), "1");
   const std::vector<std::string> before = AllDecisions(path_);
   ASSERT_EQ(before.size(), 2u);
@@ -112,7 +114,7 @@ TEST_F(SchemaTest, Version1IsBroughtForwards) {
   EXPECT_EQ(SelectOne(path_, "SELECT group_concat(format) FROM segments"), "1,1");
 
   // The rows come from the old segments as they came from them then.
-  ASSERT_EQ(Rebuild(*database), absl::OkStatus());
+  ASSERT_EQ(Reindex(path_), absl::OkStatus());
   EXPECT_EQ(AllDecisions(path_), after);
   EXPECT_EQ(Select(path_, "SELECT rules, shadow_rules FROM decisions ORDER BY number"),
             (std::vector<std::string>{R"(["docs/never"]|[])", R"(["docs/read"]|["docs/later"])"}));
@@ -122,8 +124,39 @@ TEST_F(SchemaTest, Version1IsBroughtForwards) {
   ASSERT_EQ(store.status(), absl::OkStatus());
   ASSERT_EQ(Decider().Append(**store, "doc.read", "doc:1"), absl::OkStatus());
   EXPECT_EQ(SelectOne(path_, "SELECT group_concat(format) FROM segments"), "1,1,2");
+  EXPECT_EQ(SelectOne(path_, "SELECT group_concat(hash IS NULL) FROM segments"), "1,1,0");
   EXPECT_EQ(SelectOne(path_, "SELECT count(*) FROM decisions"), "3");
   EXPECT_EQ(Verify(path_), "");
+}
+
+// What has no chain stays readable, is told apart, and is followed by what has one.
+TEST_F(SchemaTest, Version2IsBroughtForwards) {
+  Load("store/testdata/version_2.sql");
+  ASSERT_EQ(Version(), "2");
+  const std::vector<std::string> before = AllDecisions(path_);
+  ASSERT_EQ(before.size(), 3u);
+  auto store = AuditStore::Open(path_);
+  ASSERT_EQ(store.status(), absl::OkStatus());
+  ASSERT_EQ(Decider().Append(**store, "doc.read", "doc:1"), absl::OkStatus());
+  store->reset();
+  EXPECT_EQ(Version(), std::to_string(SchemaVersion()));
+  std::vector<std::string> after = AllDecisions(path_);
+  ASSERT_EQ(after.size(), 4u);
+  after.pop_back();
+  EXPECT_EQ(after, before);
+  EXPECT_EQ(Verify(path_), "");
+
+  const absl::StatusOr<AuditReport> report = AuditVerifier::Verify(path_, {});
+  ASSERT_EQ(report.status(), absl::OkStatus());
+  EXPECT_EQ(report->unchained_records, 3);
+  EXPECT_EQ(report->records, 4);
+  std::vector<bool> chained, closed;
+  for (const AuditWriter& writer : report->writers) {
+    chained.push_back(writer.chained);
+    closed.push_back(writer.closed != 0);
+  }
+  EXPECT_EQ(chained, (std::vector<bool>{false, false, true}));
+  EXPECT_EQ(closed, (std::vector<bool>{true, false, true}));
 }
 
 // The columns that scripts rely on: append, never remove or rename.

@@ -1,5 +1,6 @@
 #include "reeve/store/segment.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -239,6 +240,8 @@ absl::StatusOr<std::vector<RecordedRule>> DecodeRules(std::string_view bytes, ui
 }
 
 void SegmentEncoder::Add(const RecordHead& head, const Fields& fields) {
+  min_time_ = count_ == 0 ? head.micros() : std::min(min_time_, head.micros());
+  max_time_ = count_ == 0 ? head.micros() : std::max(max_time_, head.micros());
   ++count_;
   records_.append(reinterpret_cast<const char*>(head.id.bytes.data()), head.id.bytes.size());
   AppendSigned(head.seconds - seconds_, &records_);
@@ -249,12 +252,18 @@ void SegmentEncoder::Add(const RecordHead& head, const Fields& fields) {
   records_.push_back(static_cast<char>(head.reason));
   records_.push_back(static_cast<char>(head.assurance));
   AppendVarint(head.flags, &records_);
-  for (std::string_view field : fields) {
-    uint32_t ref = 0;
-    if (!field.empty()) {
-      const auto [at, is_new] = refs_.try_emplace(field, static_cast<uint32_t>(table_.size() + 1));
-      if (is_new) table_.push_back(field);
-      ref = at->second;
+  for (size_t i = 0; i < kFieldCount; ++i) {
+    const std::string_view field = fields[i];
+    uint32_t& ref = last_refs_[i];
+    if (field != last_fields_[i]) {
+      ref = 0;
+      if (!field.empty()) {
+        const auto [at, is_new] = refs_.try_emplace(absl::string_view(field.data(), field.size()),
+                                                    static_cast<uint32_t>(table_.size() + 1));
+        if (is_new) table_.push_back(field);
+        ref = at->second;
+      }
+      last_fields_[i] = field;
     }
     AppendVarint(ref, &records_);
   }
@@ -276,6 +285,8 @@ void SegmentEncoder::Clear() {
   records_.clear();
   table_.clear();
   refs_.clear();
+  last_fields_ = {};
+  last_refs_ = {};
 }
 
 Fields Segment::fields(const Record& record) const {

@@ -10,6 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "reeve/engine/audit.h"
 #include "reeve/engine/decision.h"
@@ -119,6 +120,9 @@ class SegmentEncoder {
   // say.
   void Add(const RecordHead& head, const Fields& fields);
   size_t count() const { return count_; }
+  // Of the times of the records, in microseconds. Requires that count() is not 0.
+  int64_t min_time() const { return min_time_; }
+  int64_t max_time() const { return max_time_; }
   // Replaces `out` by the segment, and clears. Requires that count() is not 0.
   void Finish(std::string* out);
   void Clear();
@@ -126,9 +130,14 @@ class SegmentEncoder {
  private:
   size_t count_ = 0;
   int64_t seconds_ = 0;
+  int64_t min_time_ = 0;
+  int64_t max_time_ = 0;
   std::string records_;
   std::vector<std::string_view> table_;
-  absl::flat_hash_map<std::string_view, uint32_t> refs_;
+  absl::flat_hash_map<absl::string_view, uint32_t> refs_;
+  // Of the record before: most fields repeat.
+  Fields last_fields_;
+  std::array<uint32_t, kFieldCount> last_refs_ = {};
 };
 
 // A segment unpacked. Points into the bytes that it was decoded from.

@@ -1,14 +1,18 @@
 #include "reeve/store/testing.h"
 
+#include <sqlite3.h>
+
 #include <cstdio>
 #include <cstdlib>
-#include <map>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "reeve/store/row_maker.h"
 #include "reeve/store/sqlite.h"
+#include "reeve/store/verify.h"
 
 namespace reeve::testing {
 
@@ -22,7 +26,15 @@ std::string MakeTempDir() {
   return path + "/";
 }
 
+void CatchUp(const std::string& path) {
+  absl::StatusOr<std::unique_ptr<Database>> database = RowMaker::OpenDatabase(path, path);
+  if (!database.ok()) return;
+  absl::StatusOr<std::unique_ptr<RowMaker>> maker = RowMaker::Create(**database);
+  if (maker.ok()) (*maker)->Run().status().IgnoreError();
+}
+
 std::vector<std::string> Select(const std::string& path, const std::string& sql) {
+  if (absl::StrContains(sql, "decisions") || absl::StrContains(sql, "records")) CatchUp(path);
   std::vector<std::string> rows;
   sqlite3* db = nullptr;
   sqlite3_stmt* statement = nullptr;
@@ -58,44 +70,15 @@ std::vector<std::string> AllDecisions(const std::string& path) {
 }
 
 std::string Verify(const std::string& path) {
-  if (std::string got = SelectOne(path, "PRAGMA integrity_check"); got != "ok") return got;
-  absl::StatusOr<std::unique_ptr<Database>> database =
-      Database::Open(path, path, SQLITE_OPEN_READWRITE);
-  if (!database.ok()) return database.status().ToString();
-  absl::StatusOr<Statement> rows = Statement::Prepare(
-      **database, "SELECT writer, first_seq, count, bytes FROM segments ORDER BY 1, 2");
-  if (!rows.ok()) return rows.status().ToString();
-  absl::StatusOr<Statement> record =
-      Statement::Prepare(**database,
-                         "SELECT count(*) FROM records r JOIN names n ON n.id = r.resource "
-                         "WHERE r.writer = ? AND r.seq = ? AND r.id = ? AND n.name = ?");
-  if (!record.ok()) return record.status().ToString();
-  std::map<int64_t, int64_t> next;  // by writer
-  int64_t total = 0;
-  while (true) {
-    absl::StatusOr<bool> row = rows->Step();
-    if (!row.ok()) return row.status().ToString();
-    if (!*row) break;
-    const int64_t writer = rows->Number(0), first = rows->Number(1), count = rows->Number(2);
-    int64_t& expected = next.try_emplace(writer, 1).first->second;
-    if (first != expected) return absl::StrCat("writer ", writer, ": no record ", expected);
-    absl::StatusOr<Segment> segment = DecodeSegment(rows->Blob(3));
-    if (!segment.ok()) return segment.status().ToString();
-    if (static_cast<int64_t>(segment->records.size()) != count) return "wrong count";
-    for (const Segment::Record& r : segment->records) {
-      record->Bind(1, writer);
-      record->Bind(2, expected++);
-      record->BindBlob(3, {reinterpret_cast<const char*>(r.head.id.bytes.data()), 16});
-      record->BindText(4, segment->text(r, Field::kResource));
-      if (absl::StatusOr<bool> found = record->Step(); !found.ok() || record->Number(0) != 1) {
-        return absl::StrCat("writer ", writer, ": no row for record ", expected - 1);
-      }
-      record->Reset();
-      ++total;
-    }
-  }
-  const std::string all = SelectOne(path, "SELECT count(*) FROM decisions");
-  return all == absl::StrCat(total) ? "" : absl::StrCat(total, " records, ", all, " decisions");
+  CatchUp(path);
+  AuditVerifier::Options options;
+  options.rows = true;
+  absl::StatusOr<AuditReport> report = AuditVerifier::Verify(path, options);
+  if (!report.ok()) return report.status().ToString();
+  if (!report->intact()) return report->findings[0].message;
+  return report->rows == report->records
+             ? ""
+             : absl::StrCat(report->records, " records, ", report->rows, " rows");
 }
 
 Decider::Decider() {

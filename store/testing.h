@@ -11,15 +11,17 @@
 #include "reeve/engine/audit.h"
 #include "reeve/engine/engine.h"
 #include "reeve/engine/testing.h"
-#include "reeve/store/segment.h"
 
 namespace reeve::testing {
 
 // An empty directory of this test's own, with a `/` at its end.
 std::string MakeTempDir();
 
+// Makes the rows that are missing in the file. What cannot be done is left.
+void CatchUp(const std::string& path);
+
 // The rows of `sql` on the file `path`, the columns joined by `|`, NULL as `NULL`. A statement that
-// fails yields one row with the error.
+// fails yields one row with the error. Catches up before it asks for decisions or records.
 std::vector<std::string> Select(const std::string& path, const std::string& sql);
 // The only column of the only row.
 std::string SelectOne(const std::string& path, const std::string& sql);
@@ -27,9 +29,7 @@ std::string SelectOne(const std::string& path, const std::string& sql);
 // All of the view `decisions`, in a form to compare.
 std::vector<std::string> AllDecisions(const std::string& path);
 
-// Checks what must hold of every file: PRAGMA integrity_check, segments decode, each writer's
-// records are numbered without a gap, and there is a row for each, and no more. Empty, or what is
-// wrong.
+// Checks what must hold of every file, by AuditVerifier with rows. Empty, or what is wrong.
 std::string Verify(const std::string& path);
 
 // An engine that allows `user:ada` to `doc.read` (rule `docs/read`), denies `doc.delete` to all

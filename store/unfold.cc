@@ -42,6 +42,13 @@ Keep KeepOf(Field field) {
   return Keep::kText;
 }
 
+constexpr int64_t kSecondsPerHour = 3600;
+
+// Hours since 1970, rounded down.
+int64_t HourOf(int64_t seconds) {
+  return (seconds - (seconds < 0 ? kSecondsPerHour - 1 : 0)) / kSecondsPerHour;
+}
+
 // FNV-1a, 64 bits. Files keep it: never change it.
 int64_t HashOf(std::string_view text) {
   uint64_t hash = 0xcbf29ce484222325;
@@ -103,7 +110,7 @@ std::string JsonOf(std::string_view bytes, Keep keep, uint8_t format) {
 
 struct Unfolder::Statements {
   Database& database;
-  Statement find_name, add_name, find_text, add_text, add_record, add_rule;
+  Statement find_name, add_name, find_text, add_text, add_record, add_rule, add_hour;
 };
 
 // What is known of the strings of one segment's table.
@@ -124,7 +131,8 @@ Unfolder::Unfolder(std::unique_ptr<Statements> statements) : statements_(std::mo
 Unfolder::~Unfolder() = default;
 
 absl::StatusOr<std::unique_ptr<Unfolder>> Unfolder::Create(Database& database) {
-  auto statements = std::unique_ptr<Statements>(new Statements{database, {}, {}, {}, {}, {}, {}});
+  auto statements =
+      std::unique_ptr<Statements>(new Statements{database, {}, {}, {}, {}, {}, {}, {}});
   const struct {
     Statement& statement;
     const char* sql;
@@ -137,6 +145,9 @@ absl::StatusOr<std::unique_ptr<Unfolder>> Unfolder::Create(Database& database) {
       {statements->add_record, kInsertRecord},
       {statements->add_rule,
        "INSERT OR IGNORE INTO rule_records(rule, time, record) VALUES(?,?,?)"},
+      {statements->add_hour,
+       "INSERT INTO hours(hour, rule, reason, count) VALUES(?1, ?2, ?3, ?4) "
+       "ON CONFLICT(hour, rule, reason) DO UPDATE SET count = count + ?4"},
   };
   for (const auto& row : table) {
     absl::StatusOr<Statement> statement = Statement::Prepare(database, row.sql);
@@ -228,6 +239,9 @@ absl::Status Unfolder::BindClauses(int at, const Segment::Record& record, Lookup
 }
 
 absl::Status Unfolder::AddRules(int64_t number, const Segment::Record& record, Lookup& lookup) {
+  const int64_t hour = HourOf(record.head.seconds);
+  const auto reason = static_cast<int64_t>(record.head.reason);
+  ++hours_[{hour, 0, reason}];
   const uint32_t ref = record.ref(Field::kRules);
   if (ref == 0) return absl::OkStatus();
   std::vector<int64_t>& rules = lookup.rules[ref];
@@ -242,6 +256,7 @@ absl::Status Unfolder::AddRules(int64_t number, const Segment::Record& record, L
     }
   }
   for (int64_t rule : rules) {
+    ++hours_[{hour, rule, reason}];
     statements_->add_rule.Bind(1, rule);
     statements_->add_rule.Bind(2, record.head.micros());
     statements_->add_rule.Bind(3, number);
@@ -250,8 +265,21 @@ absl::Status Unfolder::AddRules(int64_t number, const Segment::Record& record, L
   return absl::OkStatus();
 }
 
+absl::Status Unfolder::AddHours() {
+  Statement& add = statements_->add_hour;
+  for (const auto& [key, count] : hours_) {
+    add.Bind(1, std::get<0>(key));
+    add.Bind(2, std::get<1>(key));
+    add.Bind(3, std::get<2>(key));
+    add.Bind(4, count);
+    if (absl::Status status = add.Finish(); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Unfolder::Unfold(int64_t writer, int64_t first_seq, const Segment& segment) {
   Lookup lookup(segment);
+  hours_.clear();
   Statement& add = statements_->add_record;
   int64_t seq = first_seq;
   for (const Segment::Record& record : segment.records) {
@@ -276,52 +304,7 @@ absl::Status Unfolder::Unfold(int64_t writer, int64_t first_seq, const Segment& 
     const int64_t number = sqlite3_last_insert_rowid(statements_->database.get());
     if (absl::Status status = AddRules(number, record, lookup); !status.ok()) return status;
   }
-  return absl::OkStatus();
-}
-
-namespace {
-
-absl::Status RebuildInTransaction(Database& database) {
-  absl::Status status = database.Run(
-      "DELETE FROM rule_records; DELETE FROM records; DELETE FROM names; DELETE FROM texts");
-  if (!status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<Unfolder>> unfolder = Unfolder::Create(database);
-  if (!unfolder.ok()) return unfolder.status();
-  // In the order in which they were written.
-  absl::StatusOr<Statement> segments = Statement::Prepare(
-      database, "SELECT writer, first_seq, count, bytes FROM segments ORDER BY rowid");
-  if (!segments.ok()) return segments.status();
-  while (true) {
-    absl::StatusOr<bool> row = segments->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return absl::OkStatus();
-    const int64_t writer = segments->Number(0), first = segments->Number(1);
-    absl::StatusOr<Segment> segment = DecodeSegment(segments->Blob(3));
-    if (!segment.ok()) {
-      return absl::DataLossError(absl::StrCat(database.name(), ": writer ", writer, ", record ",
-                                              first, ": the segment is damaged (",
-                                              segment.status().message(), ")"));
-    }
-    if (static_cast<int64_t>(segment->records.size()) != segments->Number(2)) {
-      return absl::DataLossError(absl::StrCat(database.name(), ": writer ", writer, ", record ",
-                                              first, ": the segment has ", segment->records.size(),
-                                              " records where its row says ", segments->Number(2)));
-    }
-    status = (*unfolder)->Unfold(writer, first, *segment);
-    if (!status.ok()) return status;
-  }
-}
-
-}  // namespace
-
-absl::Status Rebuild(Database& database) {
-  if (absl::Status status = database.Run("BEGIN IMMEDIATE"); !status.ok()) return status;
-  absl::Status status = RebuildInTransaction(database);
-  if (status.ok()) status = database.Run("COMMIT");
-  if (!status.ok() && sqlite3_get_autocommit(database.get()) == 0) {
-    database.Run("ROLLBACK").IgnoreError();
-  }
-  return status;
+  return AddHours();
 }
 
 }  // namespace reeve

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
@@ -14,7 +15,8 @@
 
 namespace reeve {
 
-// Writes the rows behind the view `decisions` from segments. One thread at a time.
+// Writes the rows behind the views `decisions` and `decisions_by_hour` from segments. One thread at
+// a time.
 class Unfolder {
  public:
   // `database` must outlive this.
@@ -39,14 +41,13 @@ class Unfolder {
   absl::Status BindField(int at, const Segment::Record& record, Field field, Lookup& lookup);
   absl::Status BindClauses(int at, const Segment::Record& record, Lookup& lookup);
   absl::Status AddRules(int64_t number, const Segment::Record& record, Lookup& lookup);
+  absl::Status AddHours();
 
   const std::unique_ptr<Statements> statements_;
   absl::flat_hash_map<std::string, int64_t> names_;
+  // What is to be added to the counts of `hours`, by hour, rule (0: all records) and reason.
+  absl::flat_hash_map<std::tuple<int64_t, int64_t, int64_t>, int64_t> hours_;
 };
-
-// Drops all rows behind `decisions` and writes them anew from the segments, in one transaction.
-// DataLoss if a segment does not decode; then nothing has changed.
-absl::Status Rebuild(Database& database);
 
 }  // namespace reeve
 

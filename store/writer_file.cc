@@ -22,7 +22,6 @@
 #include "reeve/engine/text.h"
 #include "reeve/store/schema.h"
 #include "reeve/store/sqlite.h"
-#include "reeve/store/unfold.h"
 
 namespace reeve {
 namespace {
@@ -132,20 +131,28 @@ ino_t LogInode(const std::string& path) {
 // The statements must go before the connection does.
 struct WriterFile::Connection {
   std::unique_ptr<Database> database;
-  std::unique_ptr<Unfolder> unfolder;
-  Statement begin, data_version, add_segment, commit;
-  int64_t known_data_version = 0;
+  Statement begin, add_segment, add_checkpoint, commit;
   ino_t wal = 0;      // of the write-ahead log
   int wal_pages = 0;  // in it, after the last commit
 };
 
+struct WriterFile::RowConnection {
+  std::unique_ptr<Database> database;
+  std::unique_ptr<RowMaker> maker;
+};
+
 WriterFile::WriterFile(std::string path, std::string name, std::chrono::nanoseconds max_wait,
-                       const Clock& clock)
-    : path_(std::move(path)), name_(std::move(name)), max_wait_(max_wait), clock_(clock) {}
+                       const Clock& clock, CheckpointPlace checkpoints)
+    : path_(std::move(path)),
+      name_(std::move(name)),
+      max_wait_(max_wait),
+      clock_(clock),
+      checkpoints_(std::move(checkpoints)) {}
 
 absl::StatusOr<std::unique_ptr<WriterFile>> WriterFile::Open(const std::string& path,
                                                              std::chrono::nanoseconds max_wait,
-                                                             const Clock& clock) {
+                                                             const Clock& clock,
+                                                             CheckpointPlace checkpoints) {
   const std::string name = Printable(path, 1000);
   const size_t slash = path.rfind('/');
   const std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
@@ -163,8 +170,10 @@ absl::StatusOr<std::unique_ptr<WriterFile>> WriterFile::Open(const std::string& 
   const std::string full = absl::StrCat(real, std::strcmp(real, "/") == 0 ? "" : "/", base);
   std::free(real);
 
-  std::unique_ptr<WriterFile> file(new WriterFile(full, name, max_wait, clock));
+  std::unique_ptr<WriterFile> file(
+      new WriterFile(full, name, max_wait, clock, std::move(checkpoints)));
   if (absl::Status status = file->Connect(); !status.ok()) return status;
+  file->lease_owner_ = file->uuid_;
   return file;
 }
 
@@ -186,6 +195,7 @@ int WriterFile::WaitForLock(void* self, int count) {
 }
 
 absl::Status WriterFile::Connect() {
+  Drop();
   AllowWait();
   if (absl::Status status = EnsureFile(path_, name_); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<Database>> opened = Database::Open(
@@ -233,10 +243,12 @@ absl::Status WriterFile::Connect() {
     const char* sql;
   } statements[] = {
       {connection->begin, "BEGIN IMMEDIATE"},
-      {connection->data_version, "PRAGMA data_version"},
       {connection->add_segment,
-       "INSERT INTO segments(writer, first_seq, count, min_time, max_time, format, bytes) "
-       "VALUES(?, ?, ?, ?, ?, ?, ?)"},
+       "INSERT INTO segments(writer, first_seq, count, min_time, max_time, format, bytes, "
+       "previous, "
+       "hash) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      {connection->add_checkpoint,
+       "INSERT INTO checkpoints(writer, seq, time, hash, key, signature) VALUES(?, ?, ?, ?, ?, ?)"},
       {connection->commit, "COMMIT"},
   };
   for (const auto& row : statements) {
@@ -244,9 +256,6 @@ absl::Status WriterFile::Connect() {
     if (!statement.ok()) return statement.status();
     row.statement = *std::move(statement);
   }
-  absl::StatusOr<std::unique_ptr<Unfolder>> unfolder = Unfolder::Create(database);
-  if (!unfolder.ok()) return unfolder.status();
-  connection->unfolder = *std::move(unfolder);
   sqlite3_wal_hook(
       database.get(),
       [](void* pages, sqlite3*, const char*, int count) {
@@ -259,6 +268,8 @@ absl::Status WriterFile::Connect() {
   status = Register();
   if (status.ok()) {
     connection_->wal = LogInode(path_);
+    MutexLock lock(rows_mutex_);
+    log_ = connection_->wal;
   } else {
     connection_ = nullptr;
   }
@@ -279,8 +290,15 @@ absl::Status WriterFile::Register() {
     absl::StatusOr<bool> row = find->Step();
     if (!row.ok()) return row.status();
     if (*row) {
-      // Not what is remembered: a commit that was reported as failed may have succeeded.
-      next_seq_ = find->Number(0);
+      // A commit that was reported as failed may have succeeded. Else what is remembered counts:
+      // if the file has less, or more, AuditVerifier finds it.
+      const int64_t in_file = find->Number(0);
+      if (uncertain_ > 0) {
+        previous_kept_ = in_file == next_seq_ + uncertain_;
+        if (previous_kept_) head_ = added_head_;
+      }
+      uncertain_ = 0;
+      next_seq_ = std::max(next_seq_, in_file);
       return absl::OkStatus();
     }
     writer_ = 0;
@@ -292,21 +310,44 @@ absl::Status WriterFile::Register() {
   uuid_[6] = static_cast<char>((uuid_[6] & 0x0F) | 0x40);  // RFC 9562, version 4
   uuid_[8] = static_cast<char>((uuid_[8] & 0x3F) | 0x80);
   const Process process = ThisProcess();
-  absl::StatusOr<Statement> add = Statement::Prepare(
-      database,
-      "INSERT INTO writers(uuid, host, boot, pid, started, process, opened) VALUES(?,?,?,?,?,?,?)");
-  if (!add.ok()) return add.status();
-  add->BindBlob(1, {uuid_.data(), uuid_.size()});
-  add->BindText(2, process.host);
-  add->BindText(3, process.boot);
-  add->Bind(4, process.pid);
-  add->Bind(5, process.started);
-  add->BindText(6, process.name);
-  add->Bind(7, absl::ToUnixMicros(clock_.Now()));
   AllowWait();
+  if (absl::Status status = connection_->begin.Finish(); !status.ok()) return status;
+  absl::StatusOr<Statement> newest =
+      Statement::Prepare(database, "SELECT id, opened_hash FROM writers ORDER BY id DESC LIMIT 1");
+  if (!newest.ok()) return newest.status();
+  absl::StatusOr<bool> any = newest->Step();
+  if (!any.ok()) return any.status();
+  Opening opening;
+  opening.id = 1 + (*any ? newest->Number(0) : 0);
+  opening.uuid = {uuid_.data(), uuid_.size()};
+  opening.opened = absl::ToUnixMicros(clock_.Now());
+  opening.pid = process.pid;
+  opening.started = process.started;
+  opening.host = process.host;
+  opening.boot = process.boot;
+  opening.process = process.name;
+  const Hash hash = HashOfOpening(opening, *any ? newest->Blob(1) : std::string_view());
+  newest->Reset();
+
+  absl::StatusOr<Statement> add =
+      Statement::Prepare(database,
+                         "INSERT INTO writers(id, uuid, host, boot, pid, started, process, opened, "
+                         "opened_hash) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  if (!add.ok()) return add.status();
+  add->Bind(1, opening.id);
+  add->BindBlob(2, opening.uuid);
+  add->BindText(3, opening.host);
+  add->BindText(4, opening.boot);
+  add->Bind(5, opening.pid);
+  add->Bind(6, opening.started);
+  add->BindText(7, opening.process);
+  add->Bind(8, opening.opened);
+  add->BindBlob(9, View(hash));
   if (absl::Status status = add->Finish(); !status.ok()) return status;
-  writer_ = sqlite3_last_insert_rowid(database.get());
+  if (absl::Status status = connection_->commit.Finish(); !status.ok()) return status;
+  writer_ = opening.id;
   next_seq_ = 1;
+  head_ = hash;
   return absl::OkStatus();
 }
 
@@ -318,25 +359,77 @@ bool WriterFile::IsMoved() {
   return LogInode(path_) != connection_->wal;
 }
 
+// Notes in the file that the writer ends in order.
+absl::Status WriterFile::Close() {
+  AllowWait();
+  if (absl::Status status = connection_->begin.Finish(); !status.ok()) return status;
+  const int64_t closed = absl::ToUnixMicros(clock_.Now());
+  const Hash hash = HashOfClosing({uuid_.data(), uuid_.size()}, next_seq_ - 1, closed, View(head_));
+  absl::StatusOr<Statement> close =
+      Statement::Prepare(*connection_->database,
+                         "UPDATE writers SET closed = ?, last_seq = ?, closed_hash = ? "
+                         "WHERE id = ? AND uuid = ?");
+  if (!close.ok()) return close.status();
+  close->Bind(1, closed);
+  close->Bind(2, next_seq_ - 1);
+  close->BindBlob(3, View(hash));
+  close->Bind(4, writer_);
+  close->BindBlob(5, {uuid_.data(), uuid_.size()});
+  if (absl::Status status = close->Finish(); !status.ok()) return status;
+  if (absl::Status status = InsertCheckpoint(hash, next_seq_ - 1); !status.ok()) return status;
+  if (absl::Status status = connection_->commit.Finish(); !status.ok()) return status;
+  SendCheckpoint();
+  return absl::OkStatus();
+}
+
+// Ends the connections as they are.
+void WriterFile::Drop() {
+  LeaveRows();
+  connection_ = nullptr;
+}
+
+void WriterFile::LeaveRows() {
+  MutexLock lock(rows_mutex_);
+  rows_ = nullptr;
+  log_ = 0;
+}
+
+absl::StatusOr<RowMaker::Batch> WriterFile::MakeRows(bool always) {
+  MutexLock lock(rows_mutex_);
+  // SQLite does not look whether its log is still there; two connections with two logs would
+  // destroy the file.
+  if (log_ == 0 || LogInode(path_) != log_) {
+    rows_ = nullptr;
+    return absl::UnavailableError(
+        absl::StrCat(name_, ": the file is to be opened anew; no rows are made until then"));
+  }
+  if (rows_ == nullptr) {
+    auto rows = std::make_unique<RowConnection>();
+    absl::StatusOr<std::unique_ptr<Database>> database = RowMaker::OpenDatabase(path_, name_);
+    if (!database.ok()) return database.status();
+    rows->database = *std::move(database);
+    absl::StatusOr<std::unique_ptr<RowMaker>> maker = RowMaker::Create(*rows->database);
+    if (!maker.ok()) return maker.status();
+    rows->maker = *std::move(maker);
+    rows_ = std::move(rows);
+  }
+  const RowMaker::Lease lease = {{lease_owner_.data(), lease_owner_.size()}, clock_.Now()};
+  absl::StatusOr<RowMaker::Batch> batch =
+      rows_->maker->Step(always ? nullptr : &lease, always ? nullptr : &wants_file_);
+  if (!batch.ok()) rows_ = nullptr;
+  return batch;
+}
+
 // Ends the connection in order, as far as that is possible.
 void WriterFile::Leave(bool moved) {
   if (connection_ == nullptr) return;
-  Database& database = *connection_->database;
-  AllowWait();
-  absl::StatusOr<Statement> close = Statement::Prepare(
-      database, "UPDATE writers SET closed = ?, last_seq = ? WHERE id = ? AND uuid = ?");
-  if (close.ok()) {
-    close->Bind(1, absl::ToUnixMicros(clock_.Now()));
-    close->Bind(2, next_seq_ - 1);
-    close->Bind(3, writer_);
-    close->BindBlob(4, {uuid_.data(), uuid_.size()});
-    close->Finish().IgnoreError();
-    close = Statement();
-  }
+  if (!abandoned_ && !Close().ok()) RollBack();
+  LeaveRows();
+  if (connection_ == nullptr) return;
   if (moved) {
     // So that the file is whole without its log, which has stayed behind.
-    sqlite3_wal_checkpoint_v2(database.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr,
-                              nullptr);
+    sqlite3_wal_checkpoint_v2(connection_->database->get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE,
+                              nullptr, nullptr);
     writer_ = 0;
   }
   connection_ = nullptr;
@@ -348,72 +441,129 @@ absl::Status WriterFile::Begin() {
     if (absl::Status status = Connect(); !status.ok()) return status;
   }
   AllowWait();
-  if (absl::Status status = connection_->begin.Finish(); !status.ok()) {
-    if ((connection_->begin.code() & 0xFF) != SQLITE_BUSY) connection_ = nullptr;
+  wants_file_ = true;
+  absl::Status status = connection_->begin.Finish();
+  wants_file_ = false;
+  if (!status.ok()) {
+    if ((connection_->begin.code() & 0xFF) != SQLITE_BUSY) Drop();
     return status;
   }
-  Statement& version = connection_->data_version;
-  if (absl::StatusOr<bool> row = version.Step(); row.ok() && *row) {
-    if (version.Number(0) != connection_->known_data_version) connection_->unfolder->Forget();
-    connection_->known_data_version = version.Number(0);
-  } else {
-    connection_->unfolder->Forget();
-  }
-  version.Reset();
+  added_ = uncertain_ = transaction_bytes_ = 0;
+  added_head_ = head_;
+  checkpoint_line_.clear();
   return absl::OkStatus();
 }
 
 void WriterFile::RollBack() {
+  previous_kept_ = false;
   if (connection_ == nullptr) return;
-  connection_->unfolder->Forget();
   sqlite3* const db = connection_->database->get();
   // After some errors SQLite has rolled back already.
   if (sqlite3_get_autocommit(db) != 0) return;
-  if (!connection_->database->Run("ROLLBACK").ok()) connection_ = nullptr;
+  if (!connection_->database->Run("ROLLBACK").ok()) Drop();
 }
 
-absl::Status WriterFile::Write(SegmentEncoder& records, int64_t* count) {
+absl::Status WriterFile::Write(SegmentEncoder& records) {
+  const auto count = static_cast<int64_t>(records.count());
+  const int64_t min_time = records.min_time(), max_time = records.max_time();
   records.Finish(&bytes_);
-  // Rows are made from what was written, here as in Rebuild().
-  absl::StatusOr<Segment> segment = DecodeSegment(bytes_);
-  if (!segment.ok()) {
-    return absl::InternalError(
-        absl::StrCat(name_, ": a segment does not read back (", segment.status().message(), ")"));
-  }
-  *count = static_cast<int64_t>(segment->records.size());
-  int64_t min_time = segment->records.front().head.micros(), max_time = min_time;
-  for (const Segment::Record& record : segment->records) {
-    min_time = std::min(min_time, record.head.micros());
-    max_time = std::max(max_time, record.head.micros());
-  }
+  const SegmentRow row = {next_seq_ + added_, count, min_time, max_time, bytes_};
+  const Hash hash = HashOfSegment({uuid_.data(), uuid_.size()}, row, View(added_head_));
   Statement& add = connection_->add_segment;
   add.Bind(1, writer_);
-  add.Bind(2, next_seq_);
-  add.Bind(3, *count);
+  add.Bind(2, row.first_seq);
+  add.Bind(3, count);
   add.Bind(4, min_time);
   add.Bind(5, max_time);
   add.Bind(6, kSegmentFormat);
   add.BindBlob(7, bytes_);
+  add.BindBlob(8, View(added_head_));
+  add.BindBlob(9, View(hash));
   if (absl::Status status = add.Finish(); !status.ok()) return status;
-  return connection_->unfolder->Unfold(writer_, next_seq_, *segment);
+  added_ += count;
+  added_head_ = hash;
+  transaction_bytes_ += static_cast<int64_t>(bytes_.size());
+  return absl::OkStatus();
 }
 
-absl::Status WriterFile::Commit(SegmentEncoder& records) {
-  int64_t count = 0;
-  absl::Status status = Write(records, &count);
+absl::Status WriterFile::Add(SegmentEncoder& records) {
+  previous_kept_ = false;
+  absl::Status status = Write(records);
   records.Clear();
-  if (status.ok()) status = connection_->commit.Finish();
+  return status.ok() ? status : Fail(std::move(status));
+}
+
+absl::Status WriterFile::AddCheckpoint() {
+  absl::Status status = InsertCheckpoint(added_head_, next_seq_ + added_ - 1);
+  return status.ok() ? status : Fail(std::move(status));
+}
+
+absl::Status WriterFile::InsertCheckpoint(const Hash& hash, int64_t seq) {
+  checkpoint_line_.clear();
+  if (checkpoints_.key == nullptr) return absl::OkStatus();
+  Checkpoint checkpoint;
+  checkpoint.uuid.assign(uuid_.data(), uuid_.size());
+  checkpoint.seq = seq;
+  checkpoint.time = absl::ToUnixMicros(clock_.Now());
+  checkpoint.hash = View(hash);
+  checkpoints_.key->Sign(&checkpoint);
+  Statement& add = connection_->add_checkpoint;
+  add.Bind(1, writer_);
+  add.Bind(2, checkpoint.seq);
+  add.Bind(3, checkpoint.time);
+  add.BindBlob(4, checkpoint.hash);
+  add.BindBlob(5, checkpoint.key);
+  add.BindBlob(6, checkpoint.signature);
+  if (absl::Status status = add.Finish(); !status.ok()) return status;
+  checkpoint_line_ = ToLine(checkpoint) + "\n";
+  return absl::OkStatus();
+}
+
+// Appends the checkpoint that was committed to the file for them. One that fails is not tried
+// again: the next one says more.
+void WriterFile::SendCheckpoint() {
+  if (checkpoint_line_.empty() || checkpoints_.file.empty()) return;
+  const std::string name = Printable(checkpoints_.file, 1000);
+  const int file = open(checkpoints_.file.c_str(),
+                        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+  if (file < 0) {
+    checkpoint_status_ = SystemError(errno, name, "cannot open the file for checkpoints");
+    return;
+  }
+  const absl::Cleanup close_file = [file] { close(file); };
+  // One write, so that lines of several writers do not mix.
+  const ssize_t size = write(file, checkpoint_line_.data(), checkpoint_line_.size());
+  if (size != static_cast<ssize_t>(checkpoint_line_.size())) {
+    checkpoint_status_ =
+        SystemError(size < 0 ? errno : ENOSPC, name, "cannot append to the file for checkpoints");
+    return;
+  }
+  checkpoint_status_ = fdatasync(file) == 0 || errno == EINVAL
+                           ? absl::OkStatus()
+                           : SystemError(errno, name, "cannot sync the file for checkpoints");
+}
+
+absl::Status WriterFile::Commit() {
+  absl::Status status = connection_->commit.Finish();
   if (status.ok()) {
-    next_seq_ += count;
+    next_seq_ += added_;
+    head_ = added_head_;
+    SendCheckpoint();
     return status;
   }
+  uncertain_ = added_;
+  return Fail(std::move(status));
+}
+
+// Ends the transaction after an error, which it returns.
+absl::Status WriterFile::Fail(absl::Status status) {
   RollBack();
   // A full disk leaves the connection fit. After anything else a new one is safer.
-  if (status.code() != absl::StatusCode::kResourceExhausted) connection_ = nullptr;
+  if (status.code() != absl::StatusCode::kResourceExhausted) Drop();
   return status;
 }
 
-void WriterFile::Checkpoint() {
+void WriterFile::TrimLog() {
   if (connection_ == nullptr || connection_->wal_pages < kCheckpointPages) return;
   // If it fails the next one does more.
   connection_->wal_pages = 0;

@@ -1,0 +1,433 @@
+// What it costs to keep records, beside SQLite alone with as many bytes, and beside the disk.
+//
+// BM_Append: what Append() of the level `recorded` takes on the calling thread, without the
+// decision; `allocs` what it allocates. BM_Accept: records a second that one or two threads get
+// rid of until all are synced; `of_bare` over a loop that copies as many bytes into blobs and
+// inserts them, synced every 10 ms. BM_Rows: records a second whose rows are made, in the first and
+// in the last tenth (`first`, `last`); `bytes` a record takes in all, `rows_of_bare` over inserting
+// rows of numbers with no index. BM_Durable/threads: synced records a second; `of_fdatasync` over
+// what the disk does in the same file system at the same time. BM_Verify: records a second;
+// `of_scan` over reading and hashing the segments.
+//
+// Files are made in $TMPDIR or /tmp, which should be the disk in question.
+//   bazel run -c opt //bench:store_benchmark -- [RECORDS]     (a million)
+#include <benchmark/benchmark.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <new>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "reeve/engine/engine.h"
+#include "reeve/engine/testing.h"
+#include "reeve/store/audit_store.h"
+#include "reeve/store/verify.h"
+
+namespace {
+thread_local int64_t allocations = 0;
+}  // namespace
+
+void* operator new(size_t bytes) {
+  ++allocations;
+  void* memory = std::malloc(bytes == 0 ? 1 : bytes);
+  if (memory == nullptr) std::abort();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+namespace reeve {
+namespace {
+
+int64_t total_records = 1000000;
+
+void Check(bool ok, const char* what) {
+  if (ok) return;
+  std::fprintf(stderr, "%s failed\n", what);
+  std::abort();
+}
+
+// A directory that goes away.
+class Directory {
+ public:
+  Directory() {
+    const char* parent = std::getenv("TMPDIR");
+    path_ = absl::StrCat(parent == nullptr ? "/tmp" : parent, "/store_benchmark.XXXXXX");
+    Check(mkdtemp(path_.data()) != nullptr, "mkdtemp");
+  }
+  ~Directory() { std::filesystem::remove_all(path_); }
+  std::string operator/(const char* name) const { return absl::StrCat(path_, "/", name); }
+
+ private:
+  std::string path_;
+};
+
+double Seconds(std::chrono::steady_clock::time_point since) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
+}
+
+// Decisions to record: of 1,000 principals about 20,000 resources, by 50 rules.
+class World {
+ public:
+  static constexpr size_t kDecisions = 20000;
+
+  World() {
+    Engine::Options options;
+    options.audit_level = AuditLevel::kOff;
+    engine_ = *Engine::Create(options);
+    SnapshotBuilder builder;
+    builder.SetDigest("sha256:9b42391b2f75339b79bc5f513ec0bf0ce1af8a5525fe21d1476d4b3a5a9167d2");
+    for (int i = 0; i < 50; ++i) {
+      builder.AddRule(testing::MakeRule(absl::StrCat("+docs/read-", i), {"group:staff"},
+                                        {"doc.read"}, {absl::StrCat("doc:/p", i, "/**")}));
+    }
+    Check(engine_->Replace(*builder.Build()).ok(), "Replace");
+    principals_.reserve(1000);
+    for (int i = 0; i < 1000; ++i) {
+      principals_.push_back(
+          testing::MakePrincipal(absl::StrCat("user:person", i, "@EXAMPLE.COM"), {"staff"}));
+      principals_.back().via = "unix";
+      principals_.back().host = "web-1";
+      principals_.back().evidence = absl::StrCat("pid=", 1000 + i, " uid=", 2000 + i);
+    }
+    resources_.reserve(kDecisions);
+    requests_.reserve(kDecisions);
+    decisions_.reserve(kDecisions);
+    for (size_t i = 0; i < kDecisions; ++i) {
+      resources_.emplace_back("doc", absl::StrCat("/p", i % 60, "/reports/2027/", i));
+      requests_.emplace_back(principals_[i * 7919 % principals_.size()], "doc.read",
+                             resources_.back());
+      decisions_.push_back(engine_->Decide(requests_.back()));
+    }
+  }
+
+  bool Append(AuditStore& store, size_t i, AuditLevel level) const {
+    i = i * 104729 % kDecisions;
+    return store.Append({requests_[i], decisions_[i], absl::Nanoseconds(400)}, level).ok();
+  }
+
+ private:
+  std::unique_ptr<Engine> engine_;
+  std::vector<Principal> principals_;
+  std::vector<EntityId> resources_;
+  std::vector<Request> requests_;
+  std::vector<Decision> decisions_;
+};
+
+const World& TheWorld() {
+  static const World* const world = new World;
+  return *world;
+}
+
+std::unique_ptr<AuditStore> OpenStore(const std::string& path, bool make_rows) {
+  AuditStore::Options options;
+  options.max_wait = absl::Seconds(60);
+  options.make_rows = make_rows;
+  return *AuditStore::Open(path, options);
+}
+
+void Sql(sqlite3* db, const char* sql) {
+  Check(sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK, sql);
+}
+
+sqlite3* OpenBare(const std::string& path) {
+  sqlite3* db = nullptr;
+  Check(sqlite3_open(path.c_str(), &db) == SQLITE_OK, "sqlite3_open");
+  Sql(db, "PRAGMA journal_mode = WAL");
+  Sql(db, "PRAGMA synchronous = FULL");
+  return db;
+}
+
+// Records a second: `bytes` each are copied into a blob of 1,024, and inserted; committed and
+// synced every 10 ms.
+double BareSegments(size_t bytes) {
+  const Directory directory;
+  sqlite3* const db = OpenBare(directory / "bare.db");
+  Sql(db, "CREATE TABLE s(writer INTEGER, seq INTEGER, bytes BLOB, PRIMARY KEY(writer, seq))");
+  sqlite3_stmt* add = nullptr;
+  sqlite3_prepare_v2(db, "INSERT INTO s VALUES(1, ?, ?)", -1, &add, nullptr);
+  const std::string record(bytes, 'r');
+  std::string blob;
+  const auto begin = std::chrono::steady_clock::now();
+  auto commit_at = begin + std::chrono::milliseconds(10);
+  Sql(db, "BEGIN IMMEDIATE");
+  for (int64_t i = 0; i < total_records; i += 1024) {
+    blob.clear();
+    for (int r = 0; r < 1024; ++r) blob.append(record);
+    sqlite3_bind_int64(add, 1, i);
+    sqlite3_bind_blob64(add, 2, blob.data(), blob.size(), SQLITE_STATIC);
+    Check(sqlite3_step(add) == SQLITE_DONE, "INSERT");
+    sqlite3_reset(add);
+    if (std::chrono::steady_clock::now() < commit_at) continue;
+    Sql(db, "COMMIT");
+    Sql(db, "BEGIN IMMEDIATE");
+    commit_at = std::chrono::steady_clock::now() + std::chrono::milliseconds(10);
+  }
+  Sql(db, "COMMIT");
+  const double rate = static_cast<double>(total_records) / Seconds(begin);
+  sqlite3_finalize(add);
+  sqlite3_close(db);
+  return rate;
+}
+
+// Records a second: a row of 30 numbers each, 1,000 a transaction, no index.
+double BareRows() {
+  const Directory directory;
+  sqlite3* const db = OpenBare(directory / "bare.db");
+  Sql(db, "PRAGMA synchronous = NORMAL");
+  std::string columns, values;
+  for (int i = 0; i < 30; ++i) {
+    absl::StrAppend(&columns, i == 0 ? "" : ", ", "c", i);
+    absl::StrAppend(&values, i == 0 ? "" : ", ", "?");
+  }
+  Sql(db, absl::StrCat("CREATE TABLE r(", columns, ")").c_str());
+  sqlite3_stmt* add = nullptr;
+  sqlite3_prepare_v2(db, absl::StrCat("INSERT INTO r VALUES(", values, ")").c_str(), -1, &add,
+                     nullptr);
+  const int64_t count = std::min<int64_t>(total_records, 500000);
+  const auto begin = std::chrono::steady_clock::now();
+  Sql(db, "BEGIN");
+  for (int64_t i = 0; i < count; ++i) {
+    for (int c = 0; c < 30; ++c) sqlite3_bind_int64(add, c + 1, i * c % 20000);
+    Check(sqlite3_step(add) == SQLITE_DONE, "INSERT");
+    sqlite3_reset(add);
+    if (i % 1000 == 999) {
+      Sql(db, "COMMIT");
+      Sql(db, "BEGIN");
+    }
+  }
+  Sql(db, "COMMIT");
+  const double rate = static_cast<double>(count) / Seconds(begin);
+  sqlite3_finalize(add);
+  sqlite3_close(db);
+  return rate;
+}
+
+// Syncs a second of a file that grows by 4 KiB.
+double SyncRate(const std::string& path) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  Check(file >= 0, "open");
+  const std::string page(4096, 'p');
+  int count = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  do {
+    Check(write(file, page.data(), page.size()) == static_cast<ssize_t>(page.size()), "write");
+    Check(fdatasync(file) == 0, "fdatasync");
+    ++count;
+  } while (Seconds(begin) < 1);
+  const double rate = count / Seconds(begin);
+  close(file);
+  return rate;
+}
+
+void BM_Append(benchmark::State& state) {
+  const Directory directory;
+  auto store = OpenStore(directory / "audit.db", false);
+  const World& world = TheWorld();
+  size_t i = 0;
+  for (; i < 200000; ++i) Check(world.Append(*store, i, AuditLevel::kRecorded), "Append");
+  Check(store->Flush().ok(), "Flush");
+  int64_t allocated = 0;
+  for (auto _ : state) {
+    // The queue is emptied in between, so that nobody waits for room.
+    if (i % 20000 == 0) {
+      state.PauseTiming();
+      Check(store->Flush().ok(), "Flush");
+      state.ResumeTiming();
+    }
+    const int64_t before = allocations;
+    Check(world.Append(*store, i++, AuditLevel::kRecorded), "Append");
+    allocated += allocations - before;
+  }
+  state.counters["allocs"] =
+      benchmark::Counter(static_cast<double>(allocated), benchmark::Counter::kAvgIterations);
+}
+BENCHMARK(BM_Append);
+
+void BM_Accept(benchmark::State& state) {
+  const World& world = TheWorld();
+  for (auto _ : state) {
+    const Directory directory;
+    auto store = OpenStore(directory / "audit.db", false);
+    const auto begin = std::chrono::steady_clock::now();
+    std::vector<std::thread> threads;
+    for (int64_t t = 0; t < state.range(0); ++t) {
+      threads.emplace_back([&, t] {
+        for (int64_t i = t; i < total_records; i += state.range(0)) {
+          Check(world.Append(*store, i, AuditLevel::kRecorded), "Append");
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    Check(store->Flush().ok(), "Flush");
+    const double seconds = Seconds(begin);
+    state.SetIterationTime(seconds);
+    const AuditStore::Stats stats = store->stats();
+    const double rate = static_cast<double>(total_records) / seconds;
+    state.counters["records/s"] = rate;
+    state.counters["segment_bytes"] =
+        static_cast<double>(stats.bytes) / static_cast<double>(stats.written);
+    state.counters["waited"] = static_cast<double>(stats.waited);
+    state.counters["of_bare"] = rate / BareSegments(stats.bytes / stats.written);
+  }
+}
+BENCHMARK(BM_Accept)->Arg(1)->Arg(2)->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+void BM_Rows(benchmark::State& state) {
+  const World& world = TheWorld();
+  for (auto _ : state) {
+    const Directory directory;
+    const std::string path = directory / "audit.db";
+    auto store = OpenStore(path, false);
+    double sum = 0, first = 0, last = 0;
+    constexpr int kParts = 10;
+    const int64_t part = total_records / kParts;
+    for (int p = 0; p < kParts; ++p) {
+      for (int64_t i = 0; i < part; ++i) {
+        Check(world.Append(*store, p * part + i, AuditLevel::kRecorded), "Append");
+      }
+      Check(store->Flush().ok(), "Flush");
+      const auto begin = std::chrono::steady_clock::now();
+      Check(store->Unfold().ok(), "Unfold");
+      const double seconds = Seconds(begin);
+      sum += seconds;
+      if (p == 0) first = static_cast<double>(part) / seconds;
+      last = static_cast<double>(part) / seconds;
+    }
+    state.SetIterationTime(sum);
+    store.reset();
+    const double rate = static_cast<double>(part * kParts) / sum;
+    state.counters["records/s"] = rate;
+    state.counters["first"] = first;
+    state.counters["last"] = last;
+    state.counters["bytes"] =
+        static_cast<double>(std::filesystem::file_size(path)) / static_cast<double>(part * kParts);
+    state.counters["rows_of_bare"] = rate / BareRows();
+  }
+}
+BENCHMARK(BM_Rows)->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+// Segments and rows at once, until both are there.
+void BM_AcceptWithRows(benchmark::State& state) {
+  const World& world = TheWorld();
+  for (auto _ : state) {
+    const Directory directory;
+    auto store = OpenStore(directory / "audit.db", true);
+    const auto begin = std::chrono::steady_clock::now();
+    for (int64_t i = 0; i < total_records; ++i) {
+      Check(world.Append(*store, i, AuditLevel::kRecorded), "Append");
+    }
+    Check(store->Flush().ok() && store->Unfold().ok(), "Flush");
+    const double seconds = Seconds(begin);
+    state.SetIterationTime(seconds);
+    state.counters["records/s"] = static_cast<double>(total_records) / seconds;
+  }
+}
+BENCHMARK(BM_AcceptWithRows)->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+void BM_Durable(benchmark::State& state) {
+  const World& world = TheWorld();
+  for (auto _ : state) {
+    const Directory directory;
+    auto store = OpenStore(directory / "audit.db", false);
+    const double before = SyncRate(directory / "probe");
+    std::atomic<int64_t> count{0};
+    std::atomic<bool> stop{false};
+    const auto begin = std::chrono::steady_clock::now();
+    std::vector<std::thread> threads;
+    for (int64_t t = 0; t < state.range(0); ++t) {
+      threads.emplace_back([&, t] {
+        for (int64_t i = t; !stop; ++i) {
+          Check(world.Append(*store, i, AuditLevel::kDurable), "Append");
+          ++count;
+        }
+      });
+    }
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    stop = true;
+    for (std::thread& thread : threads) thread.join();
+    const double seconds = Seconds(begin);
+    state.SetIterationTime(seconds);
+    const double after = SyncRate(directory / "probe");
+    state.counters["records/s"] = static_cast<double>(count) / seconds;
+    state.counters["fdatasync/s"] = (before + after) / 2;
+    state.counters["of_fdatasync"] = static_cast<double>(count) / seconds / ((before + after) / 2);
+  }
+}
+BENCHMARK(BM_Durable)
+    ->Arg(1)
+    ->Arg(4)
+    ->Arg(16)
+    ->Arg(64)
+    ->Iterations(1)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+
+// Records a second.
+double ScanAndHash(const std::string& path) {
+  sqlite3* db = nullptr;
+  Check(sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READONLY, nullptr) == SQLITE_OK, "open");
+  sqlite3_stmt* scan = nullptr;
+  sqlite3_prepare_v2(db, "SELECT count, bytes FROM segments ORDER BY writer, first_seq", -1, &scan,
+                     nullptr);
+  unsigned char hash[32];
+  int64_t records = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  while (sqlite3_step(scan) == SQLITE_ROW) {
+    records += sqlite3_column_int64(scan, 0);
+    const auto* bytes = static_cast<const unsigned char*>(sqlite3_column_blob(scan, 1));
+    crypto_generichash(hash, sizeof hash, bytes, sqlite3_column_bytes(scan, 1), nullptr, 0);
+  }
+  const double rate = static_cast<double>(records) / Seconds(begin);
+  Check(records == total_records, "scan");
+  sqlite3_finalize(scan);
+  sqlite3_close(db);
+  return rate;
+}
+
+void BM_Verify(benchmark::State& state) {
+  const Directory directory;
+  const std::string path = directory / "audit.db";
+  {
+    auto store = OpenStore(path, false);
+    for (int64_t i = 0; i < total_records; ++i) {
+      Check(TheWorld().Append(*store, i, AuditLevel::kRecorded), "Append");
+    }
+  }
+  ScanAndHash(path);
+  for (auto _ : state) {
+    const double bare = ScanAndHash(path);
+    const auto begin = std::chrono::steady_clock::now();
+    const absl::StatusOr<AuditReport> report = AuditVerifier::Verify(path, {});
+    const double seconds = Seconds(begin);
+    Check(report.ok() && report->intact() && report->records == total_records, "Verify");
+    state.SetIterationTime(seconds);
+    const double rate = static_cast<double>(total_records) / seconds;
+    state.counters["records/s"] = rate;
+    state.counters["of_scan"] = rate / bare;
+  }
+}
+BENCHMARK(BM_Verify)->Iterations(3)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace reeve
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (argc > 1) reeve::total_records = std::max(10240ll, std::atoll(argv[1]));
+  if (sodium_init() < 0) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+}
