@@ -15,7 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "cli/command.h"
+#include "cli/audit_command.h"
 #include "reeve/cli/output.h"
 #include "reeve/engine/text.h"
 #include "reeve/store/audit_reader.h"
@@ -35,13 +35,6 @@ struct Options {
   Format format = Format::kText;
 };
 
-int Fail(const absl::Status& status) {
-  std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
-  const bool call = absl::IsNotFound(status) || absl::IsInvalidArgument(status) ||
-                    absl::IsFailedPrecondition(status);
-  return call ? kBadCall : kFailure;
-}
-
 // Whether the file begins as one of SQLite does (sqlite.org/fileformat2.html, section 1.3).
 bool IsSqlite(const std::string& path) {
   constexpr char kMagic[] = "SQLite format 3";  // with its NUL
@@ -57,15 +50,7 @@ bool IsSqlite(const std::string& path) {
 std::unique_ptr<AuditReader> Open(const std::string& path, int* status) {
   absl::StatusOr<std::unique_ptr<AuditReader>> reader = AuditReader::Open(path);
   if (reader.ok()) return *std::move(reader);
-  if (absl::IsDataLoss(reader.status()) && !IsSqlite(path)) {
-    std::fprintf(stderr,
-                 "%s: is not an audit file; name one that `reeve check --audit` or a "
-                 "server wrote\n",
-                 Printable(path, 1000).c_str());
-    *status = kBadCall;
-    return nullptr;
-  }
-  *status = Fail(reader.status());
+  *status = FailOfAudit(path, reader.status());
   return nullptr;
 }
 
@@ -224,7 +209,7 @@ int Query(const Options& options) {
   const size_t limit = query->limit;
   ++query->limit;  // one more tells whether there are more
   absl::StatusOr<std::vector<AuditRow>> rows = reader->Query(*query);
-  if (!rows.ok()) return Fail(rows.status());
+  if (!rows.ok()) return FailOfAudit(options.db, rows.status());
   SayIfBehind(*reader);
   const bool more = rows->size() > limit;
   if (more) rows->resize(limit);
@@ -238,14 +223,15 @@ int Query(const Options& options) {
 }
 
 // Prints what is written after the row of this number, until it fails or is interrupted.
-int Follow(AuditReader& reader, AuditQuery query, int64_t after, Format format) {
+int Follow(AuditReader& reader, const std::string& db, AuditQuery query, int64_t after,
+           Format format) {
   query.order = AuditQuery::Order::kAsWritten;
   query.after_number = after;
   constexpr size_t kPage = 1000;
   query.limit = kPage;
   while (FlushOutput()) {
     const absl::StatusOr<std::vector<AuditRow>> rows = reader.Query(query);
-    if (!rows.ok()) return Fail(rows.status());
+    if (!rows.ok()) return FailOfAudit(db, rows.status());
     for (const AuditRow& row : *rows) {
       if (format == Format::kJson) {
         std::puts(ToJsonLine(row).c_str());
@@ -267,9 +253,9 @@ int Tail(const Options& options) {
   const std::unique_ptr<AuditReader> reader = Open(options.db, &status);
   if (reader == nullptr) return status;
   const absl::StatusOr<int64_t> last = reader->LastNumber();
-  if (!last.ok()) return Fail(last.status());
+  if (!last.ok()) return FailOfAudit(options.db, last.status());
   absl::StatusOr<std::vector<AuditRow>> rows = reader->Query(*query);
-  if (!rows.ok()) return Fail(rows.status());
+  if (!rows.ok()) return FailOfAudit(options.db, rows.status());
   SayIfBehind(*reader);
   if (options.follow) {
     // What was written since is among what follows, all of it and once.
@@ -279,7 +265,7 @@ int Tail(const Options& options) {
   }
   std::reverse(rows->begin(), rows->end());
   Print(*rows, options.format);
-  return options.follow ? Follow(*reader, *query, *last, options.format) : kYes;
+  return options.follow ? Follow(*reader, options.db, *query, *last, options.format) : kYes;
 }
 
 // Filters that are given say something: an empty one, such as a variable that is not set, would
@@ -341,6 +327,20 @@ void AddFilters(CLI::App* command, const std::shared_ptr<Options>& options) {
 
 }  // namespace
 
+int FailOfAudit(const std::string& path, const absl::Status& status) {
+  if (absl::IsDataLoss(status) && !IsSqlite(path)) {
+    std::fprintf(stderr,
+                 "%s: is not an audit file; name one that `reeve check --audit` or a "
+                 "server wrote\n",
+                 Printable(path, 1000).c_str());
+    return kBadCall;
+  }
+  std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  const bool call = absl::IsNotFound(status) || absl::IsInvalidArgument(status) ||
+                    absl::IsFailedPrecondition(status);
+  return call ? kBadCall : kFailure;
+}
+
 void AddAudit(CLI::App* app, int* status) {
   CLI::App* audit = app->add_subcommand("audit", "Ask the log of decisions.");
   audit->require_subcommand(1);
@@ -380,6 +380,9 @@ void AddAudit(CLI::App* app, int* status) {
       "  reeve audit tail audit.db\n"
       "  reeve audit tail -f audit.db --decision deny");
   tail->callback([tail_options, status] { *status = Tail(*tail_options); });
+
+  AddAuditVerify(audit, status);
+  AddAuditReindex(audit, status);
 }
 
 }  // namespace reeve

@@ -662,6 +662,67 @@ TEST_F(ReeveTest, AuditTailFollowsInTheFormOfItsTable) {
   EXPECT_EQ(followed.find(" : "), std::string::npos) << followed;
 }
 
+TEST_F(ReeveTest, AuditVerifyFindsWhatWasChanged) {
+  const std::string db = Log();
+  Ended ended = Reeve({"audit", "verify", db, "--rows"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(ended.err, "");
+  EXPECT_NE(ended.out.find("checkpoints fit, and 0 beside; 3 rows compared: intact\n"),
+            std::string::npos)
+      << ended.out;
+
+  sqlite3* file = nullptr;
+  ASSERT_EQ(sqlite3_open(db.c_str(), &file), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(file,
+                         "UPDATE segments SET bytes = CAST(replace(CAST(bytes AS TEXT), 'ada', "
+                         "'eve') AS BLOB) WHERE first_seq = 2",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(file, "UPDATE records SET latency = latency + 1 WHERE seq = 1", nullptr,
+                         nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(file);
+  ended = Reeve({"audit", "verify", db});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_EQ(ended.err,
+            db + ": writer 1, record 2: hash does not match; records 1, 3 are intact\n");
+  ended = Reeve({"audit", "verify", db, "--rows", "--format", "json"});
+  EXPECT_EQ(ended.status, 1);
+  const json report = json::parse(ended.out);
+  EXPECT_EQ(report["intact"], false);
+  EXPECT_EQ(report["findings"][0]["kind"], "changed");
+  EXPECT_EQ(report["findings"][0]["seq"], 2);
+
+  // The rows come back; what was recorded does not.
+  EXPECT_EQ(Reeve({"audit", "reindex", db}).status, 0);
+  EXPECT_EQ(Reeve({"audit", "verify", db, "--rows"}).status, 1);
+}
+
+TEST_F(ReeveTest, AuditVerifySaysWhatIsWrongWithTheCall) {
+  const std::string db = Log();
+  const struct {
+    const char* name;
+    std::vector<std::string> arguments;
+    std::string error;
+  } kCases[] = {
+      {"NoFile",
+       {"verify", directory_ / "none"},
+       (directory_ / "none") + ": there is no such file"},
+      {"NoLog", {"verify", policy_}, ""},
+      {"ReindexOfNoLog", {"reindex", directory_ / "none"}, ""},
+      {"Key", {"verify", db, "--key", "00ff"}, "`00ff` is no public key; write the 64 "},
+      {"NoCheckpoints", {"verify", db, "--checkpoints", directory_ / "none"}, ""},
+  };
+  for (const auto& c : kCases) {
+    std::vector<std::string> arguments = {"audit"};
+    arguments.insert(arguments.end(), c.arguments.begin(), c.arguments.end());
+    const Ended ended = Reeve(arguments);
+    EXPECT_EQ(ended.status, 2) << c.name << ended.err;
+    EXPECT_EQ(ended.err.substr(0, c.error.size()), c.error) << c.name;
+    EXPECT_EQ(ended.out, "") << c.name;
+  }
+}
+
 TEST_F(ReeveTest, AuditOfWhatIsNoLogEndsWith2) {
   const Ended missing = Reeve({"audit", "query", (directory_ / "nowhere.db")});
   EXPECT_EQ(missing.status, 2);

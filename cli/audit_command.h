@@ -1,0 +1,21 @@
+// What the subcommands of `reeve audit` share.
+#ifndef REEVE_CLI_AUDIT_COMMAND_H_
+#define REEVE_CLI_AUDIT_COMMAND_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "cli/command.h"
+
+namespace reeve {
+
+// Says why the audit file `path` cannot be asked; returns the exit status.
+int FailOfAudit(const std::string& path, const absl::Status& status);
+
+// Each adds one subcommand, as in command.h.
+void AddAuditReindex(CLI::App* audit, int* status);
+void AddAuditVerify(CLI::App* audit, int* status);
+
+}  // namespace reeve
+
+#endif  // REEVE_CLI_AUDIT_COMMAND_H_
