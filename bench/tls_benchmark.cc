@@ -1,4 +1,5 @@
-// TlsPeer::Identify() beside the calls of OpenSSL that it cannot do without, in one run:
+// TlsPeer::Identify() and TlsPackage::Open() beside the calls of OpenSSL that they cannot do
+// without, in one run:
 //
 //   bazel run -c opt //bench:tls_benchmark -- --benchmark_enable_random_interleaving
 //     --benchmark_repetitions=15 --benchmark_report_aggregates_only
@@ -8,8 +9,10 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -18,10 +21,15 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "reeve/adapters/context/context_package.h"
+#include "reeve/adapters/context/tls/tls_package.h"
 #include "reeve/adapters/socket/peer_source.h"
 #include "reeve/adapters/socket/tls/subject_alt_name.h"
 #include "reeve/adapters/socket/tls/tls_peer.h"
 #include "reeve/adapters/socket/tls/tls_testing.h"
+#include "reeve/engine/encoding.h"
 #include "reeve/engine/testing.h"
 
 namespace reeve {
@@ -170,6 +178,82 @@ BENCHMARK(BM_IdentifyWithBinding);
 
 void BM_IdentifyAndVerifyAgain(benchmark::State& state) { Identify(state, false, true); }
 BENCHMARK(BM_IdentifyAndVerifyAgain);
+
+// A workload, and the authority between it and the one that is trusted.
+class Chain {
+ public:
+  Chain() {
+    const Credential root = Credential::MakeAuthority("Root");
+    const Credential between = Credential::MakeAuthority("Between", &root);
+    tls_testing::CertificateSpec spec;
+    spec.names = {"URI:spiffe://example.org/ns/prod/sa/web", "DNS:web-1.example.org"};
+    leaf_ = Credential::Make(spec, &between).der();
+    between_ = between.der();
+    store_ = X509_STORE_new();
+    X509_STORE_add_cert(store_, root.certificate.get());
+    AppendSized(leaf_, &packed_);
+    AppendSized(between_, &packed_);
+  }
+
+  const std::string& leaf() const { return leaf_; }
+  const std::string& between() const { return between_; }
+  const std::string& packed() const { return packed_; }
+  X509_STORE* store() const { return store_; }
+
+ private:
+  std::string leaf_;
+  std::string between_;
+  std::string packed_;
+  X509_STORE* store_;
+};
+
+const Chain& TheChain() {
+  static const Chain* const chain = new Chain;
+  return *chain;
+}
+
+X509* BareCertificate(const std::string& der) {
+  const auto* bytes = reinterpret_cast<const unsigned char*>(der.data());
+  return d2i_X509(nullptr, &bytes, static_cast<long>(der.size()));
+}
+
+// The least: both certificates read, and verified.
+void BM_BareVerifyTwoCertificates(benchmark::State& state) {
+  const Chain& chain = TheChain();
+  for (auto _ : state) {
+    X509* const leaf = BareCertificate(chain.leaf());
+    STACK_OF(X509)* const others = sk_X509_new_null();
+    sk_X509_push(others, BareCertificate(chain.between()));
+    X509_STORE_CTX* const context = X509_STORE_CTX_new();
+    X509_STORE_CTX_init(context, chain.store(), leaf, others);
+    X509_STORE_CTX_set_default(context, "ssl_client");
+    X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(context),
+                               absl::ToTimeT(tls_testing::kNow));
+    if (X509_verify_cert(context) != 1) std::exit(1);
+    X509_STORE_CTX_free(context);
+    sk_X509_pop_free(others, X509_free);
+    X509_free(leaf);
+  }
+}
+BENCHMARK(BM_BareVerifyTwoCertificates);
+
+void BM_OpenTwoCertificates(benchmark::State& state) {
+  TlsPackageOptions options;
+  options.trusted = TheChain().store();
+  const std::unique_ptr<TlsPackage> package = *TlsPackage::Create(options);
+  const std::string& packed = TheChain().packed();
+  const auto bytes =
+      absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(packed.data()), packed.size());
+  for (auto _ : state) {
+    const absl::StatusOr<EstablishedContext> context = package->Open(bytes, tls_testing::kNow);
+    if (!context.ok()) {
+      state.SkipWithError(context.status().ToString().c_str());
+      return;
+    }
+    benchmark::DoNotOptimize(context);
+  }
+}
+BENCHMARK(BM_OpenTwoCertificates);
 
 }  // namespace
 }  // namespace reeve

@@ -116,7 +116,7 @@ std::string ToJsonLine(const AuditRow& row) {
       {"writer", row.writer},
       {"seq", row.seq},
   };
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return JsonText(json);
 }
 
 // `["a","b"]` as `a, b`.

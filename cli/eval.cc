@@ -21,6 +21,7 @@
 #include "policy/cel/parser.h"
 #include "policy/cel/type.h"
 #include "reeve/cli/input.h"
+#include "reeve/cli/output.h"
 #include "reeve/cli/typed_json.h"
 #include "reeve/engine/cel/machine.h"
 #include "reeve/engine/cel/operators.h"
@@ -47,9 +48,7 @@ struct Options {
   Format format = Format::kText;
 };
 
-std::string Dump(const ordered_json& json) {
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
+std::string Dump(const ordered_json& json) { return JsonText(json); }
 
 // Where in `text` a defect is, as an issue of the file `expression`.
 Issue ToIssue(std::string_view text, const cel::Defect& defect) {

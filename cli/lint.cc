@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "reeve/cli/output.h"
 #include "reeve/policy/load.h"
 
 namespace reeve {
@@ -36,7 +37,7 @@ void PrintJson(const LoadResult& loaded) {
     json["entities"] = loaded.snapshot->entity_count();
     json["policy"] = std::string(loaded.snapshot->digest());
   }
-  std::puts(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  std::puts(JsonText(json).c_str());
 }
 
 void PrintText(const LoadResult& loaded, size_t warnings) {

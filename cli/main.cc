@@ -66,6 +66,8 @@ int Main(int argc, char** argv) {
   AddLint(&app, &status);
   AddAudit(&app, &status);
   AddWhoami(&app, &status);
+  AddContext(&app, &status);
+  AddKeygen(&app, &status);
   AddVersion(&app, &status);
   app.set_version_flag("--version", "reeve " REEVE_VERSION, "Print the version and exit");
   if (!KnowsCommands(app, argc, argv)) return kBadCall;

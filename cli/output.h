@@ -45,6 +45,12 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+// `json`, of nlohmann's, in one line. What is not UTF-8 is replaced.
+template <typename Json>
+std::string JsonText(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 // A moment as users write it: `1h`, `30m`, `7d` (before `now`) or RFC 3339 (`2026-11-20T09:00:00Z`,
 // `2026-11-20`, which is UTC).
 std::optional<absl::Time> ParseMoment(std::string_view text, absl::Time now);

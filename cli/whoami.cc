@@ -18,10 +18,11 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "cli/command.h"
 #include "reeve/adapters/socket/capabilities/capabilities.h"
 #include "reeve/adapters/socket/peer.h"
+#include "reeve/cli/output.h"
+#include "reeve/cli/principal_output.h"
 #include "reeve/engine/text.h"
 
 namespace reeve {
@@ -39,57 +40,6 @@ int Fail(const std::string& what, const std::string& where, const char* hint = "
   std::fprintf(stderr, "%s: %s: %s%s\n", Printable(where).c_str(), what.c_str(),
                std::strerror(errno), hint);
   return kFailure;
-}
-
-// Names of users and groups come from whoever keeps them.
-std::string Shown(std::string_view text) {
-  constexpr size_t kMaxBytes = 4096;
-  return Printable(text, kMaxBytes);
-}
-
-std::string ToText(const Principal& principal) {
-  std::string text = absl::StrCat(
-      "principal  ", Shown(ToString(EntityView(principal.id))), "\n", "assurance  ",
-      std::string(ToString(principal.assurance)), "\n", "via        ", Shown(principal.via), "\n",
-      "host       ", Shown(principal.host), "\n", "groups     ",
-      absl::StrJoin(principal.groups, " ",
-                    [](std::string* out, const std::string& group) { *out += Shown(group); }),
-      principal.groups_complete  ? ""
-      : principal.groups.empty() ? "(not known)"
-                                 : " (not all are known)",
-      "\n", "parents    ",
-      absl::StrJoin(
-          principal.parents, " ",
-          [](std::string* out, const EntityId& parent) { *out += Shown(ToString(parent)); }),
-      "\n");
-  for (const auto& [name, value] : principal.attributes) {
-    absl::StrAppend(&text, Shown(name), std::string(name.size() < 11 ? 11 - name.size() : 1, ' '),
-                    Shown(value.ToString()), "\n");
-  }
-  return absl::StrCat(text, "evidence   ", Shown(principal.evidence), "\n");
-}
-
-std::string ToJsonLine(const Principal& principal) {
-  nlohmann::ordered_json parents = nlohmann::ordered_json::array();
-  for (const EntityId& parent : principal.parents) parents.push_back(ToString(parent));
-  nlohmann::ordered_json attributes = nlohmann::ordered_json::object();
-  for (const auto& [name, value] : principal.attributes) {
-    if (value.kind() == Value::Kind::kInt) {
-      attributes[name] = value.int_value();
-    } else {
-      attributes[name] = value.ToString();
-    }
-  }
-  const nlohmann::ordered_json json = {{"principal", ToString(EntityView(principal.id))},
-                                       {"assurance", std::string(ToString(principal.assurance))},
-                                       {"via", principal.via},
-                                       {"host", principal.host},
-                                       {"groups", principal.groups},
-                                       {"groups_complete", principal.groups_complete},
-                                       {"parents", std::move(parents)},
-                                       {"attributes", std::move(attributes)},
-                                       {"evidence", principal.evidence}};
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 // A socket that listens, and what it is called; with what to undo at the end.
@@ -242,7 +192,7 @@ int ShowPeer(const Options& options) {
   const absl::StatusOr<PeerToken> peer = PeerToken::FromSocket(accepted, peer_options);
   const Principal principal = peer.ok() ? peer->principal() : UnidentifiedPeer(peer.status());
   const std::string shown =
-      options.format == Format::kJson ? ToJsonLine(principal) : ToText(principal);
+      options.format == Format::kJson ? JsonText(ToJson(principal)) + "\n" : ToText(principal);
   std::fputs(shown.c_str(), stdout);
   if (!self) send(accepted, shown.data(), shown.size(), MSG_NOSIGNAL);
   return peer.ok() ? kYes : kNo;

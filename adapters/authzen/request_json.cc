@@ -4,11 +4,37 @@
 #include <array>
 #include <utility>
 
-#include "reeve/adapters/authzen/json_value.h"
+#include "reeve/adapters/json/json_value.h"
 #include "reeve/engine/rfc3339.h"
 
 namespace reeve {
 namespace {
+
+// A request in a list of requests holds an entity that holds attributes. More values than any
+// well-formed request has.
+constexpr JsonLimits kJsonLimits = {1024 * 1024, 4 + kMaxValueDepth, 128 * 1024};
+
+std::string_view RequestDefect(JsonDefect defect) {
+  switch (defect) {
+    case JsonDefect::kNone:
+      return "";
+    case JsonDefect::kTooLarge:
+      return "the request is too large";
+    case JsonDefect::kNotUtf8:
+      return "the request is not valid UTF-8";
+    case JsonDefect::kNotJson:
+      return "the request is not JSON";
+    case JsonDefect::kTooDeep:
+      return "the request is nested too deeply";
+    case JsonDefect::kTooMany:
+      return "the request has too many values";
+    case JsonDefect::kRepeated:
+      return "a member is repeated";
+    case JsonDefect::kOutOfRange:
+      return "a number is out of range";
+  }
+  return "the request is not JSON";
+}
 
 // What can be wrong with a string that must be there.
 struct StringDefects {
@@ -369,9 +395,9 @@ JsonRequest JsonRequest::Parse(std::string_view json) {
 
 JsonBatch JsonBatch::Parse(std::string_view json) {
   JsonBatch batch;
-  const JsonValue text = ReadJson(json);
+  const JsonValue text = ReadJson(json, kJsonLimits);
   const Attributes* object = AsObject(text.value);
-  std::string_view defect = text.defect;
+  std::string_view defect = RequestDefect(text.defect);
   if (defect.empty() && object == nullptr) defect = kNotAnObject;
   if (defect.empty()) defect = ReadItems(*object, &batch);
   if (!defect.empty()) {

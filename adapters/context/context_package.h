@@ -45,8 +45,9 @@ class ContextSession {
 struct EstablishedContext {
   // Not anonymous. Well-formed, as DefectOf() of its id, attributes and parents says.
   Principal principal;
-  // It holds from `established` on, and no longer when `expires` has come. Whoever makes this has
-  // subtracted what the mechanism adds for clocks that differ.
+  // Since when it is known, by the mechanism's clock, for the record; and when it ends: it holds no
+  // longer when `expires` has come. What a mechanism's library adds for clocks that differ,
+  // unasked, is subtracted.
   absl::Time established = absl::InfinitePast();
   absl::Time expires = absl::InfinitePast();
   // Null if there is none, as of a token that was shown.

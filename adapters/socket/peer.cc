@@ -1,6 +1,5 @@
 #include "reeve/adapters/socket/peer.h"
 
-#include <poll.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "reeve/adapters/socket/diag/local_peer.h"
+#include "reeve/adapters/socket/process_number.h"
 #include "reeve/adapters/socket/socket_kind.h"
 #include "reeve/adapters/socket/unix/kernel.h"
 #include "reeve/adapters/socket/unix/unix_peer.h"
@@ -99,6 +99,7 @@ absl::StatusOr<PeerIdentity> AskKernel(const SocketPeer& ends, const PeerOptions
 absl::StatusOr<PeerToken> PeerToken::FromUnixPeer(UnixPeer peer, const PeerOptions& options) {
   PeerToken token;
   token.pidfd_ = peer.pidfd;
+  token.process_number_ = peer.process_number;
   token.pid_ = peer.pid;
   token.uid_ = peer.user.uid;
   token.gid_ = *peer.user.gid;
@@ -225,6 +226,7 @@ PeerToken& PeerToken::operator=(PeerToken&& other) noexcept {
   uid_forgeable_ = other.uid_forgeable_;
   pid_ = other.pid_;
   pidfd_ = std::exchange(other.pidfd_, -1);
+  process_number_ = std::exchange(other.process_number_, std::nullopt);
   unix_identity_ = std::move(other.unix_identity_);
   return *this;
 }
@@ -235,13 +237,7 @@ PeerToken::~PeerToken() {
 
 std::optional<bool> PeerToken::alive() const {
   if (pidfd_ < 0) return std::nullopt;
-  pollfd poller = {pidfd_, POLLIN, 0};
-  int ready;
-  do {
-    ready = poll(&poller, 1, 0);
-  } while (ready < 0 && errno == EINTR);
-  // A pidfd becomes readable when its process exits (pidfd_open(2)). What fails shows no life.
-  return ready == 0;
+  return IsRunning(pidfd_);
 }
 
 absl::Status PassCredentials(int fd) {

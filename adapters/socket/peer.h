@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -167,6 +168,9 @@ class PeerToken {
   // A pidfd_open(2) descriptor of the process that connected or sent, close-on-exec; -1 if there is
   // none. Owned by this token.
   int pidfd() const { return pidfd_; }
+  // The inode of that descriptor, unique to the process until the next boot; nothing if there is
+  // none, or it is not numbered (before Linux 6.9).
+  std::optional<uint64_t> process_number() const { return process_number_; }
 
   // Whether that process still runs, now; nothing if there is no pidfd. It may end right after, and
   // its socket may be held by another that lives on. Does not block.
@@ -194,6 +198,7 @@ class PeerToken {
   bool uid_forgeable_ = false;
   pid_t pid_ = 0;
   int pidfd_ = -1;
+  std::optional<uint64_t> process_number_;
   std::optional<UnixIdentity> unix_identity_;
 };
 

@@ -27,6 +27,7 @@
 #include "absl/strings/str_cat.h"
 #include "reeve/adapters/socket/names.h"
 #include "reeve/adapters/socket/peer_testing.h"
+#include "reeve/adapters/socket/process_number.h"
 #include "reeve/adapters/socket/process_testing.h"
 #include "reeve/adapters/socket/unix/kernel.h"
 #include "reeve/engine/entity.h"
@@ -306,6 +307,7 @@ TEST_F(PeerTest, TellsEverythingOfALivePeer) {
   EXPECT_EQ(p.actor, "");
   EXPECT_EQ(p.evidence,
             absl::StrCat("pid=", peer->pid(), " uid=1234 gid=2345 pidfd=", Inode(token->pidfd())));
+  EXPECT_EQ(token->process_number(), Inode(token->pidfd()));
   // And it is a principal that the engine accepts.
   EXPECT_EQ(DefectOf(Request(p, "doc.read", {"doc", "1"})), "");
 
@@ -333,6 +335,7 @@ TEST_F(PeerTest, MovesWithItsDescriptor) {
   PeerToken moved = *std::move(first);
   *second = std::move(moved);
   EXPECT_EQ(second->pidfd(), kept);
+  EXPECT_EQ(second->process_number(), OwnProcessNumber());
   EXPECT_EQ(second->uid(), getuid());
   EXPECT_EQ(second->principal().via, "unix");
   EXPECT_EQ(fcntl(dropped, F_GETFD), -1);
@@ -577,6 +580,7 @@ TEST_P(KernelTest, IsTakenOrRefused) {
             token.ok() && !token->principal().groups_complete);
   if (token.ok()) {
     EXPECT_EQ(token->alive().has_value(), token->pidfd() >= 0);
+    EXPECT_EQ(token->process_number().has_value(), absl::StrContains(got, "pidfd=N"));
   }
   close(fd);
 }

@@ -1,4 +1,4 @@
-// Private to this folder.
+// For this folder and adapters/context/tls.
 #ifndef REEVE_ADAPTERS_SOCKET_TLS_ERROR_QUEUE_MARK_H_
 #define REEVE_ADAPTERS_SOCKET_TLS_ERROR_QUEUE_MARK_H_
 

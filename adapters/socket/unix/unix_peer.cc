@@ -1,9 +1,7 @@
 #include "reeve/adapters/socket/unix/unix_peer.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,19 +12,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "reeve/adapters/socket/peer_error.h"
+#include "reeve/adapters/socket/process_number.h"
 
 namespace reeve::socket_internal {
 namespace {
-
-bool LiesInPidfs(int pidfd) {
-  constexpr long kPidfsMagic = 0x50494446;  // linux/magic.h, PID_FS_MAGIC
-  // Asked once: no kernel changes this while it runs.
-  static const bool lies = [pidfd] {
-    struct statfs fs;
-    return fstatfs(pidfd, &fs) == 0 && fs.f_type == kPidfsMagic;
-  }();
-  return lies;
-}
 
 // What the names of both ends tell of a connected socket.
 enum class Shape {
@@ -176,16 +165,20 @@ absl::Status GetProcess(const Kernel& kernel, int fd, UnixPeer* peer) {
   }
 }
 
-std::string PidfdEvidence(const Kernel& kernel, int pidfd) {
-  if (pidfd < 0) return "none";
-  struct stat file;
-  if (!kernel.has_pidfs(pidfd) || fstat(pidfd, &file) != 0) return "unnumbered";
-  return absl::StrCat(file.st_ino);
+void GetProcessNumber(const Kernel& kernel, UnixPeer* peer) {
+  if (peer->pidfd < 0 || !kernel.has_pidfs(peer->pidfd)) return;
+  peer->process_number = ProcessNumberOf(peer->pidfd);
 }
 
-std::string EvidenceOf(const Kernel& kernel, const UnixPeer& peer, gid_t gid) {
+std::string PidfdEvidence(const UnixPeer& peer) {
+  if (peer.pidfd < 0) return "none";
+  if (!peer.process_number.has_value()) return "unnumbered";
+  return absl::StrCat(*peer.process_number);
+}
+
+std::string EvidenceOf(const UnixPeer& peer, gid_t gid) {
   return absl::StrCat("pid=", peer.pid, " uid=", peer.user.uid, " gid=", gid,
-                      " pidfd=", PidfdEvidence(kernel, peer.pidfd));
+                      " pidfd=", PidfdEvidence(peer));
 }
 
 }  // namespace
@@ -207,8 +200,9 @@ absl::StatusOr<UnixPeer> PeerOfUnixSocket(const Kernel& kernel, int fd, bool nam
   peer.pid = credentials->pid;
   if (absl::Status status = GetGroups(kernel, fd, &peer.user); !status.ok()) return status;
   if (absl::Status status = GetProcess(kernel, fd, &peer); !status.ok()) return status;
+  GetProcessNumber(kernel, &peer);
   const std::string_view socket = EvidenceOf(*shape);
-  peer.evidence = absl::StrCat(EvidenceOf(kernel, peer, credentials->gid),
+  peer.evidence = absl::StrCat(EvidenceOf(peer, credentials->gid),
                                absl::string_view(socket.data(), socket.size()));
   return peer;
 }
@@ -255,7 +249,8 @@ absl::StatusOr<UnixPeer> SenderOfUnixMessage(const Kernel& kernel, const msghdr&
     if (*pidfd != -ESRCH && *pidfd != -EINVAL) return NoDescriptorLeft(-*pidfd);
     peer.exited = true;
   }
-  peer.evidence = absl::StrCat(EvidenceOf(kernel, peer, credentials.gid), " socket=message");
+  GetProcessNumber(kernel, &peer);
+  peer.evidence = absl::StrCat(EvidenceOf(peer, credentials.gid), " socket=message");
   return peer;
 }
 

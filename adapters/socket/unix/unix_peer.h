@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -17,9 +19,10 @@ namespace reeve::socket_internal {
 struct UnixPeer {
   KernelUser user;
   pid_t pid = 0;
-  int pidfd = -1;        // Owned by who called; -1 if there is none.
-  bool exited = false;   // Known to have; says nothing without a pidfd otherwise.
-  std::string evidence;  // "pid=812 uid=1000 gid=1000 pidfd=4711 socket=pair"
+  int pidfd = -1;                          // Owned by who called; -1 if there is none.
+  std::optional<uint64_t> process_number;  // Of the pidfd, if it has one.
+  bool exited = false;                     // Known to have; says nothing without a pidfd otherwise.
+  std::string evidence;                    // "pid=812 uid=1000 gid=1000 pidfd=4711 socket=pair"
 };
 
 // Of a stream or seqpacket socket, which need not be connected. `named`: getsockname(2) tells a

@@ -1,4 +1,4 @@
-#include "reeve/adapters/authzen/json_value.h"
+#include "reeve/adapters/json/json_value.h"
 
 #include <ostream>
 #include <string>
@@ -9,6 +9,8 @@ namespace reeve {
 namespace {
 
 using namespace std::string_literals;
+
+constexpr JsonLimits kLimits = {1024 * 1024, 20, 128 * 1024};
 
 std::string Nested(size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); }
 
@@ -30,15 +32,15 @@ std::ostream& operator<<(std::ostream& os, const Case& c) { return os << c.name;
 class JsonValueTest : public testing::TestWithParam<Case> {};
 
 TEST_P(JsonValueTest, ReadsOrRefuses) {
-  const JsonValue got = ReadJson(GetParam().text);
-  EXPECT_EQ(got.defect, GetParam().want_defect);
-  EXPECT_EQ(got.defect.empty() ? got.value.ToString() : "", GetParam().want);
+  const JsonValue got = ReadJson(GetParam().text, kLimits);
+  EXPECT_EQ(ToString(got.defect), GetParam().want_defect);
+  EXPECT_EQ(got.defect == JsonDefect::kNone ? got.value.ToString() : "", GetParam().want);
 }
 
-constexpr const char* kNotJson = "the request is not JSON";
-constexpr const char* kNotUtf8 = "the request is not valid UTF-8";
-constexpr const char* kRepeated = "a member is repeated";
-constexpr const char* kOutOfRange = "a number is out of range";
+constexpr const char* kNotJson = "is not JSON";
+constexpr const char* kNotUtf8 = "is not valid UTF-8";
+constexpr const char* kRepeated = "has a member twice";
+constexpr const char* kOutOfRange = "has a number that is out of range";
 
 const Case kCases[] = {
     {"Null", "null", "null", ""},
@@ -98,21 +100,21 @@ const Case kCases[] = {
     // What comes first is reported.
     {"RepeatedAndUnclosed", R"({"b": {"a": 1, "a": 2}, )", "", kRepeated},
 
-    {"Deepest", Nested(kMaxJsonDepth), Nested(kMaxJsonDepth), ""},
-    {"TooDeep", Nested(kMaxJsonDepth + 1), "", "the request is nested too deeply"},
-    {"VeryDeep", std::string(kMaxJsonBytes, '['), "", "the request is nested too deeply"},
-    {"TooMany", Zeros(kMaxJsonValues), "", "the request has too many values"},
-    {"TooLarge", std::string(kMaxJsonBytes, ' ') + "1", "", "the request is too large"},
-    {"Largest", std::string(kMaxJsonBytes - 1, ' ') + "1", "1", ""},
+    {"Deepest", Nested(kLimits.depth), Nested(kLimits.depth), ""},
+    {"TooDeep", Nested(kLimits.depth + 1), "", "is nested too deeply"},
+    {"VeryDeep", std::string(kLimits.bytes, '['), "", "is nested too deeply"},
+    {"TooMany", Zeros(kLimits.values), "", "has too many values"},
+    {"TooLarge", std::string(kLimits.bytes, ' ') + "1", "", "is too large"},
+    {"Largest", std::string(kLimits.bytes - 1, ' ') + "1", "1", ""},
 };
 
 INSTANTIATE_TEST_SUITE_P(Table, JsonValueTest, testing::ValuesIn(kCases),
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST(JsonValueTest, TakesAsManyValuesAsItSays) {
-  const JsonValue got = ReadJson(Zeros(kMaxJsonValues - 1));  // and the list itself
-  EXPECT_EQ(got.defect, "");
-  EXPECT_EQ(got.value.list_value().size(), kMaxJsonValues - 1);
+  const JsonValue got = ReadJson(Zeros(kLimits.values - 1), kLimits);  // and the list itself
+  EXPECT_EQ(got.defect, JsonDefect::kNone);
+  EXPECT_EQ(got.value.list_value().size(), kLimits.values - 1);
 }
 
 // Names in falling order are the worst case of a sorted list.
@@ -120,8 +122,8 @@ TEST(JsonValueTest, TakesManyNamesInAnyOrder) {
   std::string text = "{";
   for (int i = 59999; i >= 0; --i) text += "\"" + std::to_string(100000 + i) + "\":1,";
   text.back() = '}';
-  const JsonValue got = ReadJson(text);
-  EXPECT_EQ(got.defect, "");
+  const JsonValue got = ReadJson(text, kLimits);
+  EXPECT_EQ(got.defect, JsonDefect::kNone);
   EXPECT_EQ(got.value.map_value().size(), 60000u);
 }
 

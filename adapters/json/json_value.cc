@@ -1,4 +1,4 @@
-#include "reeve/adapters/authzen/json_value.h"
+#include "reeve/adapters/json/json_value.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -13,16 +13,15 @@
 namespace reeve {
 namespace {
 
-constexpr std::string_view kNotJson = "the request is not JSON";
-constexpr std::string_view kOutOfRange = "a number is out of range";
-
 // Makes values of the parser's events. One frame stands for each open list or object.
 class ValueBuilder {
  public:
+  explicit ValueBuilder(const JsonLimits& limits) : limits_(limits) {}
+
   JsonValue Finish(bool complete) && {
-    if (!complete && defect_.empty()) defect_ = kNotJson;
-    if (!defect_.empty()) return {Value(), defect_};
-    return {std::move(root_), {}};
+    if (!complete && defect_ == JsonDefect::kNone) defect_ = JsonDefect::kNotJson;
+    if (defect_ != JsonDefect::kNone) return {Value(), defect_};
+    return {std::move(root_), JsonDefect::kNone};
   }
 
   // What nlohmann::json::sax_parse() calls; false stops it.
@@ -35,11 +34,11 @@ class ValueBuilder {
   }
   // Integers beyond 64 bits arrive here too, already rounded; their text tells them apart.
   bool number_float(double value, const std::string& text) {
-    if (text.find_first_of(".eE") == std::string::npos) return Fail(kOutOfRange);
+    if (text.find_first_of(".eE") == std::string::npos) return Fail(JsonDefect::kOutOfRange);
     return Add(Value::Double(value));
   }
   bool string(std::string& value) { return Add(Value::String(std::move(value))); }
-  bool binary(std::vector<uint8_t>&) { return Fail(kNotJson); }
+  bool binary(std::vector<uint8_t>&) { return Fail(JsonDefect::kNotJson); }
   bool start_object(size_t) { return Open(false); }
   bool start_array(size_t) { return Open(true); }
 
@@ -55,7 +54,7 @@ class ValueBuilder {
               [](const auto& a, const auto& b) { return a.first < b.first; });
     const auto same_name = [](const auto& a, const auto& b) { return a.first == b.first; };
     if (std::adjacent_find(members.begin(), members.end(), same_name) != members.end()) {
-      return Fail("a member is repeated");
+      return Fail(JsonDefect::kRepeated);
     }
     Attributes object;
     for (auto& [name, value] : members) object.Set(std::move(name), std::move(value));
@@ -72,7 +71,7 @@ class ValueBuilder {
 
   bool parse_error(size_t, const std::string&, const nlohmann::json::exception& error) {
     constexpr int kNumberOverflow = 406;  // as documented with nlohmann::json::out_of_range
-    return Fail(error.id == kNumberOverflow ? kOutOfRange : kNotJson);
+    return Fail(error.id == kNumberOverflow ? JsonDefect::kOutOfRange : JsonDefect::kNotJson);
   }
 
  private:
@@ -82,15 +81,15 @@ class ValueBuilder {
     std::vector<Attributes::Entry> members;  // The last one's value is yet to come.
   };
 
-  bool Fail(std::string_view defect) {
-    if (defect_.empty()) defect_ = defect;
+  bool Fail(JsonDefect defect) {
+    if (defect_ == JsonDefect::kNone) defect_ = defect;
     return false;
   }
 
-  bool Count() { return ++count_ <= kMaxJsonValues || Fail("the request has too many values"); }
+  bool Count() { return ++count_ <= limits_.values || Fail(JsonDefect::kTooMany); }
 
   bool Open(bool is_list) {
-    if (open_.size() == kMaxJsonDepth) return Fail("the request is nested too deeply");
+    if (open_.size() == limits_.depth) return Fail(JsonDefect::kTooDeep);
     open_.push_back({is_list, {}, {}});
     return Count();
   }
@@ -110,20 +109,43 @@ class ValueBuilder {
     }
   }
 
+  const JsonLimits& limits_;
   std::vector<Frame> open_;
   Value root_;
   size_t count_ = 0;
-  std::string_view defect_;
+  JsonDefect defect_ = JsonDefect::kNone;
 };
 
 }  // namespace
 
-JsonValue ReadJson(std::string_view json) {
-  if (json.size() > kMaxJsonBytes) return {Value(), "the request is too large"};
-  if (!IsValidUtf8(json)) return {Value(), "the request is not valid UTF-8"};
+std::string_view ToString(JsonDefect defect) {
+  switch (defect) {
+    case JsonDefect::kNone:
+      return "";
+    case JsonDefect::kTooLarge:
+      return "is too large";
+    case JsonDefect::kNotUtf8:
+      return "is not valid UTF-8";
+    case JsonDefect::kNotJson:
+      return "is not JSON";
+    case JsonDefect::kTooDeep:
+      return "is nested too deeply";
+    case JsonDefect::kTooMany:
+      return "has too many values";
+    case JsonDefect::kRepeated:
+      return "has a member twice";
+    case JsonDefect::kOutOfRange:
+      return "has a number that is out of range";
+  }
+  return "";
+}
+
+JsonValue ReadJson(std::string_view json, const JsonLimits& limits) {
+  if (json.size() > limits.bytes) return {Value(), JsonDefect::kTooLarge};
+  if (!IsValidUtf8(json)) return {Value(), JsonDefect::kNotUtf8};
   // The parser takes a zero byte for the end of the text.
-  if (json.find('\0') != std::string_view::npos) return {Value(), kNotJson};
-  ValueBuilder builder;
+  if (json.find('\0') != std::string_view::npos) return {Value(), JsonDefect::kNotJson};
+  ValueBuilder builder(limits);
   const bool complete = nlohmann::json::sax_parse(json.begin(), json.end(), &builder);
   return std::move(builder).Finish(complete);
 }
