@@ -97,9 +97,7 @@ Cell Cell::OfAny(const Value& value) {
     case Value::Kind::kList: {
       const Value::List& list = value.list_value();
       if (list.size() > kMaxSize) return TooLong();
-      Cell cell(Kind::kList, Form::kValues, list.size(), kMaxValueDepth);
-      cell.bits_.values = list.data();
-      return cell;
+      return Cell(Head(Kind::kList, Form::kValues, 0, kMaxValueDepth, list.size()), list.data());
     }
     case Value::Kind::kMap:
       return Map(&value.map_value());

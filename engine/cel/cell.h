@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/base/casts.h"
 #include "absl/types/span.h"
 #include "reeve/engine/value.h"
 
@@ -81,31 +82,17 @@ class Cell {
     kEntity,      // map: EntityFacts, the variables `principal` and `resource`
   };
 
-  Cell() : Cell(Kind::kNull) {}
+  Cell() : Cell(Head(Kind::kNull), uint64_t{0}) {}
 
   static Cell Error(ErrorCode code, std::string_view detail = {}) {
     return Text(Kind::kError, detail, static_cast<uint8_t>(code));
   }
   static Cell Null() { return Cell(); }
-  static Cell Bool(bool value) {
-    Cell cell(Kind::kBool);
-    cell.bits_.boolean = value;
-    return cell;
-  }
-  static Cell Int(int64_t value) {
-    Cell cell(Kind::kInt);
-    cell.bits_.integer = value;
-    return cell;
-  }
-  static Cell Uint(uint64_t value) {
-    Cell cell(Kind::kUint);
-    cell.bits_.natural = value;
-    return cell;
-  }
+  static Cell Bool(bool value) { return Cell(Head(Kind::kBool), uint64_t{value}); }
+  static Cell Int(int64_t value) { return Cell(Head(Kind::kInt), static_cast<uint64_t>(value)); }
+  static Cell Uint(uint64_t value) { return Cell(Head(Kind::kUint), value); }
   static Cell Double(double value) {
-    Cell cell(Kind::kDouble);
-    cell.bits_.real = value;
-    return cell;
+    return Cell(Head(Kind::kDouble), absl::bit_cast<uint64_t>(value));
   }
   // Valid UTF-8, shorter than 4 GiB.
   static Cell String(std::string_view value) { return Text(Kind::kString, value); }
@@ -121,36 +108,24 @@ class Cell {
   static Cell Type(std::string_view name) { return Text(Kind::kType, name); }
   // `depth` of a list or map that contains none is 1.
   static Cell List(absl::Span<const Cell> elements, int depth) {
-    Cell cell(Kind::kList, Form::kCells, elements.size(), depth);
-    cell.bits_.cells = elements.data();
-    return cell;
+    return Cell(Head(Kind::kList, Form::kCells, 0, depth, elements.size()), elements.data());
   }
   static Cell Strings(absl::Span<const std::string> elements) {
-    Cell cell(Kind::kList, Form::kStrings, elements.size(), 1);
-    cell.bits_.strings = elements.data();
-    return cell;
+    return Cell(Head(Kind::kList, Form::kStrings, 0, 1, elements.size()), elements.data());
   }
   // `entries` outlives the cell.
   static Cell Map(const MapEntries* entries, int depth) {
-    Cell cell(Kind::kMap, Form::kCells, 0, depth);
-    cell.bits_.entries = entries;
-    return cell;
+    return Cell(Head(Kind::kMap, Form::kCells, 0, depth), entries);
   }
   static Cell Map(const Attributes* attributes) {
-    Cell cell(Kind::kMap, Form::kAttributes, 0, kMaxValueDepth);
-    cell.bits_.attributes = attributes;
-    return cell;
+    return Cell(Head(Kind::kMap, Form::kAttributes, 0, kMaxValueDepth), attributes);
   }
   static Cell Entity(const EntityFacts* entity) {
-    Cell cell(Kind::kMap, Form::kEntity, 0, kMaxValueDepth + 1);
-    cell.bits_.entity = entity;
-    return cell;
+    return Cell(Head(Kind::kMap, Form::kEntity, 0, kMaxValueDepth + 1), entity);
   }
   // Null for optional.none().
   static Cell Optional(const Cell* value, int depth) {
-    Cell cell(Kind::kOptional, Form::kNone, 0, depth);
-    cell.bits_.cells = value;
-    return cell;
+    return Cell(Head(Kind::kOptional, Form::kNone, 0, depth), value);
   }
   static Cell Ip(const IpBytes* address, bool is_v6) {
     return Address(Kind::kIp, address, is_v6, 0);
@@ -181,33 +156,33 @@ class Cell {
   // none; everything else that depends on all of it is kIncomplete.
   Cell Partial() const {
     Cell cell = *this;
-    cell.head_ |= Head(kind(), form(), kPartial, 0, 0);
+    cell.head_ |= Head(kind(), form(), kPartial);
     return cell;
   }
 
   Kind kind() const { return static_cast<Kind>(head_ & 0xFF); }
   bool is_error() const { return kind() == Kind::kError; }
-  bool is_bool(bool value) const { return kind() == Kind::kBool && bits_.boolean == value; }
+  bool is_bool(bool value) const { return kind() == Kind::kBool && bits_ == uint64_t{value}; }
   bool is_number() const {
     return kind() == Kind::kInt || kind() == Kind::kUint || kind() == Kind::kDouble;
   }
 
   // Each requires the kind that its name says.
   ErrorCode error_code() const { return static_cast<ErrorCode>(extra()); }
-  std::string_view error_detail() const { return {bits_.text, size()}; }
-  bool bool_value() const { return bits_.boolean; }
-  int64_t int_value() const { return bits_.integer; }
-  uint64_t uint_value() const { return bits_.natural; }
-  double double_value() const { return bits_.real; }
+  std::string_view error_detail() const { return {pointer<char>(), size()}; }
+  bool bool_value() const { return bits_ != 0; }
+  int64_t int_value() const { return static_cast<int64_t>(bits_); }
+  uint64_t uint_value() const { return bits_; }
+  double double_value() const { return absl::bit_cast<double>(bits_); }
   // Of a kString, kBytes or kType.
-  std::string_view text() const { return {bits_.text, size()}; }
+  std::string_view text() const { return {pointer<char>(), size()}; }
   // Of a kTimestamp or kDuration.
-  int64_t seconds() const { return bits_.integer; }
+  int64_t seconds() const { return static_cast<int64_t>(bits_); }
   uint32_t nanos() const { return size(); }
-  const Cell* optional_value() const { return bits_.cells; }  // Null if there is none.
+  const Cell* optional_value() const { return pointer<Cell>(); }  // Null if there is none.
   // Of a kIp or kCidr.
   bool is_v6() const { return (extra() & kV6) != 0; }
-  const IpBytes& ip() const { return *bits_.ip; }
+  const IpBytes& ip() const { return *pointer<IpBytes>(); }
   uint8_t prefix() const { return static_cast<uint8_t>(size()); }
   // Of a kList.
   size_t list_size() const { return size(); }
@@ -215,19 +190,19 @@ class Cell {
   Cell At(size_t index) const {  // index < list_size()
     switch (form()) {
       case Form::kValues:
-        return Of(bits_.values[index]);
+        return Of(pointer<Value>()[index]);
       case Form::kStrings:
-        return String(bits_.strings[index]);
+        return String(pointer<std::string>()[index]);
       default:
-        return bits_.cells[index];
+        return pointer<Cell>()[index];
     }
   }
   // Of a kList or kMap.
   Form form() const { return static_cast<Form>(head_ >> kFormShift & 0xFF); }
-  const Cell* cells() const { return bits_.cells; }                   // Form::kCells, a list's
-  const MapEntries& entries() const { return *bits_.entries; }        // Form::kCells, a map's
-  const Attributes& attributes() const { return *bits_.attributes; }  // Form::kAttributes
-  const EntityFacts& entity() const { return *bits_.entity; }         // Form::kEntity
+  const Cell* cells() const { return pointer<Cell>(); }                    // Form::kCells, a list's
+  const MapEntries& entries() const { return *pointer<MapEntries>(); }     // Form::kCells, a map's
+  const Attributes& attributes() const { return *pointer<Attributes>(); }  // Form::kAttributes
+  const EntityFacts& entity() const { return *pointer<EntityFacts>(); }    // Form::kEntity
   // Of anything: 0 for what contains nothing.
   int depth() const { return static_cast<int>(head_ >> kDepthShift & 0xFF); }
 
@@ -238,59 +213,47 @@ class Cell {
 
   static Cell OfAny(const Value& value);
 
-  // All but the value stands in one word, which compilers keep in a register.
+  // Two words, which compilers keep in registers.
   static constexpr int kFormShift = 8;
   static constexpr int kExtraShift = 16;
   static constexpr int kDepthShift = 24;
   static constexpr int kSizeShift = 32;
 
-  static constexpr uint64_t Head(Kind kind, Form form, uint8_t extra, int depth, size_t size) {
+  static constexpr uint64_t Head(Kind kind, Form form = Form::kNone, uint8_t extra = 0,
+                                 int depth = 0, size_t size = 0) {
     return uint64_t{static_cast<uint8_t>(kind)} |
            uint64_t{static_cast<uint8_t>(form)} << kFormShift | uint64_t{extra} << kExtraShift |
            uint64_t{static_cast<uint8_t>(depth)} << kDepthShift |
            uint64_t{static_cast<uint32_t>(size)} << kSizeShift;
   }
 
-  explicit Cell(Kind kind) : head_(static_cast<uint8_t>(kind)) { bits_.natural = 0; }
-  Cell(Kind kind, Form form, size_t size, int depth, uint8_t extra = 0)
-      : head_(Head(kind, form, extra, depth, size)) {}
+  Cell(uint64_t head, uint64_t bits) : head_(head), bits_(bits) {}
+  Cell(uint64_t head, const void* pointer)
+      : head_(head), bits_(reinterpret_cast<uintptr_t>(pointer)) {}
 
   uint8_t extra() const { return static_cast<uint8_t>(head_ >> kExtraShift); }
   uint32_t size() const { return static_cast<uint32_t>(head_ >> kSizeShift); }
 
+  template <typename T>
+  const T* pointer() const {
+    return reinterpret_cast<const T*>(static_cast<uintptr_t>(bits_));
+  }
+
   static Cell Text(Kind kind, std::string_view text, uint8_t extra = 0) {
-    Cell cell(kind, Form::kNone, text.size(), 0, extra);
-    cell.bits_.text = text.data();
-    return cell;
+    return Cell(Head(kind, Form::kNone, extra, 0, text.size()), text.data());
   }
   static Cell Time(Kind kind, int64_t seconds, uint32_t nanos) {
-    Cell cell(kind, Form::kNone, nanos, 0);
-    cell.bits_.integer = seconds;
-    return cell;
+    return Cell(Head(kind, Form::kNone, 0, 0, nanos), static_cast<uint64_t>(seconds));
   }
   static Cell Address(Kind kind, const IpBytes* address, bool is_v6, uint8_t prefix) {
-    Cell cell(kind, Form::kNone, prefix, 0, is_v6 ? kV6 : 0);
-    cell.bits_.ip = address;
-    return cell;
+    return Cell(Head(kind, Form::kNone, is_v6 ? kV6 : 0, 0, prefix), address);
   }
 
   // From the lowest bits: kind; form; what is extra (error: its code; ip, cidr: kV6; list:
   // kPartial); depth; size, in 32 bits (bytes, elements, nanoseconds or prefix).
   uint64_t head_;
-  union {
-    bool boolean;
-    int64_t integer;
-    uint64_t natural;
-    double real;
-    const char* text;
-    const Cell* cells;
-    const Value* values;
-    const std::string* strings;
-    const MapEntries* entries;
-    const Attributes* attributes;
-    const EntityFacts* entity;
-    const IpBytes* ip;
-  } bits_;
+  // A bool, a number, seconds, or a pointer.
+  uint64_t bits_;
 };
 static_assert(sizeof(Cell) == 16);
 

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "absl/base/attributes.h"
+#include "absl/base/optimization.h"
 #include "absl/time/time.h"
 #include "reeve/engine/text.h"
 
@@ -18,18 +19,22 @@ const Cell* ErrorOf(const Cell& a, const Cell& b) {
 
 Cell NotBool() { return Cell::Error(ErrorCode::kNotBool); }
 
-Cell Not(const Cell& a) {
+Cell Not(Cell a) {
   if (a.kind() == Kind::kBool) return Cell::Bool(!a.bool_value());
   return a.is_error() ? a : NotBool();
 }
 
-// `a && b` if `decisive` is false, `a || b` if it is true: the decisive value wins over an error.
-Cell Logical(const Cell& a, const Cell& b, bool decisive) {
-  if (a.kind() == Kind::kBool && b.is_bool(!decisive)) return a;
+Cell LogicalOfAny(Cell a, Cell b, bool decisive) {
   if (a.is_bool(decisive) || b.is_bool(decisive)) return Cell::Bool(decisive);
   if (const Cell* error = ErrorOf(a, b); error != nullptr) return *error;
   if (a.kind() != Kind::kBool || b.kind() != Kind::kBool) return NotBool();
   return Cell::Bool(!decisive);
+}
+
+// `a && b` if `decisive` is false, `a || b` if it is true: the decisive value wins over an error.
+inline Cell Logical(Cell a, Cell b, bool decisive) {
+  if (a.is_bool(!decisive) && b.kind() == Kind::kBool) return b;
+  return LogicalOfAny(a, b, decisive);
 }
 
 // Comparing texts that are no longer is paid for by the instruction.
@@ -61,7 +66,7 @@ bool Holds(Op op, int64_t a, int64_t b) {
   }
 }
 
-Cell AnyBinary(Op op, const Cell& a, const Cell& b, Context& context) {
+Cell AnyBinary(Op op, Cell a, Cell b, Context& context) {
   if (const Cell* error = ErrorOf(a, b); error != nullptr) return *error;
   if (op >= Op::kLess && op <= Op::kGreaterOrEqual && !ChargeTexts(a, b, context)) {
     return context.LimitError();
@@ -103,10 +108,19 @@ Cell AnyBinary(Op op, const Cell& a, const Cell& b, Context& context) {
 }
 
 // What most conditions compare is compared here.
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Binary(Op op, const Cell& a, const Cell& b,
-                                                Context& context) {
-  if (a.kind() == Kind::kInt && b.kind() == Kind::kInt && IsComparison(op)) {
-    return Cell::Bool(Holds(op, a.int_value(), b.int_value()));
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Binary(Op op, Cell a, Cell b, Context& context) {
+  if (a.kind() == Kind::kInt && b.kind() == Kind::kInt) {
+    if (IsComparison(op)) return Cell::Bool(Holds(op, a.int_value(), b.int_value()));
+    int64_t result;
+    if (op == Op::kAdd && !__builtin_add_overflow(a.int_value(), b.int_value(), &result)) {
+      return Cell::Int(result);
+    }
+    if (op == Op::kSubtract && !__builtin_sub_overflow(a.int_value(), b.int_value(), &result)) {
+      return Cell::Int(result);
+    }
+    if (op == Op::kMultiply && !__builtin_mul_overflow(a.int_value(), b.int_value(), &result)) {
+      return Cell::Int(result);
+    }
   }
   if (a.kind() == Kind::kString && b.kind() == Kind::kString && b.text().size() <= kShortText) {
     if (op == Op::kEqual) return Cell::Bool(SameText(a.text(), b.text()));
@@ -118,7 +132,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Binary(Op op, const Cell& a, const Cell
   return AnyBinary(op, a, b, context);
 }
 
-Cell Contains(const CellSet& set, const Cell& value, Context& context) {
+Cell Contains(const CellSet& set, Cell value, Context& context) {
   const bool text = value.kind() == Kind::kString || value.kind() == Kind::kBytes;
   if (text && value.text().size() > kShortText && !context.Charge(value.text().size() / 16)) {
     return context.LimitError();
@@ -206,16 +220,24 @@ void Machine::Begin(uint64_t cost, size_t memory, const Room& room) {
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Follow(const Link::Path& path,
                                                          const Variables& variables) {
-  Kept* const kept = path.slot == Link::kNone ? nullptr : &kept_[path.slot];
-  if (kept != nullptr && kept->decision == decision_) return kept->value;
-  Cell value = path.layers == Link::kNone ? variables.GetMember(path.member, path.name, context_)
-                                          : variables.GetAttribute(path.layers, path.name);
-  if (!path.rest.empty()) value = FollowRest(path, value);
-  if (kept != nullptr) *kept = {decision_, value};
-  return value;
+  if (path.slot == Link::kNone) return FollowAnew(path, variables);
+  Kept& kept = kept_.data()[path.slot];
+  if (kept.decision != decision_) {
+    kept.value = FollowAnew(path, variables);
+    kept.decision = decision_;
+  }
+  return kept.value;
 }
 
-Cell Machine::FollowRest(const Link::Path& path, Cell value) {
+Cell Machine::FollowAnew(const Link::Path& path, const Variables& variables) {
+  const Cell first = path.layers == Link::kNone
+                         ? variables.GetMember(path.member, path.name, context_)
+                         : variables.GetAttribute(path.layers, path.name);
+  return path.rest.empty() ? first : FollowRest(path, first);
+}
+
+// Not in place, since most paths have no rest.
+ABSL_ATTRIBUTE_NOINLINE Cell Machine::FollowRest(const Link::Path& path, Cell value) {
   for (const Cell& name : path.rest) {
     if (value.is_error()) break;
     value = Select(value, name.text(), context_);
@@ -278,11 +300,11 @@ Link::Link(const Program& linked_program, absl::Span<const uint32_t> variable_nu
       shared(shared_slots),
       slot(own_slot),
       cost(static_cast<uint32_t>(linked_program.code.size())),
+      code(linked_program.code.data()),
       constants(linked_program.constants.data()),
       run(Machine::RunAll) {
-  const std::vector<Instruction>& code = linked_program.code;
-  const bool negated = code.size() == 3 && code[1].op == Op::kNot;
-  if (code.size() != 2 && !negated) return;
+  const bool negated = cost == 3 && code[1].op == Op::kNot;
+  if (cost != 2 && !negated) return;
   test = code[0];
   switch (test.op) {
     case Op::kCompare:
@@ -313,54 +335,89 @@ Cell Machine::RunOnce(const Link& link, const Variables& variables) {
   return kept.value;
 }
 
+int64_t Machine::OffsetAt(const absl::TimeZone& zone, int64_t seconds) {
+  if (seconds != offset_.seconds || zone != offset_.zone) {
+    offset_ = {zone, seconds, zone.At(absl::FromUnixSeconds(seconds)).offset};
+  }
+  return offset_.offset;
+}
+
+Cell Machine::Call(const Function& function, absl::Span<const Cell> arguments) {
+  for (const Cell& argument : arguments) {
+    if (argument.is_error()) return argument;
+  }
+  return function.call(arguments, context_);
+}
+
+Cell Machine::Put(const Cell& map, const Cell& key, const Cell& value, MapBuilder** builder) {
+  if (map.is_error()) return map;
+  if (const Cell* error = ErrorOf(key, value); error != nullptr) return *error;
+  if (*builder == nullptr) {
+    auto* const room = context_.Allocate<MapBuilder>(1);
+    if (room == nullptr) return context_.LimitError();
+    *builder = new (room) MapBuilder(4, context_);
+  }
+  const Cell added = (*builder)->Add(key, value);
+  return added.is_error() ? added : (*builder)->Build();
+}
+
 Cell Machine::RunCode(const Link& link, const Variables& variables) {
   const Program& program = *link.program;
   Cell* const locals = cells_.data();
-  Cell* top = locals + program.locals;  // The topmost cell of the stack, once there is one.
-  const Cell* const constants = program.constants.data();
-  const Instruction* const code = program.code.data();
+  // The topmost cell of the stack, and the place after those below it. While the stack is empty
+  // there is something in `top` all the same. Functions that take a reference get a copy of it, so
+  // that it stays in registers.
+  Cell top;
+  Cell* below = locals + program.locals;
+  const auto push = [&top, &below](Cell cell) {
+    *below++ = top;
+    top = cell;
+  };
+  const Cell* const constants = link.constants;
+  const Instruction* const code = link.code;
   const Instruction* at = code;
   while (true) {
     const Instruction i = *at++;
     switch (i.op) {
       case Op::kConstant:
-        *++top = constants[i.c];
+        push(constants[i.c]);
         break;
       case Op::kVariable:
-        *++top = variables.Get(link.variables[i.c], context_);
+        push(variables.Get(link.variables[i.c], context_));
         break;
       case Op::kPath:
-        *++top = Follow(link.paths.data()[i.c], variables);
+        push(Follow(link.paths.data()[i.c], variables));
         break;
       case Op::kCompare:
-        *++top = Test<Op::kCompare>(link, variables, i);
+        push(Test<Op::kCompare>(link, variables, i));
         break;
       case Op::kComparePaths:
-        *++top = Test<Op::kComparePaths>(link, variables, i);
+        push(Test<Op::kComparePaths>(link, variables, i));
         break;
       case Op::kInPath:
-        *++top = Test<Op::kInPath>(link, variables, i);
+        push(Test<Op::kInPath>(link, variables, i));
         break;
       case Op::kPathInSet:
-        *++top = Test<Op::kPathInSet>(link, variables, i);
+        push(Test<Op::kPathInSet>(link, variables, i));
         break;
       case Op::kHasPath:
-        *++top = Test<Op::kHasPath>(link, variables, i);
+        push(Test<Op::kHasPath>(link, variables, i));
         break;
       case Op::kLocal:
-        *++top = locals[i.c];
+        push(locals[i.c]);
         break;
       case Op::kStore:
-        locals[i.c] = *top--;
+        locals[i.c] = top;
+        top = *--below;
         break;
       case Op::kSelect:
-        if (!top->is_error()) *top = Select(*top, constants[i.c].text(), context_);
+        if (!top.is_error()) top = Select(Cell(top), constants[i.c].text(), context_);
         break;
       case Op::kHas:
-        if (!top->is_error()) *top = Has(*top, constants[i.c].text(), context_);
+        if (!top.is_error()) top = Has(Cell(top), constants[i.c].text(), context_);
         break;
       case Op::kOptionalSelect:
-        if (!top->is_error()) *top = OptionalIndex(*top, constants[i.c], context_);
+        if (!top.is_error()) top = OptionalIndex(Cell(top), constants[i.c], context_);
         break;
       case Op::kEqual:
       case Op::kNotEqual:
@@ -377,140 +434,116 @@ Cell Machine::RunCode(const Link& link, const Variables& variables) {
       case Op::kIndex:
       case Op::kOptionalIndex:
       case Op::kStartsWith:
-      case Op::kEndsWith: {
-        const Cell& right = i.a == 1 ? constants[i.c] : *top--;
-        *top = Binary(i.op, *top, right, context_);
+      case Op::kEndsWith:
+        if (i.a == 1) {
+          top = Binary(i.op, top, constants[i.c], context_);
+        } else {
+          top = Binary(i.op, *--below, top, context_);
+        }
         break;
-      }
       case Op::kNegate:
-        if (!top->is_error()) *top = Negate(*top);
+        if (!top.is_error()) top = Negate(Cell(top));
         break;
       case Op::kNot:
-        *top = Not(*top);
+        top = Not(top);
         break;
       case Op::kAnd:
-        --top;
-        *top = Logical(top[0], top[1], false);
+        top = Logical(*--below, top, false);
         break;
       case Op::kOr:
-        --top;
-        *top = Logical(top[0], top[1], true);
+        top = Logical(*--below, top, true);
         break;
       case Op::kNotStrictlyFalse:
-        *top = Cell::Bool(!top->is_bool(false));
+        top = Cell::Bool(!top.is_bool(false));
         break;
       case Op::kInSet:
-        if (!top->is_error()) *top = Contains(program.sets[i.c], *top, context_);
+        if (!top.is_error()) top = Contains(program.sets[i.c], top, context_);
         break;
       case Op::kMatches:
-        if (!top->is_error()) *top = Matches(*program.regexes[i.c].regex, *top, context_);
+        if (!top.is_error()) top = Matches(*program.regexes[i.c].regex, Cell(top), context_);
         break;
       case Op::kLocalTime:
-        if (top->kind() == Kind::kTimestamp) {
-          const absl::Time time = absl::FromUnixSeconds(top->seconds());
-          *top = Cell::Timestamp(top->seconds() + program.zones[i.c].At(time).offset, top->nanos());
-        } else if (!top->is_error()) {
-          *top = Cell::Error(ErrorCode::kNoSuchOverload, functions_[at->c].name);
+        if (top.kind() == Kind::kTimestamp) {
+          const int64_t seconds = top.seconds();
+          top = Cell::Timestamp(seconds + OffsetAt(program.zones[i.c], seconds), top.nanos());
+        } else if (!top.is_error()) {
+          top = Cell::Error(ErrorCode::kNoSuchOverload, functions_[at->c].name);
         }
         break;
-      case Op::kCall: {
-        top -= i.a;
-        const absl::Span<const Cell> arguments(top + 1, i.a);
-        const Cell* error = nullptr;
-        for (const Cell& argument : arguments) {
-          if (argument.is_error()) {
-            error = &argument;
-            break;
-          }
-        }
-        const Cell result = error != nullptr ? *error : functions_[i.c].call(arguments, context_);
-        *++top = result;
+      case Op::kCall:
+        *below++ = top;
+        below -= i.a;
+        top = Call(functions_[i.c], {below, i.a});
         break;
-      }
       case Op::kList:
       case Op::kMap: {
         const size_t cells = i.op == Op::kList ? i.b : size_t{2} * i.b;
         const auto* optional = i.a == 1 ? &program.optional_flags[i.c] : nullptr;
-        top -= cells;
-        const Cell result = i.op == Op::kList ? MakeList({top + 1, cells}, optional, context_)
-                                              : MakeMap({top + 1, cells}, optional, context_);
-        *++top = result;
+        *below++ = top;
+        below -= cells;
+        top = i.op == Op::kList ? MakeList({below, cells}, optional, context_)
+                                : MakeMap({below, cells}, optional, context_);
         break;
       }
       case Op::kAppend:
-        --top;
-        *top = Append(top[0], top[1], context_);
+        top = Append(*--below, Cell(top), context_);
         break;
-      case Op::kPut: {
-        top -= 2;
-        MapBuilder*& builder = walks_[i.b].builder;
-        if (top->is_error()) break;
-        if (const Cell* error = ErrorOf(top[1], top[2]); error != nullptr) {
-          *top = *error;
-          break;
-        }
-        if (builder == nullptr) {
-          auto* const room = context_.Allocate<MapBuilder>(1);
-          if (room == nullptr) {
-            *top = context_.LimitError();
-            break;
-          }
-          builder = new (room) MapBuilder(4, context_);
-        }
-        const Cell added = builder->Add(top[1], top[2]);
-        *top = added.is_error() ? added : builder->Build();
+      case Op::kPut:
+        below -= 2;
+        top = Put(below[0], below[1], Cell(top), &walks_[i.b].builder);
         break;
-      }
       case Op::kJump:
         at = code + i.c;
         break;
       case Op::kJumpIfFalse:
-        if (top->is_bool(false)) at = code + i.c;
+        if (top.is_bool(false)) at = code + i.c;
         break;
       case Op::kJumpIfTrue:
-        if (top->is_bool(true)) at = code + i.c;
+        if (top.is_bool(true)) at = code + i.c;
         break;
       case Op::kJumpIfNotBool:
-        if (top->kind() == Kind::kBool) break;
-        if (!top->is_error()) *top = NotBool();
+        if (top.kind() == Kind::kBool) break;
+        if (!top.is_error()) top = NotBool();
         at = code + i.c;
         break;
       case Op::kJumpIfError:
-        if (top->is_error()) at = code + i.c;
+        if (top.is_error()) at = code + i.c;
         break;
       case Op::kPopJumpIfFalse:
-        if ((top--)->is_bool(false)) at = code + i.c;
+        if (top.is_bool(false)) at = code + i.c;
+        top = *--below;
         break;
       case Op::kPopJumpIfTrue:
-        if ((top--)->is_bool(true)) at = code + i.c;
+        if (top.is_bool(true)) at = code + i.c;
+        top = *--below;
         break;
       case Op::kJumpIfPresent:
-        if (top->is_error()) {
+        if (top.is_error()) {
           at = code + i.c;
-        } else if (top->kind() != Kind::kOptional) {
-          *top = Cell::Error(ErrorCode::kNoSuchOverload, i.a == 1 ? "orValue" : "or");
+        } else if (top.kind() != Kind::kOptional) {
+          top = Cell::Error(ErrorCode::kNoSuchOverload, i.a == 1 ? "orValue" : "or");
           at = code + i.c;
-        } else if (const Cell* value = top->optional_value(); value != nullptr) {
-          if (i.a == 1) *top = *value;
+        } else if (const Cell* value = top.optional_value(); value != nullptr) {
+          if (i.a == 1) top = *value;
           at = code + i.c;
         } else {
-          --top;
+          top = *--below;
         }
         break;
       case Op::kOptional:
-        if (!top->is_error() && top->kind() != Kind::kOptional) {
-          *top = Cell::Error(ErrorCode::kNoSuchOverload, "or");
+        if (!top.is_error() && top.kind() != Kind::kOptional) {
+          top = Cell::Error(ErrorCode::kNoSuchOverload, "or");
         }
         break;
       case Op::kLoop: {
-        const Cell elements = top->is_error() ? *top : Elements(*top, context_);
+        const Cell elements = top.is_error() ? top : Elements(Cell(top), context_);
         if (elements.is_error()) {
-          *top = elements;
+          top = elements;
           at = code + i.c;
           break;
         }
-        walks_[i.b] = {*top, elements, 0, i.c, nullptr};
-        --top;
+        walks_[i.b] = {top, elements, 0, i.c, nullptr};
+        top = *--below;
         break;
       }
       case Op::kNext: {
@@ -522,7 +555,7 @@ Cell Machine::RunCode(const Link& link, const Variables& variables) {
           if (partial) {
             // There may be no such element as the one that was not known, or many: what the
             // expression made of it says nothing.
-            *++top = Cell::Error(ErrorCode::kIncomplete);
+            push(Cell::Error(ErrorCode::kIncomplete));
             at = code + walk.incomplete;
           } else {
             at = code + i.c;
@@ -537,7 +570,7 @@ Cell Machine::RunCode(const Link& link, const Variables& variables) {
           locals[loop.variable] = element;
         } else if (walk.container.kind() == Kind::kMap) {
           locals[loop.variable] = element;
-          locals[loop.variable2] = Index(walk.container, element, context_);
+          locals[loop.variable2] = Index(walk.container, Cell(element), context_);
         } else {
           locals[loop.variable] = Cell::Int(number);
           locals[loop.variable2] = element;
@@ -547,17 +580,19 @@ Cell Machine::RunCode(const Link& link, const Variables& variables) {
       case Op::kShared: {
         const uint32_t slot = link.shared[i.b];
         if (slot == Link::kNone || kept_[slot].decision != decision_) break;
-        *++top = kept_[slot].value;
+        push(kept_[slot].value);
         at = code + i.c;
         break;
       }
       case Op::kKeep: {
         const uint32_t slot = link.shared[i.b];
-        if (slot != Link::kNone) kept_[slot] = {decision_, *top};
+        if (slot != Link::kNone) kept_[slot] = {decision_, top};
         break;
       }
       case Op::kReturn:
-        return *top;
+        return top;
+      default:  // There are no others: what they are need not be checked.
+        ABSL_ASSUME(false);
     }
   }
 }

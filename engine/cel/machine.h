@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "reeve/engine/cel/cell.h"
 #include "reeve/engine/cel/context.h"
@@ -99,6 +100,7 @@ struct Link {
   // program need be looked at.
   Instruction test = {Op::kReturn};
   uint32_t cost;
+  const Instruction* code;
   const Cell* constants;
   Cell (*run)(Machine& machine, const Link& link, const Variables& variables);
 };
@@ -158,17 +160,30 @@ class Machine {
   static Cell RunTest(Machine& machine, const Link& link, const Variables& variables);
 
   Cell RunCode(const Link& link, const Variables& variables);
+  Cell Call(const Function& function, absl::Span<const Cell> arguments);
+  // The map of *builder, which is null if there is none yet, with an entry more.
+  Cell Put(const Cell& map, const Cell& key, const Cell& value, MapBuilder** builder);
   // What an instruction of which IsTest() is true gives.
   template <Op kTest>
   Cell Test(const Link& link, const Variables& variables, Instruction test);
   Cell Follow(const Link::Path& path, const Variables& variables);
+  Cell FollowAnew(const Link::Path& path, const Variables& variables);
   Cell FollowRest(const Link::Path& path, Cell value);
+  // Seconds east of UTC.
+  int64_t OffsetAt(const absl::TimeZone& zone, int64_t seconds);
 
   Context context_;
   std::vector<Cell> cells_;  // The stack and, below it, the locals.
   std::vector<Walk> walks_;
   std::vector<Kept> kept_;
   uint64_t decision_ = 0;
+  // What OffsetAt() answered last. Most decisions ask it what one before them did, since many are
+  // made in a second.
+  struct {
+    absl::TimeZone zone = absl::UTCTimeZone();
+    int64_t seconds = 0;
+    int64_t offset = 0;
+  } offset_;
   const Function* const functions_ = Functions().data();
 };
 

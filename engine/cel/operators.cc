@@ -726,13 +726,14 @@ Cell In(const Cell& element, const Cell& container, Context& context) {
   if (!context.Charge(size)) return context.LimitError();
   Cell result = container.is_partial() ? Cell::Error(ErrorCode::kIncomplete) : Cell::Bool(false);
   const bool is_short = element.kind() == Kind::kString && element.text().size() <= kShortText;
+  const std::string_view text = is_short ? element.text() : std::string_view();
   for (size_t i = 0; i < size; ++i) {
     const Cell candidate = container.At(i);
     if (is_short && candidate.kind() == Kind::kString) {  // what most lists are asked for
-      if (SameText(element.text(), candidate.text())) return Cell::Bool(true);
+      if (SameText(text, candidate.text())) return Cell::Bool(true);
       continue;
     }
-    const Cell equal = Equal(element, candidate, context);
+    const Cell equal = Equal(element, Cell(candidate), context);
     if (equal.is_bool(true) || context.exhausted()) return equal;
     if (equal.is_error()) result = equal;  // A later element may still be the one.
   }
