@@ -450,6 +450,19 @@ std::ostream& operator<<(std::ostream& os, const StateCase& c) { return os << c.
 void AwaitEnd(int fd) { AwaitEvents(fd, POLLRDHUP); }
 void AwaitReset(int fd) { AwaitEvents(fd, POLLERR); }
 
+// Ends this direction, after the other: waits until the peer's kernel has said that it knows.
+void CloseLast(int fd) {
+  shutdown(fd, SHUT_WR);
+  for (int i = 0; i < 10000; ++i) {
+    tcp_info info = {};
+    socklen_t size = sizeof(info);
+    ASSERT_EQ(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+    if (info.tcpi_state == TCP_CLOSE) return;
+    poll(nullptr, 0, 1);
+  }
+  ADD_FAILURE() << "the connection does not end";
+}
+
 const StateCase kStateCases[] = {
     {"Connected", nullptr, false, nullptr, User(1234)},
     {"NonBlocking", [](int fd, const auto&) { fcntl(fd, F_SETFL, O_NONBLOCK); }, false,
@@ -485,13 +498,13 @@ const StateCase kStateCases[] = {
     {"BothHalfClosed", [](int fd, const auto&) { shutdown(fd, SHUT_WR); }, false,
      [](int fd) {
        AwaitEnd(fd);
-       shutdown(fd, SHUT_WR);
+       CloseLast(fd);
      },
      "not_connected"},
     {"PeerClosedAndServerHalfClosed", [](int fd, const auto&) { close(fd); }, false,
      [](int fd) {
        AwaitEnd(fd);
-       shutdown(fd, SHUT_WR);
+       CloseLast(fd);
      },
      "not_connected"},
     {"ServerDisconnected", nullptr, false,
