@@ -684,8 +684,7 @@ TEST_F(ReeveTest, AuditVerifyFindsWhatWasChanged) {
   sqlite3_close(file);
   ended = Reeve({"audit", "verify", db});
   EXPECT_EQ(ended.status, 1);
-  EXPECT_EQ(ended.err,
-            db + ": writer 1, record 2: hash does not match; records 1, 3 are intact\n");
+  EXPECT_EQ(ended.err, db + ": writer 1, record 2: hash does not match; records 1, 3 are intact\n");
   ended = Reeve({"audit", "verify", db, "--rows", "--format", "json"});
   EXPECT_EQ(ended.status, 1);
   const json report = json::parse(ended.out);
