@@ -1,6 +1,5 @@
 #include "reeve/adapters/context/jwt/jwt.h"
 
-#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "reeve/adapters/context/context_error.h"
 #include "reeve/adapters/context/jwt/compact_jws.h"
 #include "reeve/adapters/context/jwt/token_cache.h"
+#include "reeve/adapters/socket/tls/error_queue_mark.h"
 #include "reeve/adapters/socket/tls/subject_alt_name.h"
 #include "reeve/engine/text.h"
 
@@ -36,12 +36,9 @@ bool TakesType(const JwtIssuer& issuer, const std::string& type) {
 }
 
 bool Hashed(std::string_view bytes, const EVP_MD* sha256, TokenDigest* digest) {
-  ERR_set_mark();
+  const ErrorQueueMark mark;
   unsigned int size;
-  const bool hashed =
-      EVP_Digest(bytes.data(), bytes.size(), digest->data(), &size, sha256, nullptr) == 1;
-  ERR_pop_to_mark();
-  return hashed;
+  return EVP_Digest(bytes.data(), bytes.size(), digest->data(), &size, sha256, nullptr) == 1;
 }
 
 std::string Number(size_t i) { return absl::StrCat("issuer ", i + 1, ": "); }
