@@ -10,6 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "reeve/adapters/context/context_error.h"
 #include "reeve/adapters/context/jwt/compact_jws.h"
 #include "reeve/adapters/context/jwt/token_cache.h"
@@ -181,12 +182,13 @@ absl::StatusOr<VerifiedToken> JwtPackage::Verify(std::string_view token, absl::T
     }
     id = absl::BytesToHexString({reinterpret_cast<const char*>(hashed.data()), kIdEvidenceBytes});
   }
-  // The key's name comes last, so that it cannot look like another field.
+  // The key's name is one word, so that it cannot look like another field, nor like what an import
+  // adds.
   subject->principal.evidence = absl::StrCat(
       "alg=", jws->algorithm,
       " exp=", absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", subject->expires, absl::UTCTimeZone()),
       " jti=", id, " iss=", issuer.issuer.empty() ? "none" : issuer.issuer,
-      " kid=", Printable(key->kid()));
+      " kid=", absl::StrReplaceAll(Printable(key->kid()), {{" ", "\\x20"}}));
   VerifiedToken verified;
   verified.issuer = &issuer - options_.issuers.data();
   verified.keys = *std::move(keys);
