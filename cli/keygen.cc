@@ -38,7 +38,8 @@ struct Options {
 int Fail(const std::string& path, const absl::Status& status) {
   const std::string message(status.message());
   // Messages about lines begin with the file.
-  std::fprintf(stderr, "%s%s\n", absl::StartsWith(message, path) ? "" : (path + ": ").c_str(),
+  std::fprintf(stderr, "%s%s\n",
+               absl::StartsWith(message, Printable(path)) ? "" : (Printable(path) + ": ").c_str(),
                Printable(message, 1000).c_str());
   return ContextErrorOf(status) == ContextError::kInternal || absl::IsInternal(status) ? kFailure
                                                                                        : kBadCall;

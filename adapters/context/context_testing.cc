@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "reeve/adapters/context/context_error.h"
-#include "reeve/adapters/socket/names.h"
 
 namespace reeve::context_testing {
 namespace {
@@ -147,12 +146,12 @@ std::unique_ptr<Engine> MakeEngine(const std::vector<Rule>& rules, const Clock* 
   return *std::move(engine);
 }
 
-PeerToken ThisProcess() {
+PeerToken ThisProcess(const NameService& names) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) std::abort();
   PeerOptions options;
   options.origin = SocketOrigin::kInherited;
-  options.names = &NameService::Numbers();
+  options.names = &names;
   absl::StatusOr<PeerToken> token = PeerToken::FromSocket(ends[0], options);
   EXPECT_TRUE(token.ok()) << token.status();
   close(ends[0]);

@@ -19,6 +19,7 @@
 #include "reeve/adapters/context/context_seal.h"
 #include "reeve/adapters/context/import_authorizer.h"
 #include "reeve/adapters/context/security_context.h"
+#include "reeve/adapters/socket/names.h"
 #include "reeve/adapters/socket/peer.h"
 #include "reeve/engine/engine.h"
 #include "reeve/engine/mutex.h"
@@ -109,7 +110,7 @@ std::unique_ptr<Engine> MakeEngine(const std::vector<Rule>& rules, const Clock* 
                                    TextSink* sink);
 
 // This process, as the kernel tells of a socket pair that it made: `user:uid:<N>`.
-PeerToken ThisProcess();
+PeerToken ThisProcess(const NameService& names = NameService::Numbers());
 
 // A principal of Kerberos, in the group `staff` and the realm `EXAMPLE.COM`.
 Principal Ada();

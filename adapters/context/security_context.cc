@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "reeve/adapters/context/context_body.h"
 #include "reeve/adapters/context/context_error.h"
 #include "reeve/engine/text.h"
@@ -36,6 +37,11 @@ absl::StatusOr<const ContextPackage*> FindPackage(std::string_view name,
   return MakeContextError(ContextError::kUnknownPackage,
                           absl::StrCat("there is no package `", Printable(name, 64),
                                        "` here; this program imports ", known));
+}
+
+// `name` as one word, so that nothing in it can look like a field of the evidence.
+std::string Word(std::string_view name) {
+  return absl::StrReplaceAll(Printable(name), {{" ", "\\x20"}});
 }
 
 // The context in `body`, of `package`, or of `reeve` if that is null.
@@ -232,7 +238,7 @@ absl::StatusOr<SecurityContext> ImportSecurityContext(std::string_view package,
 
   if (options.exporter != nullptr) {
     absl::StrAppend(&seal, seal.empty() ? "" : " ",
-                    "exporter=", Printable(ToString(options.exporter->principal().id)));
+                    "exporter=", Word(ToString(options.exporter->principal().id)));
   }
   if (!seal.empty()) {
     // Room for the escape and the "..." by which Printable() may go beyond what it is asked for.

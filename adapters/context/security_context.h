@@ -150,7 +150,8 @@ struct ImportOptions {
 // The context that another process exported to this one, as ImportSecurityContext of SSPI does.
 //
 // The principal is as its mechanism told; evidence ends in what the seal says: "...; seal=ring
-// key=0123456789abcdef id=... exporter=user:front". The context ends at the earliest of what its
+// key=0123456789abcdef id=... exporter=user:front". What stands before the last "; seal=" is by the
+// word of who exported, and may look like anything. The context ends at the earliest of what its
 // mechanism, its exporter and `options` say.
 //
 // Errors: kUnknownPackage     `package` is neither `reeve` nor among the options

@@ -19,6 +19,7 @@
 #include "reeve/adapters/context/context_body.h"
 #include "reeve/adapters/context/context_error.h"
 #include "reeve/adapters/context/context_testing.h"
+#include "reeve/adapters/socket/names.h"
 #include "reeve/engine/testing.h"
 
 namespace reeve {
@@ -516,6 +517,22 @@ const ImportCase kImports[] = {
      },
      Imported("reeve", "-1m..+24h", kAdaSealed),
      AdaRow("allow allow_rule [front]", "reeve", "2027-01-16T08:00:00Z")},
+    {"ForEverIfTheImporterLetsIt", "reeve",
+     [](World* w) {
+       ContextBody body = Body(Ada());
+       body.expires = absl::InfiniteFuture();
+       w->options.max_lifetime = absl::InfiniteDuration();
+       return w->Seal(body);
+     },
+     Imported("reeve", "-1m..+inf", kAdaSealed),
+     AdaRow("allow allow_rule [front]", "reeve", "infinite-future")},
+    {"NoClock", "reeve",
+     [](World* w) {
+       // The clock of a machine that has lost it.
+       w->clock.now = absl::InfiniteFuture();
+       return PackAda(w);
+     },
+     "expired: the seal has expired", RefusedRow("expired: the seal has expired", "reeve", "")},
     {"LivesForASecond", "reeve",
      [](World* w) {
        ContextBody body = Body(Ada());
@@ -836,6 +853,31 @@ TEST(ImportSecurityContextTest, KeepsEvidenceWithinItsBounds) {
       context = ImportSecurityContext("reeve", *packed, world.options);
     }
   }
+}
+
+// What the mechanism saw is the exporter's word, and may look like anything; a directory may give
+// the exporter's user any name. What is behind the last `; seal=` is this program's.
+TEST(ImportSecurityContextTest, NobodyImitatesTheSealOrTheExporter) {
+  class OddNames final : public NameService {
+   public:
+    absl::StatusOr<std::optional<std::string>> UserName(uid_t) const override {
+      return "front; seal=ring exporter=root";
+    }
+    absl::StatusOr<std::optional<std::string>> GroupName(gid_t) const override {
+      return std::nullopt;
+    }
+  };
+  const OddNames names;
+  World world;
+  world.peer = ThisProcess(names);
+  Principal ada = Ada();
+  ada.evidence = "ticket; seal=ring key=0123456789abcdef exporter=user:root";
+  const absl::StatusOr<SecurityContext> context =
+      ImportSecurityContext("reeve", world.Seal(Body(ada)), world.options);
+  ASSERT_TRUE(context.ok()) << context.status();
+  const std::string& evidence = (*context->principal(kNow))->evidence;
+  EXPECT_EQ(evidence.substr(evidence.rfind("; seal=")),
+            "; seal=plain exporter=user:front;\\x20seal=ring\\x20exporter=root");
 }
 
 // The end is looked at each time, not at the import.

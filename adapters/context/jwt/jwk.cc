@@ -3,7 +3,6 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
@@ -16,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "reeve/adapters/context/jwt/base64url.h"
+#include "reeve/adapters/socket/tls/error_queue_mark.h"
 #include "reeve/engine/text.h"
 
 namespace reeve {
@@ -174,18 +174,12 @@ bool Jwk::Verify(std::string_view signed_text, std::string_view signature) const
   if (signature.size() != signature_bytes_) return false;
   const AlgorithmRow& row = RowOf(algorithm_);
   const auto* bytes = reinterpret_cast<const unsigned char*>(signature.data());
-  // What OpenSSL leaves in the queue makes a later SSL_get_error(3) take a good read for a failed
-  // one.
-  ERR_set_mark();
-  bool verified;
+  const ErrorQueueMark mark;
   if (row.kty == "EC") {
     const std::vector<unsigned char> der = DerOf(signature);
-    verified = !der.empty() && VerifyBy(key_.get(), row, signed_text, der.data(), der.size());
-  } else {
-    verified = VerifyBy(key_.get(), row, signed_text, bytes, signature.size());
+    return !der.empty() && VerifyBy(key_.get(), row, signed_text, der.data(), der.size());
   }
-  ERR_pop_to_mark();
-  return verified;
+  return VerifyBy(key_.get(), row, signed_text, bytes, signature.size());
 }
 
 // Reads one key.
@@ -248,11 +242,10 @@ class JwkReader {
       return Wrong("has a `kid` that is longer than ", kMaxKeyIdBytes,
                    " bytes or has a control character");
     }
-    ERR_set_mark();
+    const ErrorQueueMark mark;
     absl::StatusOr<Made> made = kty == "RSA"  ? ReadRsa()
                                 : kty == "EC" ? ReadEc(*row)
                                               : ReadOkp(*row);
-    ERR_pop_to_mark();
     if (!made.ok()) return made.status();
     const auto algorithm = static_cast<JwtAlgorithm>(row - kAlgorithms);
     return Jwk::Read{Jwk(std::move(kid), algorithm, std::move(made->key), made->signature_bytes),

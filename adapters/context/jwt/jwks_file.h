@@ -2,14 +2,13 @@
 #define REEVE_ADAPTERS_CONTEXT_JWT_JWKS_FILE_H_
 
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "reeve/adapters/context/jwt/jwk_set.h"
-#include "reeve/engine/mutex.h"
+#include "reeve/adapters/context/watched_file.h"
 
 namespace reeve {
 
@@ -44,12 +43,11 @@ class JwksFile final : public JwkSource {
 
   // Reads the file now, whatever the interval. The errors are those of Open(); the old keys stay
   // then. Blocks for as long as it takes to read a file, and while another thread does.
-  absl::Status Reload(absl::Time now) ABSL_LOCKS_EXCLUDED(reading_, mutex_);
+  absl::Status Reload(absl::Time now);
 
   // Reads the file first if it is time. Blocks for as long as that takes, on one thread in an
   // interval. The same object as before if the file says the same.
-  absl::StatusOr<std::shared_ptr<const JwkSet>> Keys(absl::Time now) const override
-      ABSL_LOCKS_EXCLUDED(reading_, mutex_);
+  absl::StatusOr<std::shared_ptr<const JwkSet>> Keys(absl::Time now) const override;
 
   // For a program that reports how it is.
   struct State {
@@ -58,26 +56,13 @@ class JwksFile final : public JwkSource {
     absl::Time checked;  // When it was last looked at.
     absl::Status error;  // Of that last look; OK if it was good.
   };
-  State state() const ABSL_LOCKS_EXCLUDED(mutex_);
+  State state() const;
 
  private:
-  JwksFile(std::string path, const JwksFileOptions& options)
-      : path_(std::move(path)), options_(options) {}
+  JwksFile(std::string path, const JwksFileOptions& options);
 
-  absl::Status Read(absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(reading_)
-      ABSL_LOCKS_EXCLUDED(mutex_);
-
-  const std::string path_;
-  const JwksFileOptions options_;
-
-  // Held while the file is read, and then `mutex_` for a moment.
-  mutable Mutex reading_ ABSL_ACQUIRED_BEFORE(mutex_);
-  // What the keys were made of; unset before there are any.
-  mutable std::optional<std::string> text_ ABSL_GUARDED_BY(reading_);
-
-  mutable Mutex mutex_;
-  mutable State state_ ABSL_GUARDED_BY(mutex_);
-  mutable bool checking_ ABSL_GUARDED_BY(mutex_) = false;  // A thread is about to, or does.
+  const absl::Duration max_key_age_;
+  mutable WatchedFile<const JwkSet> file_;
 };
 
 }  // namespace reeve

@@ -1,6 +1,5 @@
 #include "reeve/adapters/context/jwt/jwt.h"
 
-#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -11,9 +10,11 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "reeve/adapters/context/context_error.h"
 #include "reeve/adapters/context/jwt/compact_jws.h"
 #include "reeve/adapters/context/jwt/token_cache.h"
+#include "reeve/adapters/socket/tls/error_queue_mark.h"
 #include "reeve/adapters/socket/tls/subject_alt_name.h"
 #include "reeve/engine/text.h"
 
@@ -36,12 +37,9 @@ bool TakesType(const JwtIssuer& issuer, const std::string& type) {
 }
 
 bool Hashed(std::string_view bytes, const EVP_MD* sha256, TokenDigest* digest) {
-  ERR_set_mark();
+  const ErrorQueueMark mark;
   unsigned int size;
-  const bool hashed =
-      EVP_Digest(bytes.data(), bytes.size(), digest->data(), &size, sha256, nullptr) == 1;
-  ERR_pop_to_mark();
-  return hashed;
+  return EVP_Digest(bytes.data(), bytes.size(), digest->data(), &size, sha256, nullptr) == 1;
 }
 
 std::string Number(size_t i) { return absl::StrCat("issuer ", i + 1, ": "); }
@@ -184,12 +182,13 @@ absl::StatusOr<VerifiedToken> JwtPackage::Verify(std::string_view token, absl::T
     }
     id = absl::BytesToHexString({reinterpret_cast<const char*>(hashed.data()), kIdEvidenceBytes});
   }
-  // The key's name comes last, so that it cannot look like another field.
+  // The key's name is one word, so that it cannot look like another field, nor like what an import
+  // adds.
   subject->principal.evidence = absl::StrCat(
       "alg=", jws->algorithm,
       " exp=", absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", subject->expires, absl::UTCTimeZone()),
       " jti=", id, " iss=", issuer.issuer.empty() ? "none" : issuer.issuer,
-      " kid=", Printable(key->kid()));
+      " kid=", absl::StrReplaceAll(Printable(key->kid()), {{" ", "\\x20"}}));
   VerifiedToken verified;
   verified.issuer = &issuer - options_.issuers.data();
   verified.keys = *std::move(keys);

@@ -50,7 +50,8 @@ struct JwtIssuer {
   // What tells this issuer's names from those of others: the principal is
   // `user:ada@id.example.com`, and its groups are `group:staff@id.example.com`. No `@`. Two
   // issuers have two realms. It may be empty if there is only one issuer; then that issuer can
-  // name any entity of `principal_type`, also those that other mechanisms know: `user:root`.
+  // name any entity of `principal_type`, also those that other mechanisms know: `user:root`. One
+  // that is a Kerberos realm or a mail domain lets it name those users.
   std::string realm;
 
   // Not empty: tokens are JWT-SVIDs of this SPIFFE trust domain, "example.org". `sub` is a SPIFFE

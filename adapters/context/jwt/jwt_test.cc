@@ -531,6 +531,16 @@ TEST(JwtPackageTest, LooksAtTheTimeOfTokensThatItRemembers) {
   EXPECT_EQ(Verdict(*package, token, kNow - absl::Seconds(10)), ada);
 }
 
+// An issuer may call its keys what it likes.
+TEST(JwtPackageTest, NamesAKeyInOneWord) {
+  Issuers issuers;
+  const auto package = Package(issuers.Options());
+  constexpr char kKid[] = "11; exporter=user:root";
+  issuers.a().Replace(SetOf({Named(TheKeys().p256, kKid, "ES256")}));
+  EXPECT_EQ(Verdict(*package, Es256(By("ES256", kKid), kClaims), kNow),
+            absl::StrReplaceAll(kAda, {{"kid=es256", "kid=11;\\x20exporter=user:root"}}));
+}
+
 TEST(JwtPackageTest, ForgetsTokensWhoseKeyIsRemoved) {
   Issuers issuers;
   const auto package = Package(issuers.Options());

@@ -25,6 +25,8 @@
 #include "absl/time/time.h"
 #include "reeve/adapters/context/context_error.h"
 #include "reeve/adapters/context/context_package.h"
+#include "reeve/adapters/context/context_testing.h"
+#include "reeve/adapters/context/import_authorizer.h"
 #include "reeve/adapters/context/krb5/kdc_testing.h"
 #include "reeve/adapters/context/krb5/krb5_acceptor.h"
 #include "reeve/adapters/context/krb5/krb5_delegation.h"
@@ -32,9 +34,17 @@
 #include "reeve/adapters/context/krb5/krb5_initiator.h"
 #include "reeve/adapters/context/krb5/krb5_options.h"
 #include "reeve/adapters/context/krb5/krb5_package.h"
+#include "reeve/adapters/context/seal/key_ring.h"
+#include "reeve/adapters/context/seal/machine.h"
+#include "reeve/adapters/context/seal/ring_seal.h"
+#include "reeve/adapters/context/seal/secret_memory.h"
+#include "reeve/adapters/context/seal/single_use.h"
 #include "reeve/adapters/context/secret_bytes.h"
+#include "reeve/adapters/context/security_context.h"
 #include "reeve/engine/clock.h"
+#include "reeve/engine/engine.h"
 #include "reeve/engine/principal.h"
+#include "reeve/engine/testing.h"
 
 // libkrb5 1.20 forgets a name when a service has no key for it.
 extern "C" __attribute__((visibility("default"))) const char* __lsan_default_suppressions();
@@ -667,6 +677,85 @@ TEST_P(Krb5MechanismTest, WhatHasNotTheShapeIsNotHandedOver) {
   EXPECT_EQ(Krb5ImportCalls(), before);
   EXPECT_EQ(open(whole), "ok");
   EXPECT_EQ(Krb5ImportCalls(), before + 1);
+}
+
+// Be it the name, an indicator or the end that was changed. What is genuine does, once. Each
+// attempt is recorded.
+TEST_P(Krb5MechanismTest, NothingThatWasChangedInItsSealReachesLibgssapi) {
+  client_.ccache = TheWorld().Cache("fast");
+  absl::StatusOr<EstablishedContext> established = Meet();
+  ASSERT_TRUE(established.ok()) << established.status();
+  absl::StatusOr<SecurityContext> client =
+      SecurityContext::Establish(GetParam().name, *std::move(established));
+  ASSERT_TRUE(client.ok()) << client.status();
+  const Machine machine = {"0123456789abcdef0123456789abcdef",
+                           "01234567-89ab-cdef-0123-456789abcdef"};
+  const std::unique_ptr<KeyRing> ring =
+      *KeyRing::Generate(Now() - absl::Minutes(1), SecretMemory::Lock::kIfAllowed);
+  const std::unique_ptr<SingleUse> single_use = *SingleUse::Create(64, Now() - absl::Minutes(1));
+  const std::unique_ptr<KeyRingSealer> sealer =
+      *KeyRingSealer::Create(ring.get(), "worker", machine);
+  const std::unique_ptr<KeyRingOpener> opener =
+      *KeyRingOpener::Create(ring.get(), "worker", machine, single_use.get());
+  ExportOptions exported;
+  exported.sealer = sealer.get();
+  exported.with_session = true;
+  const absl::StatusOr<std::string> packed = std::move(*client).Export(exported);
+  ASSERT_TRUE(packed.ok()) << packed.status();
+
+  context_testing::TextSink sink;
+  const std::unique_ptr<Engine> engine = context_testing::MakeEngine(
+      {testing::MakeRule("+front", {"user:*"}, {"context.import"}, {"realm:REEVE.TEST"})},
+      &Clock::System(), &sink);
+  ImportByPolicy authorizer(*engine);
+  const PeerToken front = context_testing::ThisProcess();
+  const std::unique_ptr<Krb5Package> package = Package();
+  ImportOptions options;
+  options.packages = {package.get()};
+  options.opener = opener.get();
+  options.exporter = &front;
+  options.authorizer = &authorizer;
+  const uint64_t before = Krb5ImportCalls();
+  size_t attempts = 0;
+  const auto import = [&](const std::string& bytes) {
+    ++attempts;
+    return ImportSecurityContext(GetParam().name, bytes, options);
+  };
+
+  constexpr size_t kHeaderBytes = 120;
+  for (size_t size = 0; size < packed->size(); ++size) {
+    EXPECT_EQ(Word(import(packed->substr(0, size))), "malformed") << size;
+  }
+  for (size_t bit = 0; bit < 8 * packed->size(); ++bit) {
+    std::string changed = *packed;
+    changed[bit / 8] ^= 1 << bit % 8;
+    const std::string word = Word(import(changed));
+    EXPECT_NE(word, "ok") << bit;
+    if (bit / 8 < kHeaderBytes) continue;
+    EXPECT_EQ(word, "authentication_failed") << bit;
+  }
+  // A stream cipher alone would let the name be changed by who knows it, wherever it stands.
+  const std::pair<std::string_view, std::string_view> kForged[] = {{"alice", "admin"},
+                                                                   {"strongpw", "hwtoken1"}};
+  for (const auto& [genuine, forged] : kForged) {
+    for (size_t at = kHeaderBytes; at + genuine.size() <= packed->size(); ++at) {
+      std::string changed = *packed;
+      for (size_t i = 0; i < genuine.size(); ++i) changed[at + i] ^= genuine[i] ^ forged[i];
+      EXPECT_EQ(Word(import(changed)), "authentication_failed") << at;
+    }
+  }
+  EXPECT_EQ(Krb5ImportCalls(), before);
+
+  const absl::StatusOr<SecurityContext> imported = import(*packed);
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  const Principal& alice = **imported->principal(Now());
+  EXPECT_EQ(
+      absl::StrCat(ToString(alice.id), " ", alice.attributes.Find("auth_indicators")->ToString()),
+      "user:alice@REEVE.TEST [\"strongpw\"]");
+  EXPECT_EQ(Krb5ImportCalls(), before + 1);
+  EXPECT_EQ(Word(import(*packed)), "replayed");
+  EXPECT_EQ(Krb5ImportCalls(), before + 1);
+  EXPECT_EQ(sink.rows().size(), attempts);
 }
 
 // Of what has the shape, and is cut off within, MIT says that there is no memory. It forgets what

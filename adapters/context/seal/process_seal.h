@@ -3,10 +3,11 @@
 //
 //   // Once in each process.
 //   const auto own = reeve::ProcessKey::Create();
+//   const auto machine = reeve::Machine::Read();
 //   // The exporter, on a connection from the importer:
 //   const auto importer = reeve::PeerToken::FromSocket(fd, accepted);
 //   const auto key = reeve::ExchangePublicKeys(fd, (*own)->public_key(), absl::Seconds(1));
-//   const auto sealer = reeve::ProcessSealer::Create(own->get(), *key, *importer);
+//   const auto sealer = reeve::ProcessSealer::Create(own->get(), *key, *importer, *machine);
 //   // The importer, on its side of it, or on a connection from the exporter:
 //   const auto exporter = reeve::PeerToken::FromSocket(fd, inherited);
 //   const auto key = reeve::ExchangePublicKeys(fd, (*own)->public_key(), absl::Seconds(1));

@@ -19,6 +19,9 @@ namespace reeve {
 // context can no longer be opened, and for a while beyond; never less. One serves any number of
 // openers of one process.
 //
+// Openers that share one, and can open the same contexts, must have the same
+// SealOptions::clock_skew: by the longer one a context opens when that of the shorter is forgotten.
+//
 // What was opened before this was made is not remembered. So a context that could have been opened
 // then is refused: one of a key ring or a host that was sealed before a restart is not taken after
 // it.

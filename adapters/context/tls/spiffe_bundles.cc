@@ -1,31 +1,25 @@
 #include "reeve/adapters/context/tls/spiffe_bundles.h"
 
-#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <new>
 #include <optional>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "reeve/adapters/context/context_error.h"
 #include "reeve/adapters/context/tls/certificate_chain.h"
+#include "reeve/adapters/context/watched_file.h"
 #include "reeve/adapters/socket/tls/error_queue_mark.h"
 #include "reeve/adapters/socket/tls/subject_alt_name.h"
-#include "reeve/engine/mutex.h"
 #include "reeve/engine/text.h"
 
 namespace reeve {
@@ -33,38 +27,9 @@ namespace {
 
 using Store = std::shared_ptr<X509_STORE>;
 
-absl::Status Unreadable(int error) {
-  return absl::UnavailableError(absl::StrCat("cannot be read: ", std::strerror(error)));
-}
-
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  // Not blocking, so that a pipe in the place of the file does not hang the program.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) return Unreadable(errno);
-  const absl::Cleanup close_fd = [fd] { close(fd); };
-  struct stat info;
-  if (fstat(fd, &info) != 0) return Unreadable(errno);
-  if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError("is not a regular file");
-  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return absl::InvalidArgumentError("may be written by its group or by others; chmod go-w it");
-  }
-  // One byte more than the longest, so that what is longer shows.
-  std::string text(kMaxBundleFileBytes + 1, '\0');
-  size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = read(fd, &text[size], text.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Unreadable(errno);
-    if (got == 0) break;
-    size += got;
-  }
-  text.resize(size);
-  return text;
-}
-
 absl::Status AtLine(int line, std::string_view what) {
   return absl::InvalidArgumentError(
-      absl::StrCat(line, ": ", absl::string_view(what.data(), what.size())));
+      absl::StrCat(":", line, ": ", absl::string_view(what.data(), what.size())));
 }
 
 // The certificate of one block of PEM; null if it is not just that.
@@ -164,81 +129,36 @@ class SpiffeBundles::Bundle {
  public:
   explicit Bundle(Store store) : store_(std::move(store)) {}
   Bundle(std::string path, const BundleFileOptions& options)
-      : path_(std::move(path)), options_(options) {}
+      : max_age_(options.max_age),
+        file_(std::in_place, std::move(path), kMaxBundleFileBytes, options.check_interval,
+              ParseBundle) {}
 
-  absl::StatusOr<Store> Find(absl::Time now) ABSL_LOCKS_EXCLUDED(reading_, mutex_) {
-    bool check;
-    {
-      const MutexLock lock(mutex_);
-      if (path_.empty()) return store_;
-      // A clock that was set back is no reason not to look.
-      check =
-          !checking_ && (now >= state_.checked + options_.check_interval || now < state_.checked);
-      if (check) checking_ = true;
-    }
-    // The error is kept with the state.
-    if (check) Read(now).IgnoreError();
-    const MutexLock lock(mutex_);
-    if (check) checking_ = false;
-    if (now < state_.good + options_.max_age) return store_;
+  absl::StatusOr<Store> Find(absl::Time now) {
+    if (!file_.has_value()) return store_;
+    auto state = file_->Look(now);
+    if (now < state.good + max_age_) return std::move(state.value);
     return MakeContextError(
         ContextError::kNoCredentials,
         absl::StrCat("the authorities were last read at ",
-                     absl::FormatTime(absl::RFC3339_sec, state_.good, absl::UTCTimeZone()),
-                     ", too long ago: ", state_.error.message()));
+                     absl::FormatTime(absl::RFC3339_sec, state.good, absl::UTCTimeZone()),
+                     ", too long ago: ", state.error.message()));
   }
 
-  absl::Status Read(absl::Time now) ABSL_LOCKS_EXCLUDED(reading_, mutex_) {
-    if (path_.empty()) return absl::OkStatus();
-    const MutexLock reading(reading_);
-    Store store;
-    absl::Status status;
-    absl::StatusOr<std::string> text = ReadFile(path_);
-    if (!text.ok()) {
-      status = text.status();
-    } else if (text_ != text.value()) {
-      absl::StatusOr<Store> parsed = ParseBundle(*text);
-      status = parsed.status();
-      if (parsed.ok()) {
-        store = *std::move(parsed);
-        text_ = *std::move(text);
-      }
-    }
-    if (!status.ok()) {
-      // A place in the file begins with its number.
-      const bool place = status.message()[0] >= '1' && status.message()[0] <= '9';
-      status = absl::Status(status.code(),
-                            absl::StrCat(Printable(path_), place ? ":" : ": ", status.message()));
-    }
-    const MutexLock lock(mutex_);
-    if (store != nullptr) store_ = std::move(store);
-    if (status.ok()) state_.good = now;
-    state_.checked = now;
-    state_.error = status;
-    return status;
+  absl::Status Read(absl::Time now) {
+    return file_.has_value() ? file_->Read(now) : absl::OkStatus();
   }
 
-  bool has_file() const { return !path_.empty(); }
-
-  State state() const ABSL_LOCKS_EXCLUDED(mutex_) {
-    const MutexLock lock(mutex_);
-    State state = state_;
-    state.path = path_;
-    return state;
+  // Nothing if there is no file.
+  std::optional<State> state(const std::string& trust_domain) const {
+    if (!file_.has_value()) return std::nullopt;
+    auto state = file_->state();
+    return State{trust_domain, file_->path(), state.good, state.checked, std::move(state.error)};
   }
 
  private:
-  const std::string path_;  // Empty if there is no file.
-  const BundleFileOptions options_;
-
-  // Held while the file is read, and then `mutex_` for a moment.
-  Mutex reading_ ABSL_ACQUIRED_BEFORE(mutex_);
-  std::optional<std::string> text_ ABSL_GUARDED_BY(reading_);  // What the store was made of.
-
-  mutable Mutex mutex_;
-  Store store_ ABSL_GUARDED_BY(mutex_);
-  State state_ ABSL_GUARDED_BY(mutex_);
-  bool checking_ ABSL_GUARDED_BY(mutex_) = false;  // A thread is about to, or does.
+  const Store store_;  // Null if there is a file.
+  const absl::Duration max_age_;
+  std::optional<WatchedFile<X509_STORE>> file_;
 };
 
 SpiffeBundles::SpiffeBundles() = default;
@@ -303,9 +223,7 @@ absl::Status SpiffeBundles::Reload(absl::Time now) {
 std::vector<SpiffeBundles::State> SpiffeBundles::states() const {
   std::vector<State> states;
   for (const auto& [trust_domain, bundle] : bundles_) {
-    if (!bundle->has_file()) continue;
-    states.push_back(bundle->state());
-    states.back().trust_domain = trust_domain;
+    if (auto state = bundle->state(trust_domain)) states.push_back(*std::move(state));
   }
   return states;
 }

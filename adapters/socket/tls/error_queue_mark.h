@@ -1,4 +1,4 @@
-// For this folder and adapters/context/tls.
+// For this folder and adapters/context.
 #ifndef REEVE_ADAPTERS_SOCKET_TLS_ERROR_QUEUE_MARK_H_
 #define REEVE_ADAPTERS_SOCKET_TLS_ERROR_QUEUE_MARK_H_
 
