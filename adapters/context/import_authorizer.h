@@ -65,7 +65,8 @@ class ImportAuthorizer {
 //     when: context.assurance == "crypto"
 //
 // An import that was refused before is recorded as a malformed request (`bad_request`), with the
-// reason, `replayed: ...`, as its error. A rule with obligations does not allow: nobody here could
+// reason, `replayed: ...`, as its error. An engine of the level AuditLevel::kOff keeps no record of
+// imports either. A rule with obligations does not allow: nobody here could
 // meet them.
 class ImportByPolicy final : public ImportAuthorizer {
  public:
