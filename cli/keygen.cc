@@ -1,4 +1,6 @@
 // `reeve keygen`: the keys that sealed contexts are closed and opened with.
+#include <unistd.h>
+
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -77,10 +79,14 @@ int CreateHost(const Options& options) {
   const absl::StatusOr<std::unique_ptr<HostKey>> key =
       HostKey::Generate(options.name, Clock::System().Now(), kLock);
   if (!key.ok()) return Fail(options.path, key.status());
+  const std::string public_path = options.path + ".pub";
+  // Both or none.
+  if (!options.force && access(public_path.c_str(), F_OK) == 0) {
+    return FailToCreate(public_path, absl::AlreadyExistsError(""));
+  }
   if (const absl::Status saved = (*key)->Save(options.path, Existing(options)); !saved.ok()) {
     return FailToCreate(options.path, saved);
   }
-  const std::string public_path = options.path + ".pub";
   const absl::Status saved = (*key)->public_key().Save(public_path, Existing(options));
   if (!saved.ok()) return FailToCreate(public_path, saved);
   std::printf("%s: key %s of %s; give %s to the hosts that are to know it\n",
