@@ -1,5 +1,7 @@
 // Every library that the project links answers one call.
+#include <gssapi/gssapi_krb5.h>
 #include <gtest/gtest.h>
+#include <krb5/krb5.h>
 #include <openssl/crypto.h>
 #include <re2/re2.h>
 #include <sodium.h>
@@ -20,6 +22,13 @@ TEST(LibrariesTest, Cli11) { EXPECT_EQ(CLI::App("x").get_description(), "x"); }
 TEST(LibrariesTest, Json) { EXPECT_EQ(nlohmann::json::parse("[1, 2]").size(), 2u); }
 
 TEST(LibrariesTest, Libsodium) { EXPECT_GE(sodium_init(), 0); }
+
+TEST(LibrariesTest, MitKerberos) {
+  EXPECT_EQ(gss_oid_equal(gss_mech_krb5, gss_mech_krb5_old), 0);
+  krb5_data data = {};
+  krb5_free_data_contents(nullptr, &data);
+  EXPECT_EQ(data.data, nullptr);
+}
 
 TEST(LibrariesTest, OpenSsl) { EXPECT_GE(OpenSSL_version_num(), 0x30000000); }
 
