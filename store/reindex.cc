@@ -24,15 +24,16 @@ absl::Status Reindex(const std::string& path,
   if (!total.ok()) return total.status();
   int64_t done = 0;
   std::string damaged;
-  while (true) {
+  for (bool more = true;;) {
+    if (progress != nullptr && !progress(done, *total)) {
+      return absl::CancelledError("the work was cancelled; readers and writers complete it");
+    }
+    if (!more) break;
     absl::StatusOr<RowMaker::Batch> batch = (*maker)->Step();
     if (!batch.ok()) return batch.status();
     done += batch->records;
     if (damaged.empty()) damaged = batch->first_damaged;
-    if (progress != nullptr && !progress(done, *total)) {
-      return absl::CancelledError("the work was cancelled; readers and writers complete it");
-    }
-    if (!batch->more) break;
+    more = batch->more;
   }
   return damaged.empty() ? absl::OkStatus() : absl::DataLossError(damaged);
 }

@@ -13,10 +13,10 @@ namespace reeve {
 // while others may write and read: until it is through, readers see a part. What it leaves undone,
 // the next reader or writer does.
 //
-// `progress`, unless it is null, is called after each batch with how many of how many records are
-// done; if it returns false the work ends with Cancelled. Errors: DataLoss names the first segment
-// that is damaged, after all others are done; else those of AuditReader::Open(), and Unavailable
-// if the file cannot be written.
+// `progress`, unless it is null, is called at first and after each batch with how many of how many
+// records are done; if it returns false the work ends with Cancelled. Errors: DataLoss names the
+// first segment that is damaged, after all others are done; else those of AuditReader::Open(), and
+// Unavailable if the file cannot be written.
 absl::Status Reindex(const std::string& path,
                      const std::function<bool(int64_t done, int64_t of)>& progress = nullptr);
 
