@@ -1,7 +1,10 @@
 #include "reeve/engine/decision.h"
 
+#include <algorithm>
+
 #include "absl/strings/escaping.h"
 #include "reeve/engine/snapshot.h"
+#include "reeve/engine/value.h"
 
 namespace reeve {
 
@@ -62,11 +65,44 @@ std::string DecisionId::ToString() const {
   return text;
 }
 
+std::optional<std::string_view> MadeObligation::Find(std::string_view name) const {
+  for (size_t i = 0; i < size(); ++i) {
+    if (this->name(i) == name) return value(i);
+  }
+  return std::nullopt;
+}
+
+std::string MadeObligation::ToString() const {
+  std::string text(id());
+  if (size() == 0) return text;
+  Attributes parameters;
+  for (size_t i = 0; i < size(); ++i) {
+    parameters.Set(std::string(name(i)), Value::String(std::string(value(i))));
+  }
+  return text + " " + Value::Of(parameters).ToString();
+}
+
+bool operator==(const MadeObligation& a, const MadeObligation& b) {
+  if (a.id() != b.id() || a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a.name(i) != b.name(i) || a.value(i) != b.value(i)) return false;
+  }
+  return true;
+}
+
 std::string_view Decision::message() const {
+  if (message_.has_value()) return *message_;
   for (const RuleOutcome& rule : rules_) {
-    if (!rule->message.empty()) return rule->message;
+    if (!rule->message.empty()) return rule->message.text;
   }
   return {};
+}
+
+bool Decision::shadow_differs() const {
+  if (shadow_ == nullptr) return false;
+  return shadow_->reason_ != reason_ ||
+         !std::equal(rules_.begin(), rules_.end(), shadow_->rules_.begin(), shadow_->rules_.end(),
+                     [](const RuleOutcome& a, const RuleOutcome& b) { return a->id == b->id; });
 }
 
 std::string_view Decision::policy_digest() const {

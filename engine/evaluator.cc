@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/answer_texts.h"
+
 namespace reeve {
 
 std::string_view DefectUnder(const CompiledSet& set, const Request& request) {
@@ -23,7 +25,8 @@ std::string_view DefectUnder(const CompiledSet& set, const Request& request) {
 }
 
 Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
-                           const ConditionLimits& limits, Decision* decision) {
+                           const ConditionLimits& limits,
+                           const std::vector<std::string>* known_obligations, Decision* decision) {
   // The memory of one decision, which the next one on this thread takes over.
   struct Scratch {
     Matcher matcher;
@@ -82,18 +85,52 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
   }
   if (!denies.empty()) {
     decision->rules_ = std::move(denies);
-    return denied ? Reason::kDenyRule : Reason::kDenyUnknown;
+    return MakeTexts(set, denied ? Reason::kDenyRule : Reason::kDenyUnknown, known_obligations,
+                     &matcher, decision);
   }
   if (!allows.empty()) {
     decision->rules_ = std::move(allows);
-    return Reason::kAllowRule;
+    return MakeTexts(set, Reason::kAllowRule, known_obligations, &matcher, decision);
   }
   decision->near_misses_ = std::move(misses);
   return Reason::kNoRule;
 }
 
+Reason Evaluator::MakeTexts(const CompiledSet& set, Reason reason,
+                            const std::vector<std::string>* known_obligations, Matcher* matcher,
+                            Decision* decision) {
+  AnswerTexts texts(set, matcher);
+  const bool allow = reason == Reason::kAllowRule;
+  std::string defect;
+  const bool made = texts.MakeObligations(decision->rules_, !allow, Decision::kMaxObligations,
+                                          &decision->obligations_, &defect);
+  if (allow && made && known_obligations != nullptr) {
+    for (const MadeObligation& obligation : decision->obligations_) {
+      if (std::find(known_obligations->begin(), known_obligations->end(), obligation.id()) ==
+          known_obligations->end()) {
+        defect = "the obligation `" + std::string(obligation.id()) +
+                 "` is not one that this program knows";
+        break;
+      }
+    }
+  }
+  if (allow && !defect.empty()) {
+    // What an allow is worth without what it obliges to nobody knows.
+    reason = Reason::kDenyUnknown;
+    decision->error_ = std::move(defect);
+    decision->obligations_.clear();
+  }
+  const auto first = std::find_if(decision->rules_.begin(), decision->rules_.end(),
+                                  [](const RuleOutcome& rule) { return !rule->message.empty(); });
+  if (first != decision->rules_.end() && !(*first)->message.constant()) {
+    decision->message_ = texts.Message(**first);
+  }
+  return reason;
+}
+
 Decision Evaluator::Decide(std::shared_ptr<const Snapshot> snapshot, const Request& request,
-                           absl::Time now, const ConditionLimits& limits) {
+                           absl::Time now, const ConditionLimits& limits,
+                           const std::vector<std::string>* known_obligations) {
   Decision decision;
   decision.time_ = now;
   decision.snapshot_ = std::move(snapshot);
@@ -101,7 +138,8 @@ Decision Evaluator::Decide(std::shared_ptr<const Snapshot> snapshot, const Reque
   const CompiledSet& set = decision.snapshot_->compiled();
   decision.defect_ = DefectUnder(set, request);
   decision.reason_ =
-      decision.defect_.empty() ? Conclude(set, request, limits, &decision) : Reason::kBadRequest;
+      decision.defect_.empty() ? Conclude(set, request, limits, known_obligations, &decision)
+                               : Reason::kBadRequest;
   return decision;
 }
 

@@ -74,7 +74,8 @@ class Flattener {
     Rules(decision.near_misses());
     Rules(decision.shadow_rules());
     Text(decision.message());
-    Obligations(decision.rules());
+    const auto obligations = decision.obligations();
+    List(obligations.size(), kEscaped, [&](size_t i) { Item(obligations[i].ToString()); });
     Text(decision.error());
     Text(decision.policy_digest());
   }
@@ -207,19 +208,6 @@ class Flattener {
     if (*text_bytes + text.size() > kMaxClauseTextBytes) text = {};
     *text_bytes += text.size();
     AppendClause({outcome, text}, &out_.bytes);
-  }
-
-  void Obligations(Decision::Rules rules) {
-    size_t size = 0;
-    for (const RuleOutcome& rule : rules) size += rule->obligations.size();
-    size_t at = 0, in_rule = 0;
-    List(size, kEscaped, [&](size_t) {
-      while (in_rule == rules[at]->obligations.size()) {
-        ++at;
-        in_rule = 0;
-      }
-      Item(rules[at]->obligations[in_rule++].id);
-    });
   }
 
   void Map(const Attributes* attributes, RecordFlag left_out) {
