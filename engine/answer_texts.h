@@ -15,8 +15,8 @@
 namespace reeve {
 
 // What the facts of one text come to: above it a message is cut, and an obligation not made.
-inline constexpr size_t kMaxFactBytes = 256;         // In a message, printable.
-inline constexpr size_t kMaxParameterBytes = 4096;   // A parameter with its facts.
+inline constexpr size_t kMaxFactBytes = 256;        // In a message, printable.
+inline constexpr size_t kMaxParameterBytes = 4096;  // A parameter with its facts.
 
 // Makes texts of rules that determined a decision. One decision.
 class AnswerTexts {

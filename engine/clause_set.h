@@ -88,7 +88,7 @@ class ClauseSet {
   std::vector<Entry> entries_;
   std::vector<cel::Link> clauses_;  // Once it is closed: what conditions read, side by side.
   absl::flat_hash_map<std::string, uint32_t> numbers_;  // By text and the numbers of variables.
-  std::vector<uint32_t> policies_;  // By clause; empty if none reads roles.
+  std::vector<uint32_t> policies_;                      // By clause; empty if none reads roles.
   cel::Machine::Room room_;
 };
 

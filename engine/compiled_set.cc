@@ -156,9 +156,8 @@ class CompiledSet::Compiler {
                                                          member.text(), "`, which does not exist"));
         }
         if (states[named->second] == kOpen) {
-          return absl::InvalidArgumentError(absl::StrCat("role `", role.name,
-                                                         "` contains itself through role `",
-                                                         member.text(), "`"));
+          return absl::InvalidArgumentError(absl::StrCat(
+              "role `", role.name, "` contains itself through role `", member.text(), "`"));
         }
         if (states[named->second] == kNew) path.push_back({named->second, 0});
       }
@@ -301,7 +300,8 @@ class CompiledSet::Compiler {
       for (const auto& [name, role] : roles_) {
         if (PolicyOfName(name) != policy) continue;
         const size_t skipped = policy.size() + (policy.size() < name.size() ? 1 : 0);
-        roles.push_back({policy.empty() ? name : name.substr(skipped), role.node, role.conditional});
+        roles.push_back(
+            {policy.empty() ? name : name.substr(skipped), role.node, role.conditional});
       }
       std::sort(roles.begin(), roles.end(),
                 [](const VisibleRole& a, const VisibleRole& b) { return a.name < b.name; });

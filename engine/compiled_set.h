@@ -67,9 +67,9 @@ struct ConditionalRole {
 
 // A role as the conditions of its policy see it.
 struct VisibleRole {
-  std::string name;             // Without that of the policy.
-  EntityGraph::Node node;       // kNone for
-  uint32_t conditional;         // a conditional one.
+  std::string name;        // Without that of the policy.
+  EntityGraph::Node node;  // kNone for
+  uint32_t conditional;    // a conditional one.
 };
 
 // Lists of rules under keys numbered from 0. A list's rules ascend.

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "reeve/engine/snapshot.h"
-#include "reeve/engine/value.h"
 
 namespace reeve {
 
@@ -65,6 +65,26 @@ std::string DecisionId::ToString() const {
   return text;
 }
 
+namespace {
+
+// A string of JSON (RFC 8259, section 7).
+void AppendJson(std::string_view value, std::string* text) {
+  *text += '"';
+  for (const char c : value) {
+    if (c == '"' || c == '\\') {
+      *text += '\\';
+      *text += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      absl::StrAppend(text, "\\u", absl::Hex(c, absl::kZeroPad4));
+    } else {
+      *text += c;
+    }
+  }
+  *text += '"';
+}
+
+}  // namespace
+
 std::optional<std::string_view> MadeObligation::Find(std::string_view name) const {
   for (size_t i = 0; i < size(); ++i) {
     if (this->name(i) == name) return value(i);
@@ -74,12 +94,14 @@ std::optional<std::string_view> MadeObligation::Find(std::string_view name) cons
 
 std::string MadeObligation::ToString() const {
   std::string text(id());
-  if (size() == 0) return text;
-  Attributes parameters;
   for (size_t i = 0; i < size(); ++i) {
-    parameters.Set(std::string(name(i)), Value::String(std::string(value(i))));
+    absl::StrAppend(&text, i == 0 ? " {" : ",");
+    AppendJson(name(i), &text);
+    text += ':';
+    AppendJson(value(i), &text);
   }
-  return text + " " + Value::Of(parameters).ToString();
+  if (size() > 0) text += '}';
+  return text;
 }
 
 bool operator==(const MadeObligation& a, const MadeObligation& b) {

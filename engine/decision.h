@@ -142,10 +142,10 @@ class [[nodiscard]] Decision {
   // facts of the request in it, printable; one that is not known stands as `(unknown)`. May be
   // empty.
   std::string_view message() const;
-  // What the caller must do when it acts on the answer: the obligations of all determining rules, in
-  // the order of rules() and then of each rule; of equal ones, with equal parameters, the first. A
-  // denial for its obligations has none. Of another denial at most kMaxObligations, and what is not
-  // known in them stands as `(unknown)`.
+  // What the caller must do when it acts on the answer: the obligations of all determining rules,
+  // in the order of rules() and then of each rule; of equal ones, with equal parameters, the first.
+  // A denial for its obligations has none. Of another denial at most kMaxObligations, and what is
+  // not known in them stands as `(unknown)`.
   absl::Span<const MadeObligation> obligations() const { return obligations_; }
   static constexpr size_t kMaxObligations = 256;
 

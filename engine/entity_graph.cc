@@ -185,8 +185,8 @@ bool Ancestry::Close(size_t most) {
     uint32_t mark = graph.places_[ways_[i].node].marked;
     for (; mark != EntityGraph::kNone; mark = graph.marks_[mark].above) {
       const Node node = graph.marks_[mark].node;
-      // Above the way before as well, and so listed, with all above it: ways are sorted, and what is
-      // above this one and an earlier one is above all between.
+      // Above the way before as well, and so listed, with all above it: ways are sorted, and what
+      // is above this one and an earlier one is above all between.
       if (i > 0 && graph.places_[node].first <= ways_[i - 1].first) break;
       marked_.push_back(node);
     }

@@ -17,11 +17,11 @@ namespace reeve {
 // The names that a policy set speaks of, as small numbers, and which of them lie in which. Built
 // once: Add(), AddParent() and Mark(), then Close(), then the questions, through an Ancestry.
 //
-// Each node but the roots hangs on one of its parents, so that there is a forest. Nodes are numbered
-// along it, such that all that hang below one have the numbers behind its own, and "lies in" is a
-// comparison of numbers. The parents beyond the first, of which most nodes have none, are kept
-// beside it, and each node knows the nearest one on its way to the root that has some. So it takes
-// memory for each node and each parent, however deep they lie.
+// Each node but the roots hangs on one of its parents, so that there is a forest. Nodes are
+// numbered along it, such that all that hang below one have the numbers behind its own, and "lies
+// in" is a comparison of numbers. The parents beyond the first, of which most nodes have none, are
+// kept beside it, and each node knows the nearest one on its way to the root that has some. So it
+// takes memory for each node and each parent, however deep they lie.
 //
 // After Close() immutable: any thread.
 class EntityGraph {

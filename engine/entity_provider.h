@@ -10,10 +10,11 @@
 
 namespace reeve {
 
-// What an EntityProvider tells of one entity. Points to what the provider keeps; the engine reads it
-// until it has answered and recorded, then lets go of `keep`.
+// What an EntityProvider tells of one entity. Points to what the provider keeps; the engine reads
+// it until it has answered and recorded, then lets go of `keep`.
 struct ProvidedEntity {
-  // May be null. They overlay those that the snapshot stores, and those of the request overlay them.
+  // May be null. They overlay those that the snapshot stores, and those of the request overlay
+  // them.
   const Attributes* attributes = nullptr;
   // What it lies in directly. They add to what the request and the snapshot say, and their own
   // parents are those that the snapshot stores.
@@ -30,8 +31,8 @@ struct ProvidedEntity {
 // Knows more of entities than the snapshot does: a directory, a table of the server's own.
 //
 // The engine asks it at most twice for a decision, for the principal and then for the resource,
-// before any rule is evaluated and never in the middle; a decision sees one answer, whatever changes
-// meanwhile, also in a shadow set. It is not asked about a malformed request.
+// before any rule is evaluated and never in the middle; a decision sees one answer, whatever
+// changes meanwhile, also in a shadow set. It is not asked about a malformed request.
 //
 // Thread-safe: any thread may call Read() at any time.
 class EntityProvider {
@@ -45,10 +46,10 @@ class EntityProvider {
   // time of its own, and return an error when that is over. (It answers from memory, or Decide()
   // takes as long as what it waits for.) Must not call the engine.
   //
-  // Of any error, of an exception, and of an answer that breaks the limits of value.h, of kMaxParents
-  // or the form of names, the engine keeps nothing: all that the provider could have said is unknown
-  // then, as if `complete` were false. So no allow rule matches for want of an answer, and a deny
-  // rule may. Decision::error() says what happened.
+  // Of any error, of an exception, and of an answer that breaks the limits of value.h, of
+  // kMaxParents or the form of names, the engine keeps nothing: all that the provider could have
+  // said is unknown then, as if `complete` were false. So no allow rule matches for want of an
+  // answer, and a deny rule may. Decision::error() says what happened.
   virtual absl::Status Read(EntityView entity, ProvidedEntity* found) const = 0;
 };
 

@@ -137,9 +137,9 @@ Decision Evaluator::Decide(std::shared_ptr<const Snapshot> snapshot, const Reque
   if (decision.snapshot_ == nullptr) return decision;  // Reason::kNoPolicy
   const CompiledSet& set = decision.snapshot_->compiled();
   decision.defect_ = DefectUnder(set, request);
-  decision.reason_ =
-      decision.defect_.empty() ? Conclude(set, request, limits, known_obligations, &decision)
-                               : Reason::kBadRequest;
+  decision.reason_ = decision.defect_.empty()
+                         ? Conclude(set, request, limits, known_obligations, &decision)
+                         : Reason::kBadRequest;
   return decision;
 }
 

@@ -127,8 +127,8 @@ Truth Facts::MatchesResource(const Alternatives& alternatives, Which which) cons
 
 Truth Facts::PrincipalLiesIn(EntityGraph::Node node) const {
   if (principal_.Contains(node)) return Truth::kTrue;
-  const bool possible = !principal_complete_ || (!request_->principal->groups_complete &&
-                                                 set_->graph().ThroughGroup(node));
+  const bool possible = !principal_complete_ ||
+                        (!request_->principal->groups_complete && set_->graph().ThroughGroup(node));
   return possible ? Truth::kUnknown : Truth::kFalse;
 }
 

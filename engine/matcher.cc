@@ -206,6 +206,8 @@ void Matcher::BindAgain(const CompiledRule& rule) {
   if (best == Truth::kUnknown) MatchesBinding(rule, &clauses, &patterns, best);
 }
 
+cel::Cell Matcher::Fact(uint32_t clause) { return Evaluate(clause); }
+
 Matcher::Parts Matcher::Explain(const CompiledRule& rule) {
   Parts parts;
   parts.principals = MatchesPrincipal(rule.principals);

@@ -52,11 +52,11 @@ class Matcher {
   // Asks all of it.
   Parts Explain(const CompiledRule& rule);
 
-  // Binds the names of `rule`, which has matched, or of which it is unknown whether it does, as they
-  // were when it did; for Fact().
+  // Binds the names of `rule`, which has matched, or of which it is unknown whether it does, as
+  // they were when it did; for Fact().
   void BindAgain(const CompiledRule& rule);
   // The value of a fact of a text of that rule, or an error, by the number of its clause.
-  cel::Cell Fact(uint32_t clause) { return Evaluate(clause); }
+  cel::Cell Fact(uint32_t clause);
 
   // Whether the conditions have used up what they may: then no answer counts.
   bool exhausted() { return machine_.context().exhausted(); }
@@ -90,8 +90,8 @@ class Matcher {
   cel::Machine machine_;
   std::vector<Truth> roles_;  // By conditional role, once it was asked.
   std::vector<bool> roles_known_;
-  std::vector<uint32_t> roles_asked_;      // That wait for those that they name.
-  std::vector<cel::Cell> policy_roles_;    // By policy, once it was asked.
+  std::vector<uint32_t> roles_asked_;    // That wait for those that they name.
+  std::vector<cel::Cell> policy_roles_;  // By policy, once it was asked.
   std::vector<bool> policy_roles_known_;
   Ways principal_ways_;
   Ways resource_ways_;

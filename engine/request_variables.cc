@@ -50,8 +50,8 @@ void RequestVariables::Begin(const Request& request, const Facts& facts, absl::T
   now_ = now;
   layers_[kPrincipal] = LayersOf(&request.principal->attributes, request.provided_principal,
                                  facts.stored_principal());
-  layers_[kResource] = LayersOf(request.resource_attributes, request.provided_resource,
-                                facts.stored_resource());
+  layers_[kResource] =
+      LayersOf(request.resource_attributes, request.provided_resource, facts.stored_resource());
   layers_[kContext] = {request.context};
 }
 
@@ -161,12 +161,11 @@ Cell RequestVariables::Map::IsIn(std::string_view name, cel::Context& context) c
   if (variable_ != kContext && !variables_.facts_->Knows(name)) {
     // It is then looked for among all that the request names.
     const Request& request = *variables_.request_;
-    const size_t named = variable_ == kPrincipal
-                             ? request.principal->groups.size() +
-                                   request.principal->parents.size() +
-                                   ParentCount(request.provided_principal)
-                             : request.resource_parents.size() +
-                                   ParentCount(request.provided_resource);
+    const size_t named =
+        variable_ == kPrincipal
+            ? request.principal->groups.size() + request.principal->parents.size() +
+                  ParentCount(request.provided_principal)
+            : request.resource_parents.size() + ParentCount(request.provided_resource);
     if (!context.Charge(named)) return context.LimitError();
   }
   switch (variable_) {

@@ -24,8 +24,9 @@ namespace cel {
 struct Program;
 }  // namespace cel
 
-// One clause of a rule's `when`, or of that of a role, or a fact in a text. Made by reeve/policy/condition.h, or with a
-// whole policy by reeve/policy/load.h. A copy shares its content.
+// One clause of a rule's `when`, or of that of a role, or a fact in a text. Made by
+// reeve/policy/condition.h, or with a whole policy by reeve/policy/load.h. A copy shares its
+// content.
 struct Condition {
   std::string text;                             // As written.
   std::shared_ptr<const cel::Program> program;  // Not null in a rule of a snapshot.
@@ -57,7 +58,7 @@ struct TextTemplate {
 // treat the decision as a deny: see Engine::Options::known_obligations.
 struct Obligation {
   std::string id;
-  std::vector<std::pair<std::string, TextTemplate>> with;  // Its parameters, each name once.
+  std::vector<std::pair<std::string, TextTemplate>> with = {};  // Its parameters, each name once.
 };
 
 // One statement of a policy. It matches a request when one of its principals, one of its actions
