@@ -61,7 +61,8 @@ EntityGraph::Node EntityGraph::Add(EntityView entity) {
   const auto [at, is_new] = nodes_.try_emplace(ToString(entity), static_cast<Node>(size()));
   if (is_new) {
     marked_.push_back(false);
-    through_group_.push_back(entity.type == "group");
+    through_.push_back((entity.type == "group" ? kGroup : 0) |
+                       (entity.type == kRoleType ? 0 : kEntity));
   }
   return at->second;
 }
@@ -92,9 +93,8 @@ std::vector<EntityId> EntityGraph::Close() {
   }
   // Children before parents, so that it reaches everything above.
   for (auto node = order.parents_first.rbegin(); node != order.parents_first.rend(); ++node) {
-    if (!through_group_[*node]) continue;
     for (uint32_t i = first_parent[*node]; i < first_parent[*node + 1]; ++i) {
-      through_group_[edges_[i].parent] = true;
+      through_[edges_[i].parent] |= through_[*node];
     }
   }
   PlaceNodes(order.parents_first, first_parent, edges_);

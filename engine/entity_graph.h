@@ -42,8 +42,10 @@ class EntityGraph {
   Node Find(std::string_view text) const;
   // Whether some entity of type `group` is `node` or lies in it: membership in such a node can come
   // by a group.
-  bool ThroughGroup(Node node) const { return through_group_[node]; }
-  size_t size() const { return through_group_.size(); }
+  bool ThroughGroup(Node node) const { return (through_[node] & kGroup) != 0; }
+  // The same of any entity: it is no role, or has a member.
+  bool ThroughEntity(Node node) const { return (through_[node] & kEntity) != 0; }
+  size_t size() const { return through_.size(); }
 
  private:
   friend class Ancestry;
@@ -75,7 +77,8 @@ class EntityGraph {
   absl::flat_hash_map<std::string, Node> nodes_;
   std::vector<Edge> edges_;  // Until Close().
   std::vector<bool> marked_;
-  std::vector<bool> through_group_;
+  enum Through : uint8_t { kGroup = 1, kEntity = 2 };
+  std::vector<uint8_t> through_;
   std::vector<Place> places_;
   std::vector<Fork> forks_;  // And one more, for its `others`.
   std::vector<Node> others_;

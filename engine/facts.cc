@@ -99,11 +99,9 @@ bool Facts::MatchesAny(const Alternatives& alternatives, Which which, const Ance
 Truth Facts::MatchesPrincipal(const Alternatives& alternatives, Which which) const {
   if (MatchesAny(alternatives, which, principal_, principal_text_)) return Truth::kTrue;
   const auto literals = set_->Literals(alternatives);
-  if (!principal_complete_ && !literals.empty()) return Truth::kUnknown;
-  if (request_->principal->groups_complete) return Truth::kFalse;
-  const bool possible = std::any_of(literals.begin(), literals.end(), [this](uint32_t node) {
-    return set_->graph().ThroughGroup(node);
-  });
+  if (principal_complete_ && request_->principal->groups_complete) return Truth::kFalse;
+  const bool possible = std::any_of(literals.begin(), literals.end(),
+                                    [this](uint32_t node) { return PrincipalMayLieIn(node); });
   return possible ? Truth::kUnknown : Truth::kFalse;
 }
 
@@ -127,9 +125,12 @@ Truth Facts::MatchesResource(const Alternatives& alternatives, Which which) cons
 
 Truth Facts::PrincipalLiesIn(EntityGraph::Node node) const {
   if (principal_.Contains(node)) return Truth::kTrue;
-  const bool possible = !principal_complete_ ||
-                        (!request_->principal->groups_complete && set_->graph().ThroughGroup(node));
-  return possible ? Truth::kUnknown : Truth::kFalse;
+  return PrincipalMayLieIn(node) ? Truth::kUnknown : Truth::kFalse;
+}
+
+bool Facts::PrincipalMayLieIn(EntityGraph::Node node) const {
+  return (!principal_complete_ && set_->graph().ThroughEntity(node)) ||
+         (!request_->principal->groups_complete && set_->graph().ThroughGroup(node));
 }
 
 Truth Facts::PrincipalIsIn(std::string_view name) const {

@@ -60,6 +60,8 @@ class Facts {
  private:
   // Returns the node, or kNone.
   EntityGraph::Node AddNode(EntityView entity, Ancestry* ancestry);
+  // By what is not known of it.
+  bool PrincipalMayLieIn(EntityGraph::Node node) const;
   // Returns whether there are no other parents.
   bool AddProvided(const ProvidedEntity* provided, Ancestry* ancestry);
   bool MatchesAny(const Alternatives& alternatives, Which which, const Ancestry& ancestry,
