@@ -1,6 +1,6 @@
 #include "engine/answer_texts.h"
 
-#include <string_view>
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -35,6 +35,27 @@ std::string AnswerTexts::Message(const Rule& rule) {
     const cel::Cell value = matcher_.Fact(facts[i]);
     return value.kind() == cel::Kind::kString ? Printable(value.text(), kMaxFactBytes) : kUnknown;
   });
+}
+
+bool AnswerTexts::MakeObligations(Decision::Rules rules, bool forgiving, size_t most,
+                                  std::vector<MadeObligation>* made, std::string* defect) {
+  for (const RuleOutcome& rule : rules) {
+    size_t at = rule->message.facts.size();
+    bool bound = false;
+    for (const Obligation& obligation : rule->obligations) {
+      std::vector<std::string> values;
+      if (!MakeValues(*rule, obligation, forgiving, &at, &bound, &values, defect)) return false;
+      MadeObligation one(obligation, std::move(values));
+      // Few, so that they are compared one by one.
+      if (std::find(made->begin(), made->end(), one) != made->end()) continue;
+      if (made->size() == most) {
+        *defect = absl::StrCat("the decision has more than ", most, " obligations");
+        return forgiving;
+      }
+      made->push_back(std::move(one));
+    }
+  }
+  return true;
 }
 
 bool AnswerTexts::MakeValues(const Rule& rule, const Obligation& obligation, bool forgiving,

@@ -29,28 +29,9 @@ class AnswerTexts {
 
   // Makes the obligations of `rules`, each once, at most `most`. If `forgiving`, what is not known
   // stands as `(unknown)`, and those beyond `most` are left out; else the first that cannot be made
-  // ends it, and what is wrong goes to *defect. Appends to a list of MadeObligation.
-  template <typename List>
-  bool MakeObligations(Decision::Rules rules, bool forgiving, size_t most, List* made,
-                       std::string* defect) {
-    for (const RuleOutcome& rule : rules) {
-      size_t at = rule->message.facts.size();
-      bool bound = false;
-      for (const Obligation& obligation : rule->obligations) {
-        std::vector<std::string> values;
-        if (!MakeValues(*rule, obligation, forgiving, &at, &bound, &values, defect)) return false;
-        MadeObligation one(obligation, std::move(values));
-        // Few, so that they are compared one by one.
-        if (std::find(made->begin(), made->end(), one) != made->end()) continue;
-        if (made->size() == most) {
-          *defect = "the decision has too many obligations";
-          return forgiving;
-        }
-        made->push_back(std::move(one));
-      }
-    }
-    return true;
-  }
+  // ends it, and what is wrong goes to *defect.
+  bool MakeObligations(Decision::Rules rules, bool forgiving, size_t most,
+                       std::vector<MadeObligation>* made, std::string* defect);
 
  private:
   const CompiledRule& Compiled(const Rule& rule) const {

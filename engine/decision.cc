@@ -113,7 +113,7 @@ bool operator==(const MadeObligation& a, const MadeObligation& b) {
 }
 
 std::string_view Decision::message() const {
-  if (message_.has_value()) return *message_;
+  if (made_ != nullptr && made_->message.has_value()) return *made_->message;
   for (const RuleOutcome& rule : rules_) {
     if (!rule->message.empty()) return rule->message.text;
   }

@@ -146,7 +146,9 @@ class [[nodiscard]] Decision {
   // in the order of rules() and then of each rule; of equal ones, with equal parameters, the first.
   // A denial for its obligations has none. Of another denial at most kMaxObligations, and what is
   // not known in them stands as `(unknown)`.
-  absl::Span<const MadeObligation> obligations() const { return obligations_; }
+  absl::Span<const MadeObligation> obligations() const {
+    return made_ == nullptr ? absl::Span<const MadeObligation>() : made_->obligations;
+  }
   static constexpr size_t kMaxObligations = 256;
 
   // What went wrong, for the log and the record, in one line; empty unless reason() is kBadRequest,
@@ -182,7 +184,11 @@ class [[nodiscard]] Decision {
 
   using RuleList = absl::InlinedVector<RuleOutcome, 4>;
   using MissList = absl::InlinedVector<RuleOutcome, kMaxNearMisses>;
-  using ObligationList = absl::InlinedVector<MadeObligation, 2>;
+  // Of most decisions there is none.
+  struct MadeTexts {
+    std::optional<std::string> message;
+    std::vector<MadeObligation> obligations;
+  };
 
   Reason reason_ = Reason::kNoPolicy;
   AuditLevel audit_level_ = AuditLevel::kOff;
@@ -194,8 +200,7 @@ class [[nodiscard]] Decision {
   RuleList rules_;
   MissList near_misses_;
   RuleList shadow_rules_;
-  std::optional<std::string> message_;  // If it was made.
-  ObligationList obligations_;
+  std::shared_ptr<const MadeTexts> made_;  // May be null.
   bool record_failed_ = false;
   std::shared_ptr<const Decision> shadow_;
 };

@@ -172,8 +172,7 @@ Decision Engine::Decide(const Request& request, std::chrono::steady_clock::time_
   if (decision.allowed()) {
     decision.reason_ = Reason::kAuditFailed;
     decision.rules_.clear();
-    decision.message_.reset();
-    decision.obligations_.clear();
+    decision.made_ = nullptr;
   }
   return decision;
 }

@@ -60,8 +60,8 @@ class Engine {
   // decided on the like of it, but for these: the first call after Replace(), and every call on a
   // thread that asks more than four engines in turn, take a lock and allocate; so does a regular
   // expression that meets new texts, inside RE2; a decision that more than four rules determined
-  // allocates their list, one with more than two obligations theirs, and one with facts in its
-  // message or its obligations these texts; so does a failing EntityProvider, and a shadow set.
+  // allocates their list, and one with obligations, or with facts in its message, these texts; so
+  // do a failing EntityProvider and a shadow set.
   Decision Decide(const Request& request) const;
 
   // Installs `snapshot` for calls that begin after this returns; calls under way finish under the

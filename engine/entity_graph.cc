@@ -175,11 +175,13 @@ bool Ancestry::Close(size_t most) {
       if (ways_.size() > most) return false;
     }
   }
-  std::sort(ways_.begin(), ways_.end(),
-            [](const Way& a, const Way& b) { return a.first < b.first; });
-  ways_.erase(std::unique(ways_.begin(), ways_.end(),
-                          [](const Way& a, const Way& b) { return a.first == b.first; }),
-              ways_.end());
+  if (ways_.size() > 1) {
+    std::sort(ways_.begin(), ways_.end(),
+              [](const Way& a, const Way& b) { return a.first < b.first; });
+    ways_.erase(std::unique(ways_.begin(), ways_.end(),
+                            [](const Way& a, const Way& b) { return a.first == b.first; }),
+                ways_.end());
+  }
   marked_.clear();
   for (size_t i = 0; i < ways_.size(); ++i) {
     uint32_t mark = graph.places_[ways_[i].node].marked;
@@ -192,7 +194,7 @@ bool Ancestry::Close(size_t most) {
     }
     if (ways_.size() + marked_.size() > most) return false;
   }
-  std::sort(marked_.begin(), marked_.end());
+  if (marked_.size() > 1) std::sort(marked_.begin(), marked_.end());
   return true;
 }
 

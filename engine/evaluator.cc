@@ -99,13 +99,22 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
 Reason Evaluator::MakeTexts(const CompiledSet& set, Reason reason,
                             const std::vector<std::string>* known_obligations, Matcher* matcher,
                             Decision* decision) {
+  const Rule* speaks = nullptr;
+  bool obliges = false;
+  for (const RuleOutcome& rule : decision->rules_) {
+    if (speaks == nullptr && !rule->message.empty()) speaks = rule.rule;
+    obliges |= !rule->obligations.empty();
+  }
+  if (!obliges && (speaks == nullptr || speaks->message.constant())) return reason;
+
   AnswerTexts texts(set, matcher);
-  const bool allow = reason == Reason::kAllowRule;
+  Decision::MadeTexts made;
   std::string defect;
-  const bool made = texts.MakeObligations(decision->rules_, !allow, Decision::kMaxObligations,
-                                          &decision->obligations_, &defect);
-  if (allow && made && known_obligations != nullptr) {
-    for (const MadeObligation& obligation : decision->obligations_) {
+  const bool allow = reason == Reason::kAllowRule;
+  texts.MakeObligations(decision->rules_, !allow, Decision::kMaxObligations, &made.obligations,
+                        &defect);
+  if (allow && defect.empty() && known_obligations != nullptr) {
+    for (const MadeObligation& obligation : made.obligations) {
       if (std::find(known_obligations->begin(), known_obligations->end(), obligation.id()) ==
           known_obligations->end()) {
         defect = "the obligation `" + std::string(obligation.id()) +
@@ -118,13 +127,10 @@ Reason Evaluator::MakeTexts(const CompiledSet& set, Reason reason,
     // What an allow is worth without what it obliges to nobody knows.
     reason = Reason::kDenyUnknown;
     decision->error_ = std::move(defect);
-    decision->obligations_.clear();
+    made.obligations.clear();
   }
-  const auto first = std::find_if(decision->rules_.begin(), decision->rules_.end(),
-                                  [](const RuleOutcome& rule) { return !rule->message.empty(); });
-  if (first != decision->rules_.end() && !(*first)->message.constant()) {
-    decision->message_ = texts.Message(**first);
-  }
+  if (speaks != nullptr && !speaks->message.constant()) made.message = texts.Message(*speaks);
+  decision->made_ = std::make_shared<const Decision::MadeTexts>(std::move(made));
   return reason;
 }
 
