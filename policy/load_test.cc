@@ -273,7 +273,8 @@ rules:
      "others\n"},
     {"FactThatDoesNotParse", RULE(ANY ", message: 'a {1 +}'"),
      "p.yaml:4:100: expected an expression after `+`\n"},
-    {"FactThatClosesMore", RULE(ANY ", message: 'a {1) + (2}'"), "p.yaml:4:98: `)` closes nothing\n"},
+    {"FactThatClosesMore", RULE(ANY ", message: 'a {1) + (2}'"),
+     "p.yaml:4:98: `)` closes nothing\n"},
     {"FactWithAComment", RULE(ANY ", message: 'a {1 // one}'"), ""},
     {"FactThatSomePatternsBind",
      RULE(

@@ -53,7 +53,10 @@ class Flattener {
     out_.head.level = level;
     out_.head.reason = decision.reason();
     out_.head.assurance = principal.assurance;
-    if (!principal.groups_complete) out_.head.flags |= kGroupsPartial;
+    const ProvidedEntity* const provided = request.provided_principal;
+    if (!principal.groups_complete || (provided != nullptr && !provided->complete)) {
+      out_.head.flags |= kGroupsPartial;
+    }
     if (request.time.has_value()) out_.head.flags |= kTimeFixed;
 
     // In the order of Field.
