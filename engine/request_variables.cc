@@ -22,9 +22,10 @@ size_t ParentCount(const ProvidedEntity* provided) {
   return provided == nullptr ? 0 : provided->parents.size();
 }
 
-Cell OfTruth(Truth truth) {
-  return truth == Truth::kUnknown ? Cell::Error(ErrorCode::kIncomplete)
-                                  : Cell::Bool(truth == Truth::kTrue);
+Cell OfTruth(Truth truth, const ProvidedEntity* provided) {
+  if (truth != Truth::kUnknown) return Cell::Bool(truth == Truth::kTrue);
+  const bool partial = provided != nullptr && !provided->complete;
+  return Cell::Error(partial ? ErrorCode::kPartialFacts : ErrorCode::kIncomplete);
 }
 
 // Roles are what a policy grants, and no entities that something lies in.
@@ -170,9 +171,10 @@ Cell RequestVariables::Map::IsIn(std::string_view name, cel::Context& context) c
   }
   switch (variable_) {
     case kPrincipal:
-      return OfTruth(variables_.facts_->PrincipalIsIn(name));
+      return OfTruth(variables_.facts_->PrincipalIsIn(name),
+                     variables_.request_->provided_principal);
     case kResource:
-      return OfTruth(variables_.facts_->ResourceIsIn(name));
+      return OfTruth(variables_.facts_->ResourceIsIn(name), variables_.request_->provided_resource);
     default:
       return Cell::Error(ErrorCode::kNoSuchOverload, "isIn");
   }
