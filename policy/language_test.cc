@@ -176,6 +176,11 @@ const Case kCases[] = {
      "rules: [{id: r, effect: deny, principals: [anyone], actions: [any], resources: "
      "['doc:/{area}/**', 'doc:/f/{area}'], when: area != \"f\", message: 'not in {area}'}]",
      "deny_rule p/r; message: not in q3"},
+    {"MessageOfTheWayThatIsUnknown",
+     "rules: [{id: r, effect: deny, principals: [anyone], actions: [any], resources: "
+     "['doc:/{area}/**', 'doc:/f/{area}'], when: 'area == \"f\" && principal.rank == 1', message: "
+     "'not in {area}'}]",
+     "deny_unknown p/r; message: not in f"},
     {"FirstMessage",
      "rules: [{id: s, " DENY ", message: '{principal.name}'}, {id: r, " DENY "}, {id: t, " DENY
      ", message: t}]",
