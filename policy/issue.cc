@@ -13,8 +13,12 @@ std::string ToString(const Issue& issue) {
   if (issue.position.line > 0) {
     absl::StrAppend(&place, ":", issue.position.line, ":", issue.position.column);
   }
-  return absl::StrCat(place, issue.severity == Issue::Severity::kWarning ? ": warning: " : ": ",
-                      issue.message);
+  const char* const severity = issue.severity == Issue::Severity::kWarning ? ": warning: "
+                               : issue.severity == Issue::Severity::kNote  ? ": note: "
+                                                                           : ": ";
+  const std::string name(NameOf(issue.warning));
+  return absl::StrCat(place, severity, issue.message, name.empty() ? "" : " [", name,
+                      name.empty() ? "" : "]");
 }
 
 std::string Excerpt(const Issue& issue) {

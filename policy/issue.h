@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "reeve/policy/warning.h"
+
 namespace reeve {
 
 // A place in a text file. Lines and columns count from 1; a column is a Unicode code point, as
@@ -23,6 +25,7 @@ struct Issue {
   enum class Severity {
     kError,    // The policy set does not load.
     kWarning,  // It loads; the author should look.
+    kNote,     // It loads; the author should know.
   };
 
   Severity severity = Severity::kError;
@@ -34,10 +37,12 @@ struct Issue {
   // The line at `position`, without its end; empty if there is none to show.
   std::string line = {};
   int width = 1;  // How many columns of it from `position` on the issue is about; at least 1.
+  Warning warning = Warning::kNone;  // Of a warning or a note, which.
 };
 
 // "documents.yaml:14:9: unknown key `principels`; did you mean `principals`?"; a warning says so
-// before its message; an issue of the file as a whole has no line and column.
+// before its message, and its name behind it in brackets; an issue of the file as a whole has no
+// line and column.
 std::string ToString(const Issue& issue);
 
 // Two lines, each with its end: the line of the file, cut to what is near the place, and below it a

@@ -110,6 +110,36 @@ bool HasError(const std::vector<Issue>& issues) {
                      [](const Issue& issue) { return issue.severity == Issue::Severity::kError; });
 }
 
+// Whether `position` lies where `accepted` holds.
+bool HoldsAt(const AcceptedWarning& accepted, const std::string& file, Position position) {
+  const auto order = [](Position at) { return std::make_pair(at.line, at.column); };
+  if (file != accepted.file) return false;
+  if (accepted.begin == Position()) return true;
+  return order(position) >= order(accepted.begin) && order(position) <= order(accepted.end);
+}
+
+// Removes the warnings that are accepted. Those of `accepted` that accept nothing stay in it.
+void RemoveAccepted(std::vector<AcceptedWarning>* accepted, std::vector<Issue>* issues) {
+  if (accepted->empty()) return;
+  std::vector<char> used(accepted->size(), false);
+  const auto is_accepted = [&](const Issue& issue) {
+    bool found = false;
+    for (size_t i = 0; i < accepted->size() && issue.warning != Warning::kNone; ++i) {
+      const AcceptedWarning& one = (*accepted)[i];
+      if (one.warning != issue.warning || !HoldsAt(one, issue.file, issue.position)) continue;
+      used[i] = true;
+      found = true;
+    }
+    return found;
+  };
+  issues->erase(std::remove_if(issues->begin(), issues->end(), is_accepted), issues->end());
+  size_t kept = 0;
+  for (size_t i = 0; i < accepted->size(); ++i) {
+    if (!used[i]) (*accepted)[kept++] = (*accepted)[i];
+  }
+  accepted->resize(kept);
+}
+
 void Sort(std::vector<Issue>* issues) {
   std::stable_sort(issues->begin(), issues->end(), [](const Issue& a, const Issue& b) {
     return std::tie(a.file, a.position.line, a.position.column) <
@@ -132,6 +162,17 @@ void AddLines(std::string_view text, absl::Span<Issue> issues) {
     const std::string_view whole = rest.substr(0, rest.find_first_of("\r\n"));
     if (whole.size() <= kMaxLine) issue.line = whole;
   }
+}
+
+std::vector<AcceptedWarning> AcceptedBy(const Documents& documents) {
+  std::vector<AcceptedWarning> all;
+  for (const PolicyDocument& policy : documents.policies) {
+    all.insert(all.end(), policy.accepted.begin(), policy.accepted.end());
+  }
+  for (const EntitiesDocument& document : documents.entities) {
+    all.insert(all.end(), document.accepted.begin(), document.accepted.end());
+  }
+  return all;
 }
 
 // `issues` are those of finding the files.
@@ -164,6 +205,8 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
                              {},
                              "the set has no file with `policy:`, so it has no rules"});
   }
+  std::vector<AcceptedWarning> accepted = AcceptedBy(documents);
+  RemoveAccepted(&accepted, &result.issues);
   if (!HasError(result.issues)) {
     // What the set says is handed over piece by piece; entities are kept to name the place of a
     // cycle.

@@ -118,7 +118,10 @@ class Finder {
       issues_.push_back({Issue::Severity::kWarning,
                          entry.path().string(),
                          {},
-                         "is not read; the names of policy files end in `.yaml` or `.yml`"});
+                         "is not read; the names of policy files end in `.yaml` or `.yml`",
+                         {},
+                         1,
+                         Warning::kUnreadFile});
     }
   }
 

@@ -83,6 +83,11 @@ Position YamlNode::PositionInScalar(size_t text_offset) const {
   return tree_->PositionAt(SourceOffset(*tree_, node, text_offset));
 }
 
+Position YamlNode::EndPosition() const {
+  const YamlNode last(tree_, End() - 1);
+  return last.IsScalar() ? last.PositionInScalar(last.text().size()) : last.position();
+}
+
 size_t YamlNode::size() const { return IsScalar() ? 0 : tree_->nodes[index_].size; }
 
 YamlNode::Items YamlNode::items() const { return Items(*this); }
@@ -100,6 +105,8 @@ YamlDocument& YamlDocument::operator=(YamlDocument&&) noexcept = default;
 YamlDocument::~YamlDocument() = default;
 
 std::string_view YamlDocument::source() const { return tree_->source; }
+
+const std::vector<YamlComment>& YamlDocument::comments() const { return tree_->comments; }
 
 Position YamlDocument::PositionAt(size_t offset) const { return tree_->PositionAt(offset); }
 
