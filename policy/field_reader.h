@@ -12,7 +12,7 @@
 #include "policy/file_format.h"
 #include "reeve/engine/entity.h"
 #include "reeve/policy/issue.h"
-#include "reeve/policy/load.h"
+#include "reeve/policy/load_limits.h"
 #include "reeve/policy/yaml_document.h"
 
 namespace reeve {
