@@ -19,6 +19,7 @@
 #include "policy/pattern_cover.h"
 #include "reeve/engine/cel/machine.h"
 #include "reeve/engine/cel/program.h"
+#include "reeve/policy/spelling.h"
 #include "reeve/policy/unicode.h"
 
 namespace reeve {
@@ -157,15 +158,12 @@ class Linter {
     bool is_duplicate = false;
   };
 
-  void Warn(const std::string& file, Position position, Warning warning, std::string message) {
-    const bool note = warning == Warning::kShadowRule || warning == Warning::kUnchecked;
-    issues_.push_back({note ? Issue::Severity::kNote : Issue::Severity::kWarning,
-                       file,
-                       position,
-                       std::move(message),
-                       {},
-                       1,
-                       warning});
+  void Warn(const std::string& file, Position position, Warning warning, std::string message,
+            Issue::Severity severity = Issue::Severity::kWarning) {
+    issues_.push_back({severity, file, position, std::move(message), {}, 1, warning});
+  }
+  void Note(const std::string& file, Position position, Warning warning, std::string message) {
+    Warn(file, position, warning, std::move(message), Issue::Severity::kNote);
   }
   std::string Place(const RuleAt& at, const std::string& seen_from) const {
     return absl::StrCat(*at.file == seen_from ? "" : absl::StrCat(*at.file, ":"), at.id.line, ":",
@@ -183,6 +181,7 @@ class Linter {
   void CheckActionGlobs(const std::string& file, const std::vector<Pattern>& actions,
                         Position place);
   void CheckUnmatched(const std::string& file, const Pattern& pattern, Position place);
+  std::string MeantBy(const Pattern& pattern, const std::vector<std::string>& names);
   void FindDuplicates();
   void FindCovered();
   bool Covers(const RuleAt& outer, const RuleAt& inner);
@@ -200,6 +199,7 @@ class Linter {
   std::set<std::string> action_prefixes_;                                // "doc." of `doc.read`.
   absl::flat_hash_map<const cel::Program*, Constant> constants_;
   int64_t match_cost_ = 0;
+  int suggestions_ = 0;
 };
 
 void Linter::Run(const std::vector<YamlNode>& policies) {
@@ -216,7 +216,7 @@ void Linter::Run(const std::vector<YamlNode>& policies) {
   FindDuplicates();
   FindCovered();
   if (match_cost_ > kMaxMatchCost) {
-    Warn(documents_.policies[0].file, {}, Warning::kUnchecked,
+    Note(documents_.policies[0].file, {}, Warning::kUnchecked,
          "the set has too many patterns and entities to compare all of them; `unmatched-pattern` "
          "is not complete");
   }
@@ -294,7 +294,7 @@ void Linter::CheckRule(const std::string& file, const PolicyDocument::RuleDefini
   CheckPatterns(file, rule.resources, PlacesOf(MemberOf(node, "resources")));
   CheckActionGlobs(file, rule.actions, MemberOf(node, "actions")->position());
   if (rule.shadow) {
-    Warn(file, definition.id, Warning::kShadowRule,
+    Note(file, definition.id, Warning::kShadowRule,
          absl::StrCat("rule `", rule.id,
                       "` is on trial and decides nothing; remove `shadow` when it is to count"));
     return;
@@ -418,10 +418,44 @@ void Linter::CheckUnmatched(const std::string& file, const Pattern& pattern, Pos
       if (pattern.glob().Matches(name)) return;
     }
   }
+  const std::string meant = MeantBy(pattern, of_type->second);
   Warn(file, place, Warning::kUnmatchedPattern,
        absl::StrCat(Quoted(pattern.text()), " matches none of the entities of type `",
-                    View(pattern.type()),
-                    "` in this set; mend it, or declare what it should match"));
+                    View(pattern.type()), "` in this set",
+                    meant.empty() ? "; that is well if requests bring others" : meant),
+       meant.empty() ? Issue::Severity::kNote : Issue::Severity::kWarning);
+}
+
+// What `pattern` is spelt nearly like: of a name, other names; of a glob, the folder that it begins
+// with.
+std::string Linter::MeantBy(const Pattern& pattern, const std::vector<std::string>& names) {
+  constexpr int kMaxSuggestions = 100;
+  constexpr size_t kMaxKnown = 1000;
+  if (suggestions_ == kMaxSuggestions) return {};
+  const std::string& text = pattern.text();
+  if (IsLiteral(pattern)) {
+    if (names.size() > kMaxKnown) return {};
+    ++suggestions_;
+    return DidYouMean(text, {names.begin(), names.end()});
+  }
+  const size_t slash = text.rfind('/', text.find_first_of("*{"));
+  if (slash == std::string::npos) return {};
+  const std::string folder = text.substr(0, slash + 1);
+  const auto depth = std::count(folder.begin(), folder.end(), '/');
+  std::set<std::string_view> folders;
+  for (const std::string_view name : names) {
+    size_t end = std::string_view::npos;
+    for (auto i = depth; i > 0; --i) {
+      end = name.find('/', i == depth ? 0 : end + 1);
+      if (end == std::string_view::npos) break;
+    }
+    if (end == std::string_view::npos) continue;
+    folders.insert(name.substr(0, end + 1));
+    if (folders.size() > kMaxKnown) return {};
+  }
+  if (folders.count(folder) > 0) return {};
+  ++suggestions_;
+  return DidYouMean(folder, {folders.begin(), folders.end()});
 }
 
 // What a rule says but for its name, as text.
@@ -486,7 +520,7 @@ void Linter::FindCovered() {
       if (deny != nullptr) break;
     }
     if (cover_.cost() > kMaxCoverCost) {
-      Warn(*inner.file, {}, Warning::kUnchecked,
+      Note(*inner.file, {}, Warning::kUnchecked,
            absl::StrCat("the set has too many rules to compare each with each; `covered-by-allow` "
                         "and `covered-by-deny` are not complete from rule `",
                         inner.rule->id, "` on"));

@@ -147,17 +147,22 @@ const Case kCases[] = {
     // Entities.
     {"Unmatched",
      "roles: {m: [group:boards]}\nrules:\n" ALLOW(
-         "r", "role:m, user:adb, user:ada", "x",
-         "'doc:/finnance/**', 'doc:/finance/**', folder:f, other:x, 'page:{p}'"),
+         "r", "role:m, user:eve, user:ada", "x",
+         "'doc:/finnance/**', 'doc:/finance/**', 'doc:/finance/*/x', folder:f, other:x, "
+         "'page:{p}'"),
      "entities:\n  - {id: 'user:ada', parents: ['group:board']}\n  - {id: group:board}\n"
      "  - {id: 'doc:/finance/q3', parents: [folder:f]}\n  - {id: folder:g}\n",
      "p.yaml:3:13: warning: `group:boards` matches none of the entities of type `group` in this "
-     "set; mend it, or declare what it should match [unmatched-pattern]\n"
-     "p.yaml:5:49: warning: `user:adb` matches none of the entities of type `user` in this set; "
-     "mend it, or declare what it should match [unmatched-pattern]\n"
-     "p.yaml:5:96: warning: `doc:/finnance/**` matches none of the entities of type `doc` in "
-     "this "
-     "set; mend it, or declare what it should match [unmatched-pattern]\n"},
+     "set; "
+     "did you mean `group:board`? [unmatched-pattern]\n"
+     "p.yaml:5:49: note: `user:eve` matches none of the entities of type `user` in this set; that "
+     "is "
+     "well if requests bring others [unmatched-pattern]\n"
+     "p.yaml:5:96: warning: `doc:/finnance/**` matches none of the entities of type `doc` in this "
+     "set; did you mean `doc:/finance/`? [unmatched-pattern]\n"
+     "p.yaml:5:135: note: `doc:/finance/*/x` matches none of the entities of type `doc` in this "
+     "set; "
+     "that is well if requests bring others [unmatched-pattern]\n"},
     // Rules that are in vain.
     {"CoveredByDeny",
      "roles: {m: [user:a, user:b]}\nrules:\n" ALLOW("a", "role:m", "doc.read", "'doc:/l/{y}/x'")
