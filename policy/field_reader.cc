@@ -23,39 +23,6 @@ bool IsName(std::string_view name) {
 
 }  // namespace
 
-bool LooksLikeNumber(std::string_view text) {
-  if (text.empty()) return false;
-  std::string_view digits = text;
-  if (digits[0] == '-' || digits[0] == '+') digits.remove_prefix(1);
-  if (digits == ".inf" || digits == ".Inf" || digits == ".INF" || digits == ".nan" ||
-      digits == ".NaN" || digits == ".NAN") {
-    return true;
-  }
-  if (digits.size() > 2 && digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'o')) {
-    return std::all_of(digits.begin() + 2, digits.end(), absl::ascii_isxdigit);
-  }
-  if (digits.empty() || !(absl::ascii_isdigit(digits[0]) || digits[0] == '.')) return false;
-  bool any_digit = false;
-  bool exponent = false;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    const char c = digits[i];
-    if (absl::ascii_isdigit(c)) {
-      any_digit = true;
-    } else if ((c == 'e' || c == 'E') && any_digit && !exponent && i + 1 < digits.size()) {
-      exponent = true;
-      if ((digits[i + 1] == '+' || digits[i + 1] == '-') && i + 2 < digits.size()) ++i;
-    } else if (c != '.' || exponent) {
-      return false;
-    }
-  }
-  return any_digit;
-}
-
-bool LooksLikeBool(std::string_view text) {
-  return text == "true" || text == "false" || text == "True" || text == "False" || text == "TRUE" ||
-         text == "FALSE";
-}
-
 void FieldReader::Add(Issue issue) {
   has_errors_ |= issue.severity == Issue::Severity::kError;
   if (reported_ > kMaxIssues) return;

@@ -10,19 +10,16 @@
 
 #include "policy/document.h"
 #include "policy/file_format.h"
+#include "policy/yaml_text.h"
 #include "reeve/engine/entity.h"
 #include "reeve/policy/issue.h"
-#include "reeve/policy/load_limits.h"
+#include "reeve/policy/load_input.h"
 #include "reeve/policy/yaml_document.h"
 
 namespace reeve {
 
 inline constexpr size_t kMaxIssues = 1000;
 inline constexpr size_t kMaxPatternBytes = kMaxTypeBytes + 1 + kMaxIdBytes;
-
-// Whether YAML 1.1 or 1.2 reads a plain scalar as something else than a string.
-bool LooksLikeNumber(std::string_view text);
-bool LooksLikeBool(std::string_view text);
 
 // Reads one file. Each Read function reports what is wrong where it stands and returns nothing
 // then, so that the rest is read on.

@@ -2,8 +2,10 @@
 #define REEVE_POLICY_ISSUE_H_
 
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "reeve/policy/warning.h"
 
 namespace reeve {
@@ -48,6 +50,12 @@ std::string ToString(const Issue& issue);
 // Two lines, each with its end: the line of the file, cut to what is near the place, and below it a
 // caret, with tildes under the rest of the width. Empty if the issue has no line.
 std::string Excerpt(const Issue& issue);
+
+// By file and place. Those of one place stay in their order.
+void SortIssues(std::vector<Issue>* issues);
+
+// Shows each of the issues, which are of one file, the line of `text` that it is about.
+void AddLines(std::string_view text, absl::Span<Issue> issues);
 
 }  // namespace reeve
 

@@ -13,7 +13,7 @@
 #include "absl/types/span.h"
 #include "policy/document_reader.h"
 #include "policy/lint.h"
-#include "policy/source_files.h"
+#include "reeve/policy/source_files.h"
 #include "reeve/policy/yaml_reader.h"
 
 namespace reeve {
@@ -141,30 +141,6 @@ void RemoveAccepted(std::vector<AcceptedWarning>* accepted, std::vector<Issue>* 
   accepted->resize(kept);
 }
 
-void Sort(std::vector<Issue>* issues) {
-  std::stable_sort(issues->begin(), issues->end(), [](const Issue& a, const Issue& b) {
-    return std::tie(a.file, a.position.line, a.position.column) <
-           std::tie(b.file, b.position.line, b.position.column);
-  });
-}
-
-// Shows each of the issues of one file the line that it is about.
-void AddLines(std::string_view text, absl::Span<Issue> issues) {
-  // A line may be the whole file, and an issue shows a part of it only.
-  constexpr size_t kMaxLine = 4096;
-  std::vector<size_t> begins = {0};
-  for (size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
-    begins.push_back(at + 1);
-  }
-  for (Issue& issue : issues) {
-    const auto line = static_cast<size_t>(issue.position.line);
-    if (line < 1 || line > begins.size()) continue;
-    const std::string_view rest = text.substr(begins[line - 1]);
-    const std::string_view whole = rest.substr(0, rest.find_first_of("\r\n"));
-    if (whole.size() <= kMaxLine) issue.line = whole;
-  }
-}
-
 // A file that lint looks at again.
 struct KeptFile {
   std::string name;
@@ -205,7 +181,7 @@ void AddWarnings(const Documents& documents, const std::vector<KeptFile>& files,
     accepted = std::move(left);
     if (round == 0) RemoveAccepted(&accepted, issues);
   }
-  Sort(issues);
+  SortIssues(issues);
   for (const KeptFile& file : files) {
     const auto first = std::find_if(issues->begin(), issues->end(),
                                     [&](const Issue& issue) { return issue.file == file.name; });
@@ -294,7 +270,7 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
           CycleIssue(cycle, documents.entities, std::string(snapshot.status().message())));
     }
   }
-  Sort(&result.issues);
+  SortIssues(&result.issues);
   return result;
 }
 

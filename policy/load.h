@@ -12,15 +12,9 @@
 
 #include "reeve/engine/snapshot.h"
 #include "reeve/policy/issue.h"
-#include "reeve/policy/load_limits.h"
+#include "reeve/policy/load_input.h"
 
 namespace reeve {
-
-// The text of one file, and the name to call it by in issues.
-struct SourceFile {
-  std::string name;
-  std::string text;
-};
 
 // What loading came to. Either a snapshot or at least one error: nothing is half loaded.
 struct LoadResult {
@@ -42,9 +36,9 @@ LoadResult LoadPolicy(const std::string& path, const std::vector<std::string>& e
 // lie, does not change what a set means.
 LoadResult LoadPolicy(std::vector<SourceFile> files, const LoadLimits& limits = {});
 
-// The same as LoadPolicy(), and looks for what is risky or without effect, and for warnings that are
-// accepted in vain, in a set that has no errors. Takes longer: for `reeve lint` and tests, not for
-// servers.
+// The same as LoadPolicy(), and looks for what is risky or without effect, and for warnings that
+// are accepted in vain, in a set that has no errors. Takes longer: for `reeve lint` and tests, not
+// for servers.
 LoadResult LintPolicy(const std::string& path, const std::vector<std::string>& entity_files = {},
                       const LoadLimits& limits = {});
 LoadResult LintPolicy(std::vector<SourceFile> files, const LoadLimits& limits = {});

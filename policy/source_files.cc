@@ -1,4 +1,4 @@
-#include "policy/source_files.h"
+#include "reeve/policy/source_files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

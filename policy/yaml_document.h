@@ -39,6 +39,9 @@ class YamlNode {
   // where the last collection begins.
   Position EndPosition() const;
 
+  // Scalars but blocks: the offset behind the last character, a closing quote included.
+  size_t end_offset() const;
+
   // Scalars: the text, unquoted, unescaped and folded. Never holds a control character but tab and
   // line feed.
   std::string_view text() const;

@@ -1,9 +1,16 @@
-#ifndef REEVE_POLICY_LOAD_LIMITS_H_
-#define REEVE_POLICY_LOAD_LIMITS_H_
+#ifndef REEVE_POLICY_LOAD_INPUT_H_
+#define REEVE_POLICY_LOAD_INPUT_H_
 
 #include <cstddef>
+#include <string>
 
 namespace reeve {
+
+// The text of one file, and the name to call it by in issues.
+struct SourceFile {
+  std::string name;
+  std::string text;
+};
 
 // Most that a policy set may hold. doc/policy-language.md states them for authors.
 struct LoadLimits {
@@ -17,4 +24,4 @@ struct LoadLimits {
 
 }  // namespace reeve
 
-#endif  // REEVE_POLICY_LOAD_LIMITS_H_
+#endif  // REEVE_POLICY_LOAD_INPUT_H_
