@@ -32,6 +32,7 @@ void AddEval(CLI::App* app, int* status);
 void AddFmt(CLI::App* app, int* status);
 void AddKeygen(CLI::App* app, int* status);
 void AddLint(CLI::App* app, int* status);
+void AddSchema(CLI::App* app, int* status);
 void AddVersion(CLI::App* app, int* status);
 void AddWhoami(CLI::App* app, int* status);
 

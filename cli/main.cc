@@ -65,6 +65,7 @@ int Main(int argc, char** argv) {
   AddEval(&app, &status);
   AddLint(&app, &status);
   AddFmt(&app, &status);
+  AddSchema(&app, &status);
   AddAudit(&app, &status);
   AddWhoami(&app, &status);
   AddContext(&app, &status);

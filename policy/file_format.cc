@@ -1,6 +1,8 @@
 #include "policy/file_format.h"
 
+#include "reeve/engine/entity.h"
 #include "reeve/engine/rule.h"
+#include "reeve/policy/load_input.h"
 
 namespace reeve {
 namespace {
@@ -12,7 +14,7 @@ constexpr ValueFormat Text(size_t most) { return {Kind::kText, most}; }
 constexpr ValueFormat Words(absl::Span<const std::string_view> words) {
   return {Kind::kWord, 0, nullptr, words};
 }
-constexpr ValueFormat List(const ValueFormat* item, size_t most = 0) {
+constexpr ValueFormat List(const ValueFormat* item, size_t most = LoadLimits().max_list) {
   return {Kind::kList, most, item};
 }
 constexpr ValueFormat Mapping(absl::Span<const KeyFormat> keys) {
@@ -45,14 +47,16 @@ constexpr ValueFormat kAttributes = {Kind::kNamed, 0, &kValue};
 constexpr KeyFormat kReeveKey = {"reeve", &kVersion, true, "The version of the format: 1."};
 constexpr KeyFormat kDescriptionKey = {"description", &kDescription, false,
                                        "For readers of the file."};
-constexpr ValueFormat kAccept = List(&kName, kMaxAccepts);
+constexpr ValueFormat kWarning = Scalar(Kind::kWarning);
+constexpr ValueFormat kAccept = List(&kWarning, kMaxAccepts);
 constexpr KeyFormat kAcceptKey = {"accept", &kAccept, false,
                                   "Names of warnings that are not to be given here."};
 
 // --- policy files ---
 
+constexpr ValueFormat kRegex = Text(kMaxIdBytes);
 constexpr KeyFormat kRegexKeys[] = {
-    {"re", &kEntityId, true, "An RE2 expression that matches the whole `type:id`."},
+    {"re", &kRegex, true, "An RE2 expression that matches the whole `type:id`."},
 };
 constexpr ValueFormat kPrincipalText = Scalar(Kind::kPrincipal);
 constexpr const ValueFormat* kPrincipalKinds[] = {&kPrincipalText, &kRegexFormat};
@@ -92,7 +96,7 @@ constexpr KeyFormat kRuleKeys[] = {
     {"shadow", &kBool, false, "`true`: evaluated and recorded, and never decides."},
     kAcceptKey,
 };
-constexpr ValueFormat kRules = Block(List(&kRuleFormat), /*apart=*/true);
+constexpr ValueFormat kRules = Block(List(&kRuleFormat, LoadLimits().max_rules), /*apart=*/true);
 
 constexpr KeyFormat kRoleKeys[] = {
     {"principals", &kPrincipals, false, "Those whom the condition is asked of; anyone if absent."},
@@ -122,7 +126,7 @@ constexpr KeyFormat kEntityKeys[] = {
     {"parents", &kEntityIds, false, "The entities that it lies in."},
     {"attributes", &kAttributes, false, "What conditions see of it."},
 };
-constexpr ValueFormat kEntities = Block(List(&kEntityFormat));
+constexpr ValueFormat kEntities = Block(List(&kEntityFormat, LoadLimits().max_entities));
 constexpr KeyFormat kEntitiesKeys[] = {
     kReeveKey,
     kDescriptionKey,

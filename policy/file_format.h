@@ -26,7 +26,8 @@ struct ValueFormat {
     kResource,   // a pattern or a word, as text
     kAction,     // an action, an action set or a word
     kEntityId,   // `type:id`
-    kList,       // of `item`s, at least one, and at most `most`; 0 means that of LoadLimits
+    kWarning,    // the name of a warning
+    kList,       // of `item`s, at least one, and at most `most`
     kMapping,    // with these `keys`
     kNamed,      // a mapping of names to `item`s
     kAnyOf,      // of one of the `alternatives`
