@@ -18,9 +18,6 @@ namespace {
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
-constexpr size_t kMaxMessageBytes = 1024;
-constexpr size_t kMaxObligations = 64;
-constexpr size_t kMaxParameters = 16;  // Of an obligation.
 constexpr size_t kMaxRegexSteps = 1'000'000;
 constexpr size_t kMaxExpandedActions = 1'000'000;
 
@@ -33,12 +30,6 @@ void Unite(std::vector<Pattern>* patterns) {
   };
   patterns->erase(std::remove_if(patterns->begin(), patterns->end(), is_again), patterns->end());
 }
-
-const std::vector<std::string_view> kPolicyKeys = {"reeve", "policy",  "description", "roles",
-                                                   "let",   "actions", "rules"};
-const std::vector<std::string_view> kRuleKeys = {
-    "id",    "effect",  "principals", "actions",     "resources",  "when",
-    "audit", "message", "shadow",     "obligations", "description"};
 
 // The name that the message of the checker says is unknown; empty if it says something else.
 std::string UnknownName(const std::string& message) {
@@ -59,12 +50,13 @@ std::vector<std::string_view> Keys(const Map& map) {
 
 PolicyDocument PolicyReader::Read(YamlNode root) {
   policy_.file = file();
-  const std::optional<Fields> fields = ReadFields(root, "the policy", kPolicyKeys);
+  const std::optional<Fields> fields = ReadFields(root, "the policy", kPolicyFormat);
   if (const auto node = Find(*fields, "policy")) {
     policy_.name_position = node->position();
     if (const auto name = ReadName(*node, "the name of the policy")) policy_.name = *name;
   }
   CheckDescription(*fields);
+  ReadAccept(*fields, std::nullopt, &policy_.accepted);
   conditions_.emplace(policy_.name);
   if (const auto node = Find(*fields, "let")) ReadNamedConditions(*node);
   if (const auto node = Find(*fields, "actions")) ReadActionSets(*node);
@@ -91,7 +83,8 @@ void PolicyReader::WarnOfUnused() {
   for (const auto& [name, named] : named_conditions_) {
     // What cannot be read may use it.
     if (!named.used && !HasErrors()) {
-      Warn(named.position, absl::StrCat("`", name, "` is not used by any condition"));
+      Warn(named.position, Warning::kUnusedLet,
+           absl::StrCat("`", name, "` is not used by any condition"));
     }
   }
   // A role, and a set, is also used through those that name it.
@@ -111,7 +104,9 @@ void PolicyReader::WarnOfUnused() {
     }
   }
   for (const auto& [name, role] : roles_) {
-    if (!role.used) Warn(role.position, absl::StrCat("role `", name, "` is not used by any rule"));
+    if (!role.used)
+      Warn(role.position, Warning::kUnusedRole,
+           absl::StrCat("role `", name, "` is not used by any rule"));
   }
   std::vector<const ActionSet*> used;
   for (const auto& [name, set] : action_sets_) {
@@ -129,7 +124,8 @@ void PolicyReader::WarnOfUnused() {
   }
   for (const auto& [name, set] : action_sets_) {
     if (!set.used) {
-      Warn(set.position, absl::StrCat("action set `", name, "` is not used by any rule"));
+      Warn(set.position, Warning::kUnusedActionSet,
+           absl::StrCat("action set `", name, "` is not used by any rule"));
     }
   }
 }
@@ -300,7 +296,7 @@ void PolicyReader::ReadRole(std::string_view name, YamlNode node) {
   const std::string what = absl::StrCat("role `", View(name), "`");
   if (!node.IsMapping()) {
     role.members = ReadMembers(name, node, name);
-  } else if (const auto fields = ReadFields(node, what, {"principals", "when"})) {
+  } else if (const auto fields = ReadFields(node, what, kRoleFormat)) {
     if (const auto principals = Find(*fields, "principals")) {
       role.members = ReadMembers("principals", *principals, name);
     } else {
@@ -404,7 +400,7 @@ void PolicyReader::ReportDefects(YamlNode node, const std::vector<cel::Defect>& 
     const Position begin = node.PositionInScalar(offset + defect.place.begin);
     const Position end = node.PositionInScalar(offset + defect.place.end);
     const int width = begin.line == end.line ? end.column - begin.column : 1;
-    Report(begin, defect.message, Issue::Severity::kError, width);
+    Report(begin, defect.message, width);
   }
 }
 
@@ -425,7 +421,7 @@ void PolicyReader::ReportRegexSteps(Position position) {
 }
 
 std::optional<Pattern> PolicyReader::ReadRegex(YamlNode node, std::string_view what) {
-  const auto fields = ReadFields(node, absl::StrCat("the pattern of ", View(what)), {"re"});
+  const auto fields = ReadFields(node, absl::StrCat("the pattern of ", View(what)), kRegexFormat);
   if (!fields.has_value()) return std::nullopt;
   const auto expression = Require(*fields, "re", node.position(), "the pattern");
   if (!expression.has_value()) return std::nullopt;
@@ -483,9 +479,10 @@ std::optional<Pattern> PolicyReader::ReadPrincipal(YamlNode node, RoleSet* in_ro
     return std::nullopt;
   }
   if (pattern->kind() == Pattern::Kind::kGlob && pattern->type() == "group") {
-    Warn(node.position(), absl::StrCat(Quoted(*text),
-                                       " matches a principal that is a group, not "
-                                       "the members of groups; name the groups"));
+    Warn(node.position(), Warning::kGroupGlob,
+         absl::StrCat(Quoted(*text),
+                      " matches a principal that is a group, not "
+                      "the members of groups; name the groups"));
   }
   if (in_role != nullptr && pattern->kind() == Pattern::Kind::kGlob &&
       !pattern->glob().binding_names().empty()) {
@@ -541,12 +538,14 @@ void PolicyReader::ReadActions(YamlNode node, std::vector<Pattern>* actions) {
   }
   const std::vector<std::string_view> words = {"all", "anything", "everything"};
   if (std::find(words.begin(), words.end(), *text) != words.end()) {
-    Warn(node.position(), absl::StrCat("`", View(*text),
-                                       "` is an action of that name; write `any` to "
-                                       "mean every action"));
+    Warn(node.position(), Warning::kSuspectAction,
+         absl::StrCat("`", View(*text),
+                      "` is an action of that name; write `any` to "
+                      "mean every action"));
   } else if (const std::string meant = Suggest(*text, Keys(action_sets_));
              !meant.empty() && text->size() > 2) {
-    Warn(node.position(), absl::StrCat(Quoted(*text), " is an action, not an action set", meant));
+    Warn(node.position(), Warning::kSuspectAction,
+         absl::StrCat(Quoted(*text), " is an action, not an action set", meant));
   }
   absl::StatusOr<Pattern> pattern = Pattern::Action(*text);
   if (!pattern.ok()) return Report(node.position(), std::string(pattern.status().message()));
@@ -602,7 +601,7 @@ void PolicyReader::ReadRule(YamlNode node) {
       }
     }
   }
-  const auto fields = ReadFields(node, what, kRuleKeys);
+  const auto fields = ReadFields(node, what, kRuleFormat);
   if (!fields.has_value()) return;
   PolicyDocument::RuleDefinition definition;
   Rule& rule = definition.rule;
@@ -662,6 +661,7 @@ void PolicyReader::ReadRule(YamlNode node) {
     }
   }
   CheckDescription(*fields);
+  ReadAccept(*fields, node, &policy_.accepted);
   if (const auto value = Find(*fields, "message")) {
     if (auto text = ReadTemplate(*value, "`message`", bindings, rule)) {
       rule.message = *std::move(text);
@@ -745,7 +745,7 @@ void PolicyReader::ReadObligations(YamlNode node, const std::vector<std::string>
                   absl::StrCat("`obligations` has more than ", kMaxObligations, " items"));
   }
   for (const YamlNode item : node.items()) {
-    const auto fields = ReadFields(item, "the obligation", {"id", "with"});
+    const auto fields = ReadFields(item, "the obligation", kObligationFormat);
     if (!fields.has_value()) continue;
     Obligation obligation;
     if (const auto with = Find(*fields, "with")) {
