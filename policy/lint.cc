@@ -39,7 +39,7 @@ constexpr std::string_view kVariables[] = {"principal", "action", "resource", "c
 // Whether `variable.name` is there in every request. Attributes may be missing.
 bool IsAlwaysThere(std::string_view variable, std::string_view name) {
   static const std::map<std::string_view, std::set<std::string_view>> names = {
-      {"principal", {"type", "id", "name", "groups", "assurance", "via", "host", "actor"}},
+      {"principal", {"type", "id", "name", "groups", "assurance", "via", "host", "actor", "roles"}},
       {"resource", {"type", "id", "name"}},
       {"context", {"time"}}};
   const auto found = names.find(variable);
