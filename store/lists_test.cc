@@ -101,7 +101,8 @@ class ListsTest : public ::testing::Test {
   }
 
   const std::unique_ptr<Database> database_ =
-      *Database::Open(":memory:", "lists", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+      *Database::Open("file:lists?mode=memory", "lists",
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI);
   std::unique_ptr<ListWriter> writer_;
   std::vector<Row> rows_;
   int asked_ = 0;
