@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "policy/document_reader.h"
+#include "policy/snapshot_file.h"
 #include "policy/source_files.h"
 #include "reeve/policy/yaml_reader.h"
 
@@ -139,6 +140,8 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
                 const LoadLimits& limits) {
   LoadResult result;
   result.issues = std::move(issues);
+  YamlTrees trees;
+  UnpackSnapshotFiles(limits, &files, &trees, &result.issues);
   std::sort(files.begin(), files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
   const std::string digest = DigestOf(files);
@@ -147,8 +150,10 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
     YamlLimits yaml_limits;
     yaml_limits.max_bytes = limits.max_file_bytes;
     const size_t before = result.issues.size();
+    const auto tree = trees.find(file.name);
     const std::optional<YamlDocument> yaml =
-        ReadYaml(file.name, file.text, yaml_limits, &result.issues);
+        tree != trees.end() ? std::move(tree->second)
+                            : ReadYaml(file.name, file.text, yaml_limits, &result.issues);
     if (yaml.has_value()) {
       ReadDocument(file.name, *yaml, limits, &documents, &result.issues);
     }

@@ -6,7 +6,10 @@
 #ifndef REEVE_POLICY_LOAD_H_
 #define REEVE_POLICY_LOAD_H_
 
+#include <array>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +33,9 @@ struct LoadResult {
   std::vector<Issue> issues;
 };
 
+// An Ed25519 public key (RFC 8032), of those who sign snapshot files.
+using PolicyKey = std::array<uint8_t, 32>;
+
 // Most that a policy set may hold. doc/policy-language.md states them for authors.
 struct LoadLimits {
   size_t max_files = 10000;
@@ -38,12 +44,16 @@ struct LoadLimits {
   size_t max_rules = 2'000'000;
   size_t max_entities = 4'000'000;
   size_t max_list = 100'000;  // Of one list of principals, actions, resources or parents.
+  // Once it has a value, be it an empty list, nothing is loaded but snapshot files that one of these
+  // keys has signed: no YAML, and no part of a set.
+  std::optional<std::vector<PolicyKey>> trusted_keys;
 };
 
 // Loads the set at `path`, a file or a directory. A directory is read recursively: regular files
 // named `*.yaml` or `*.yml`, in the order of their names; what begins with a dot is skipped, and a
 // symbolic link that leads out of the directory is an error. `entity_files` are loaded with it, as
-// if they lay in it. Reads files; blocks as long as that takes.
+// if they lay in it. Each may be a snapshot file, as `reeve compile` makes them
+// (doc/compiled-sets.md). Reads files; blocks as long as that takes.
 LoadResult LoadPolicy(const std::string& path, const std::vector<std::string>& entity_files = {},
                       const LoadLimits& limits = {});
 
