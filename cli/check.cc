@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "cli/command.h"
+#include "cli/trust.h"
 #include "reeve/adapters/authzen/decision_json.h"
 #include "reeve/adapters/authzen/evaluate_json.h"
 #include "reeve/adapters/authzen/request_json.h"
@@ -29,6 +30,7 @@ namespace {
 struct Options {
   std::string policy;
   std::vector<std::string> entities;
+  Trust trust;
   std::string audit;
   std::string request = "-";
   bool explain = false;
@@ -218,8 +220,9 @@ int CheckLines(const Engine& engine, Input& in) {
   return status;
 }
 
-int Check(const Options& options) {
-  const LoadResult loaded = LoadPolicy(options.policy, options.entities);
+int Check(Options& options) {
+  if (!options.trust.Read()) return kBadCall;
+  const LoadResult loaded = LoadPolicy(options.policy, options.entities, options.trust.limits());
   for (const Issue& issue : loaded.issues)
     std::fprintf(stderr, "%s\n%s", ToString(issue).c_str(), Excerpt(issue).c_str());
   if (!loaded.ok()) return kBadCall;
@@ -266,6 +269,7 @@ void AddCheck(CLI::App* app, int* status) {
                    "a file of entities to load with the policy; may be repeated")
       ->allow_extra_args(false)
       ->option_text("FILE");
+  options->trust.AddOption(command);
   command->add_option("--audit", options->audit, "keep a record of each decision in this file")
       ->option_text("DB");
   command->add_flag("--explain", options->explain, "show how far each relevant rule matched");

@@ -8,9 +8,9 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "policy/snapshot_file.h"
-#include "policy/source_files.h"
 #include "reeve/engine/text.h"
+#include "reeve/policy/snapshot_file.h"
+#include "reeve/policy/source_files.h"
 #include "reeve/policy/yaml_reader.h"
 
 namespace reeve {
@@ -50,7 +50,7 @@ CompileResult Compile(const std::vector<SourceFile>& files, std::vector<std::str
   }
   // The texts are loaded as they are: who has signed them was asked before.
   LoadLimits plain = limits;
-  plain.trusted_keys.reset();
+  plain.trusted_keys = nullptr;
   result.loaded = LoadPolicy(files, plain);
   result.loaded.issues.insert(result.loaded.issues.begin(), issues.begin(), issues.end());
   if (!result.loaded.ok()) return result;

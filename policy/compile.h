@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "reeve/policy/load.h"
@@ -29,9 +28,6 @@ CompileResult CompilePolicy(const std::string& path,
 // The same from memory: the names of `files` are kept.
 CompileResult CompilePolicy(const std::vector<SourceFile>& files,
                             const uint8_t* signing_key = nullptr, const LoadLimits& limits = {});
-
-// Whether `bytes`, of which 8 are enough, begin a snapshot file.
-bool IsSnapshotFile(std::string_view bytes);
 
 }  // namespace reeve
 

@@ -6,23 +6,15 @@
 #ifndef REEVE_POLICY_LOAD_H_
 #define REEVE_POLICY_LOAD_H_
 
-#include <array>
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "reeve/engine/snapshot.h"
 #include "reeve/policy/issue.h"
+#include "reeve/policy/load_input.h"
 
 namespace reeve {
-
-// The text of one file, and the name to call it by in issues.
-struct SourceFile {
-  std::string name;
-  std::string text;
-};
 
 // What loading came to. Either a snapshot or at least one error: nothing is half loaded.
 struct LoadResult {
@@ -31,22 +23,6 @@ struct LoadResult {
   std::shared_ptr<const Snapshot> snapshot;  // Null if there is an error among `issues`.
   // Errors and warnings of all files, by file and place.
   std::vector<Issue> issues;
-};
-
-// An Ed25519 public key (RFC 8032), of those who sign snapshot files.
-using PolicyKey = std::array<uint8_t, 32>;
-
-// Most that a policy set may hold. doc/policy-language.md states them for authors.
-struct LoadLimits {
-  size_t max_files = 10000;
-  size_t max_file_bytes = size_t{64} << 20;
-  size_t max_total_bytes = size_t{512} << 20;
-  size_t max_rules = 2'000'000;
-  size_t max_entities = 4'000'000;
-  size_t max_list = 100'000;  // Of one list of principals, actions, resources or parents.
-  // Once it has a value, be it an empty list, nothing is loaded but snapshot files that one of these
-  // keys has signed: no YAML, and no part of a set.
-  std::optional<std::vector<PolicyKey>> trusted_keys;
 };
 
 // Loads the set at `path`, a file or a directory. A directory is read recursively: regular files
@@ -60,6 +36,13 @@ LoadResult LoadPolicy(const std::string& path, const std::vector<std::string>& e
 // The same from memory. The digest is of the texts alone: what files are called, and where they
 // lie, does not change what a set means.
 LoadResult LoadPolicy(std::vector<SourceFile> files, const LoadLimits& limits = {});
+
+// The same as LoadPolicy(), and looks for what is risky or without effect, and for warnings that
+// are accepted in vain, in a set that has no errors. Takes longer: for `reeve lint` and tests, not
+// for servers.
+LoadResult LintPolicy(const std::string& path, const std::vector<std::string>& entity_files = {},
+                      const LoadLimits& limits = {});
+LoadResult LintPolicy(std::vector<SourceFile> files, const LoadLimits& limits = {});
 
 }  // namespace reeve
 

@@ -1,4 +1,4 @@
-#include "policy/snapshot_file.h"
+#include "reeve/policy/snapshot_file.h"
 
 #include <sodium.h>
 
@@ -37,6 +37,10 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
+
+// Without it libsodium computes the same, slowly. What fails is its source of random numbers, of
+// which there is no need here.
+void FindFastestHash() { static_cast<void>(sodium_init() == 0); }
 
 void Put32(uint64_t value, std::string* out) {
   for (int shift = 0; shift < 32; shift += 8) out->push_back(static_cast<char>(value >> shift));
@@ -204,10 +208,10 @@ class Reader {
   // `signature` is the key, then the signature; empty if there is none.
   std::string CheckSignature(std::string_view digest, std::string_view signature) const {
     if (signature.empty()) {
-      return limits_.trusted_keys.has_value() ? "is not signed, and only what a trusted key has "
-                                                "signed may be loaded; sign it by "
-                                                "`reeve compile --sign`"
-                                              : "";
+      return limits_.trusted_keys != nullptr ? "is not signed, and only what a trusted key has "
+                                               "signed may be loaded; sign it by "
+                                               "`reeve compile --sign`"
+                                             : "";
     }
     PolicyKey signer;
     std::memcpy(signer.data(), signature.data(), signer.size());
@@ -216,7 +220,7 @@ class Reader {
                                     signer.data()) != 0) {
       return Damaged("its signature is not that of the key that it names");
     }
-    if (limits_.trusted_keys.has_value() &&
+    if (limits_.trusted_keys != nullptr &&
         std::find(limits_.trusted_keys->begin(), limits_.trusted_keys->end(), signer) ==
             limits_.trusted_keys->end()) {
       return absl::StrCat(
@@ -315,7 +319,7 @@ void Report(const std::string& file, std::string message, std::vector<Issue>* is
 bool IsSnapshotFile(std::string_view bytes) { return bytes.substr(0, kMagic.size()) == kMagic; }
 
 std::string EncodeSnapshotFile(std::vector<SnapshotPart> parts, const uint8_t* signing_key) {
-  sodium_init();
+  FindFastestHash();
   std::sort(parts.begin(), parts.end(),
             [](const SnapshotPart& a, const SnapshotPart& b) { return a.name < b.name; });
   std::string body;
@@ -342,12 +346,12 @@ std::string EncodeSnapshotFile(std::vector<SnapshotPart> parts, const uint8_t* s
 
 void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* files, YamlTrees* trees,
                          std::vector<Issue>* issues) {
-  sodium_init();  // Finds the fastest hash.
+  FindFastestHash();
   std::vector<SourceFile> unpacked;
   bool said_unsigned = false;
   for (SourceFile& file : *files) {
     if (!IsSnapshotFile(file.text)) {
-      if (!limits.trusted_keys.has_value()) {
+      if (limits.trusted_keys == nullptr) {
         unpacked.push_back(std::move(file));
       } else if (!std::exchange(said_unsigned, true)) {
         Report(file.name,

@@ -13,12 +13,14 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "reeve/policy/compile.h"
 #include "reeve/policy/issue.h"
-#include "reeve/policy/load.h"
+#include "reeve/policy/load_input.h"
 #include "reeve/policy/yaml_document.h"
 
 namespace reeve {
+
+// Whether `bytes` begin as a snapshot file does, and as no text can.
+bool IsSnapshotFile(std::string_view bytes);
 
 // One file of a set: its name below the set, its text, and the tree of that.
 struct SnapshotPart {

@@ -1,4 +1,4 @@
-#include "policy/source_files.h"
+#include "reeve/policy/source_files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -16,7 +16,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "policy/snapshot_file.h"
+#include "reeve/policy/snapshot_file.h"
 
 namespace reeve {
 namespace {
@@ -119,7 +119,10 @@ class Finder {
       issues_.push_back({Issue::Severity::kWarning,
                          entry.path().string(),
                          {},
-                         "is not read; the names of policy files end in `.yaml` or `.yml`"});
+                         "is not read; the names of policy files end in `.yaml` or `.yml`",
+                         {},
+                         1,
+                         Warning::kUnreadFile});
     }
   }
 

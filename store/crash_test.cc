@@ -123,7 +123,7 @@ TEST(CrashTest, WhatWasAnsweredIsThereAfterAKill) {
       writers.push_back(std::make_unique<Writer>(path, 1 + static_cast<int>(random() % 4), 1));
     }
     for (auto& writer : writers) {
-      writer->ReadUntil(random() % 200);
+      writer->ReadUntil(1 + random() % 200);
       const int status = writer->Kill();
       ASSERT_TRUE(WIFSIGNALED(status)) << "the writer ended by itself: " << status;
       for (const Writer::Line& line : writer->acknowledged()) {
@@ -149,7 +149,7 @@ TEST(CrashTest, OfRecordedDecisionsOnlyTheNewestAreLost) {
   for (int round = 0; round < rounds; ++round) {
     const std::string path = MakeTempDir() + "audit.db";
     Writer writer(path, 1 + static_cast<int>(random() % 4), 100);
-    writer.ReadUntil(random() % 5000);
+    writer.ReadUntil(1 + random() % 5000);
     ASSERT_TRUE(WIFSIGNALED(writer.Kill()));
     ASSERT_EQ(Verify(path), "") << "round " << round;
     const std::set<std::string> kept = Ids(path);
