@@ -249,6 +249,7 @@ class PolicyWatcher::Watch {
   void Keep(Attempt* attempt) {
     MutexLock lock(mutex_);
     attempt->number = ++status_.attempts;
+    attempt->mended = attempt->ok && status_.failures > 0;
     status_.failures = attempt->ok ? 0 : status_.failures + 1;
     status_.issues = attempt->issues;
     status_.error.clear();

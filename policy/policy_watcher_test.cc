@@ -324,9 +324,13 @@ TEST_F(PolicyWatcherTest, KeepsTheLastGoodSetAndSaysWhatIsWrongUntilItIsMended) 
 
   // Mended to what is in force: there is nothing to install.
   WriteByRename(file, Policy(1));
-  EXPECT_FALSE(NextOf(1).replaced);
+  attempt = NextOf(1);
+  EXPECT_FALSE(attempt.replaced);
+  EXPECT_TRUE(attempt.mended);
   WriteByRename(file, Policy(2));
-  EXPECT_TRUE(NextOf(2).replaced);
+  attempt = NextOf(2);
+  EXPECT_TRUE(attempt.replaced);
+  EXPECT_FALSE(attempt.mended);
   status = watcher_->status();
   EXPECT_EQ(status.loaded, clock_.now);
   EXPECT_EQ(status.generation, 2u);
