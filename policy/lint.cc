@@ -458,11 +458,23 @@ std::string Linter::MeantBy(const Pattern& pattern, const std::vector<std::strin
   return DidYouMean(folder, {folders.begin(), folders.end()});
 }
 
+void AppendSense(const TextTemplate& text, std::string* sense) {
+  absl::StrAppend(sense, "\n", text.text);
+  for (const TextTemplate::Fact& fact : text.facts) {
+    absl::StrAppend(sense, "\n", fact.at, " ", fact.expression.text);
+  }
+}
+
 // What a rule says but for its name, as text.
 std::string SenseOf(const Rule& rule, const std::vector<std::string>& clauses) {
-  std::string sense = absl::StrCat(rule.effect, rule.shadow, rule.audit, " ", rule.message);
+  std::string sense = absl::StrCat(rule.effect, rule.shadow, rule.audit);
+  AppendSense(rule.message, &sense);
   for (const Obligation& obligation : rule.obligations) {
-    absl::StrAppend(&sense, "\n", obligation.id);
+    absl::StrAppend(&sense, "\n\n", obligation.id);
+    for (const auto& [name, text] : obligation.with) {
+      absl::StrAppend(&sense, "\n", name);
+      AppendSense(text, &sense);
+    }
   }
   for (const auto* patterns : {&rule.principals, &rule.actions, &rule.resources}) {
     std::set<std::string> texts;
