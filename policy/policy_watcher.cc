@@ -259,12 +259,13 @@ class PolicyWatcher::Watch {
       break;
     }
     status_.notified = notifier_.works();
-    if (!attempt->replaced) return;
+    // The first may be in force already.
+    if (!attempt->ok || (status_.in_force && !attempt->replaced)) return;
     status_.in_force = true;
     status_.digest = attempt->digest;
     status_.loaded = options_.clock->Now();
     loaded_ = SteadyClock::now();
-    ++status_.generation;
+    status_.generation = engine_.generation();
   }
 
   void SetNotified() {

@@ -71,11 +71,11 @@ class PolicyWatcher {
 
   // How things stand.
   struct Status {
-    bool in_force = false;    // A set of this watcher was installed; the next three are of it.
+    bool in_force = false;    // A set that this watcher loaded is; the next four are of it.
     std::string digest;       // "sha256:…"
     absl::Time loaded;        // When, by Options::clock.
     absl::Duration age;       // How long ago, whatever was done to the clock.
-    uint64_t generation = 0;  // How many sets this watcher has installed.
+    uint64_t generation = 0;  // Decision::generation() of those under it.
     uint64_t attempts = 0;
     uint64_t failures = 0;      // Since the last attempt that loaded; 0 if that was the last.
     std::string error;          // The first error of the last attempt; empty if it loaded.
