@@ -16,6 +16,7 @@
 #include "absl/types/span.h"
 #include "policy/document_reader.h"
 #include "policy/lint.h"
+#include "reeve/policy/snapshot_file.h"
 #include "reeve/policy/source_files.h"
 #include "reeve/policy/yaml_reader.h"
 
@@ -214,21 +215,40 @@ std::vector<AcceptedWarning> AcceptedBy(const Documents& documents) {
   return all;
 }
 
+// Reads `file`, or takes its tree from `trees` if it comes from a snapshot file. To `lint` is to
+// read it all the same, and to see whether the tree is that of the text.
+std::optional<YamlDocument> ReadTree(const SourceFile& file, const LoadLimits& limits, bool lint,
+                                     YamlTrees* trees, std::vector<Issue>* issues) {
+  const auto tree = trees->find(file.name);
+  if (tree != trees->end() && !lint) return std::move(tree->second);
+  YamlLimits yaml_limits;
+  yaml_limits.max_bytes = limits.max_file_bytes;
+  std::optional<YamlDocument> yaml = ReadYaml(file.name, file.text, yaml_limits, issues);
+  if (yaml.has_value() && tree != trees->end() && !AreEqual(*yaml, tree->second)) {
+    issues->push_back({Issue::Severity::kError,
+                       file.name,
+                       {},
+                       "is not what the snapshot file decides by: `reeve compile` did not make it; "
+                       "compile it again, and look for who wrote it"});
+  }
+  return yaml;
+}
+
 // `issues` are those of finding the files.
 LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const LoadLimits& limits,
                 bool lint) {
   LoadResult result;
   result.issues = std::move(issues);
+  YamlTrees trees;
+  UnpackSnapshotFiles(limits, &files, &trees, &result.issues);
   std::sort(files.begin(), files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
   const std::string digest = DigestOf(files);
   Documents documents;
   std::vector<KeptFile> kept;
   for (SourceFile& file : files) {
-    YamlLimits yaml_limits;
-    yaml_limits.max_bytes = limits.max_file_bytes;
     const size_t before = result.issues.size();
-    std::optional<YamlDocument> yaml = ReadYaml(file.name, file.text, yaml_limits, &result.issues);
+    std::optional<YamlDocument> yaml = ReadTree(file, limits, lint, &trees, &result.issues);
     if (yaml.has_value()) {
       ReadDocument(file.name, *yaml, limits, &documents, &result.issues);
     }
