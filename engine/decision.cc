@@ -85,20 +85,6 @@ void AppendJson(std::string_view value, std::string* text) {
 
 }  // namespace
 
-std::string TextTemplate::Written() const {
-  std::string written;
-  auto fact = facts.begin();
-  for (size_t at = 0; at <= text.size(); ++at) {
-    for (; fact != facts.end() && fact->at == at; ++fact) {
-      absl::StrAppend(&written, "{", fact->expression.text, "}");
-    }
-    if (at == text.size()) break;
-    // A brace that is meant is doubled.
-    written.append(text[at] == '{' || text[at] == '}' ? 2 : 1, text[at]);
-  }
-  return written;
-}
-
 std::optional<std::string_view> MadeObligation::Find(std::string_view name) const {
   for (size_t i = 0; i < size(); ++i) {
     if (this->name(i) == name) return value(i);

@@ -49,8 +49,6 @@ struct TextTemplate {
 
   bool empty() const { return text.empty() && facts.empty(); }
   bool constant() const { return facts.empty(); }
-  // With its facts between braces, as a policy file has it but for how they are spaced.
-  std::string Written() const;
 
   std::string text;         // Without its facts.
   std::vector<Fact> facts;  // Sorted by `at`.

@@ -285,12 +285,6 @@ void AddChanges(const ValueFormat& format, const Json& file, const Json::json_po
       break;
     case Kind::kNamed:
       change("no mapping", false, [](Json& value) { value = 7; });
-      if (format.most > 0) {
-        change("empty", false, [](Json& value) { value = Json::object(); });
-        change("too many", false, [most = format.most](Json& value) {
-          for (size_t i = 0; i < most; ++i) value["n" + std::to_string(i)] = value["n"];
-        });
-      }
       if (format.item->kind != Kind::kValue) {
         change("no name", false, [](Json& value) { value["a b"] = value["n"]; });
       }
