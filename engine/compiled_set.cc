@@ -151,10 +151,10 @@ class CompiledSet::Compiler {
       return absl::OkStatus();
     }
     alternatives.literals = AddLiterals(std::move(literals));
-    ConditionalRole conditional = {alternatives, {}};
+    ConditionalRole conditional = {alternatives, {}, role.name, role.when};
     absl::Status status =
         AddClauses(absl::StrCat("role `", role.name, "`"), role.when, {}, &conditional.clauses);
-    set_.conditional_roles_.push_back(conditional);
+    set_.conditional_roles_.push_back(std::move(conditional));
     return status;
   }
 

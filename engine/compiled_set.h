@@ -59,7 +59,9 @@ struct DynamicRole {
 // A role that a principal has only if all its clauses are true.
 struct ConditionalRole {
   Alternatives members;
-  Slice clauses;  // Of clause_pool.
+  Slice clauses;                // Of clause_pool.
+  std::string name;             // For explanations,
+  std::vector<Condition> when;  // and so is this: what the clauses say.
 };
 
 // Lists of rules under keys numbered from 0. A list's rules ascend.

@@ -128,4 +128,14 @@ absl::Span<const EntityGraph::Node> EntityGraph::Ancestors(Node node) const {
       .subspan(first_ancestor_[node], first_ancestor_[node + 1] - first_ancestor_[node]);
 }
 
+std::vector<std::string> EntityGraph::Names(absl::Span<const Node> nodes) const {
+  std::vector<std::string> names(nodes.size());
+  for (const auto& [name, node] : nodes_) {
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      if (nodes[i] == node) names[i] = name;
+    }
+  }
+  return names;
+}
+
 }  // namespace reeve

@@ -41,6 +41,10 @@ class EntityGraph {
   Node Find(std::string_view text) const;
   // All nodes that `node` lies in, at any distance, without itself; sorted.
   absl::Span<const Node> Ancestors(Node node) const;
+  // The nodes that `node` lies in directly, for explanations.
+  absl::Span<const Node> Parents(Node node) const { return parents_[node]; }
+  // The names of `nodes`, in their order, for explanations: looks through all that the set knows.
+  std::vector<std::string> Names(absl::Span<const Node> nodes) const;
   // Whether some entity of type `group` is `node` or lies in it: membership in such a node can come
   // by a group.
   bool ThroughGroup(Node node) const { return through_group_[node]; }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "engine/compiled_set.h"
 #include "reeve/engine/request.h"
 
@@ -46,6 +47,10 @@ class Facts {
   // `type:id`
   std::string_view principal_text() const { return principal_text_; }
   std::string_view resource_text() const { return resource_text_; }
+  // The principal, and the resource, with all that it lies in; sorted. Without those that the set
+  // does not speak of.
+  absl::Span<const EntityGraph::Node> principal_nodes() const { return principal_nodes_; }
+  absl::Span<const EntityGraph::Node> resource_nodes() const { return resource_nodes_; }
   // What the set knows of the principal and of the resource themselves. Null if nothing.
   const Attributes* stored_principal() const { return stored_principal_; }
   const Attributes* stored_resource() const { return stored_resource_; }
@@ -66,9 +71,9 @@ class Facts {
   const Request* request_ = nullptr;
   std::string principal_text_;
   std::string resource_text_;
-  std::string text_;       // Of the entity that is being looked up.
-  Nodes principal_nodes_;  // The principal and all that it lies in; sorted.
-  Nodes resource_nodes_;   // The resource and all that it lies in; sorted.
+  std::string text_;  // Of the entity that is being looked up.
+  Nodes principal_nodes_;
+  Nodes resource_nodes_;
   uint32_t action_ = CompiledSet::kNoAction;
   const Attributes* stored_principal_ = nullptr;
   const Attributes* stored_resource_ = nullptr;
