@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "cli/command.h"
+#include "cli/replay_engine.h"
 #include "reeve/adapters/authzen/decision_json.h"
 #include "reeve/adapters/authzen/evaluate_json.h"
 #include "reeve/adapters/authzen/request_json.h"
@@ -32,12 +33,6 @@ struct Options {
   bool explain = false;
   bool json_lines = false;
   Format format = Format::kText;
-};
-
-// For decisions that nobody acts on.
-class NoRecord final : public AuditSink {
- public:
-  absl::Status Append(const AuditRecord&, AuditLevel) override { return absl::OkStatus(); }
 };
 
 std::string RuleIds(Decision::Rules rules) {

@@ -61,6 +61,8 @@ class ClauseSet {
   const cel::Link& clause(uint32_t number) const { return clauses_[number]; }
   // What a machine needs for them.
   const cel::Machine::Room& room() const { return room_; }
+  // Whether one of them may look at the clock.
+  bool reads_time() const { return reads_time_; }
 
  private:
   struct Entry {
@@ -77,6 +79,7 @@ class ClauseSet {
   std::vector<cel::Link> clauses_;  // Once it is closed: what conditions read, side by side.
   absl::flat_hash_map<std::string, uint32_t> numbers_;  // By text and the numbers of variables.
   cel::Machine::Room room_;
+  bool reads_time_ = false;
 };
 
 }  // namespace reeve
