@@ -31,8 +31,10 @@ void AddContext(CLI::App* app, int* status);
 void AddDiff(CLI::App* app, int* status);
 void AddEval(CLI::App* app, int* status);
 void AddExplain(CLI::App* app, int* status);
+void AddFmt(CLI::App* app, int* status);
 void AddKeygen(CLI::App* app, int* status);
 void AddLint(CLI::App* app, int* status);
+void AddSchema(CLI::App* app, int* status);
 void AddVersion(CLI::App* app, int* status);
 void AddWhoami(CLI::App* app, int* status);
 

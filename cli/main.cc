@@ -66,6 +66,8 @@ int Main(int argc, char** argv) {
   AddLint(&app, &status);
   AddExplain(&app, &status);
   AddDiff(&app, &status);
+  AddFmt(&app, &status);
+  AddSchema(&app, &status);
   AddAudit(&app, &status);
   AddWhoami(&app, &status);
   AddContext(&app, &status);
