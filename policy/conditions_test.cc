@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "reeve/engine/engine.h"
@@ -53,7 +54,7 @@ struct World {
   Attributes context;
 };
 
-std::unique_ptr<Engine> MakeEngine(const std::string& yaml, Engine::Options options = {}) {
+std::unique_ptr<Engine> MakeEngine(const std::string& yaml, Engine::Options&& options = {}) {
   const LoadResult loaded =
       LoadPolicy({{"p.yaml", "reeve: 1\npolicy: p\n" + yaml}, {"e.yaml", kEntities}});
   for (const Issue& issue : loaded.issues) ADD_FAILURE() << ToString(issue);
@@ -331,7 +332,7 @@ TEST(ConditionsTest, ShadowRulesThatDoNotMatchStayOutOfIt) {
       ", shadow: true, when: \"[1, 2, 3].all(x, [1, 2, 3].all(y, [1, 2, 3].all(z, "
       "principal.level > 0)))\"}, {id: s2, effect: deny, shadow: true, principals: ['user:{u}'], "
       "actions: ['**.write'], resources: [any], when: u == 'bob'}]",
-      options);
+      std::move(options));
   const World world;
   EXPECT_EQ(Describe(engine->Decide(world.request())), "allow_rule: p/a; shadow: p/s1 U");
 }

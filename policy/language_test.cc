@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "reeve/engine/engine.h"
@@ -43,7 +44,7 @@ struct World {
   EntityId resource = MakeId("doc:/f/q3");
 };
 
-std::unique_ptr<Engine> MakeEngine(std::vector<SourceFile> files, Engine::Options options = {}) {
+std::unique_ptr<Engine> MakeEngine(std::vector<SourceFile> files, Engine::Options&& options = {}) {
   files.push_back({"e.yaml", kEntities});
   const LoadResult loaded = LoadPolicy(std::move(files));
   for (const Issue& issue : loaded.issues) {
@@ -270,7 +271,7 @@ TEST(LanguageSetTest, KnownObligations) {
   for (const Row& row : rows) {
     Engine::Options options;
     options.known_obligations = row.known;
-    const auto engine = MakeEngine({{"p.yaml", yaml}}, options);
+    const auto engine = MakeEngine({{"p.yaml", yaml}}, std::move(options));
     const World world;
     EXPECT_EQ(Describe(engine->Decide(Request(world.principal, row.action, world.resource))),
               row.want)
@@ -347,7 +348,7 @@ TEST(ProvidedFactsTest, OverlayAndAreOverlaid) {
                         row.when + "'}]"},
          {"s.yaml",
           "reeve: 1\nentities: [{id: 'user:ada@X', attributes: {site: berlin, badge: red}}]"}},
-        options);
+        std::move(options));
     World world;
     EXPECT_EQ(Describe(engine->Decide(world.request())), row.want) << row.name;
   }
@@ -362,7 +363,7 @@ TEST(ProvidedFactsTest, AFailureHidesWhatIsStored) {
       {{"p.yaml",
         "reeve: 1\npolicy: p\nrules: [{id: r, " ALLOW ", when: principal.site == \"berlin\"}]"},
        {"s.yaml", "reeve: 1\nentities: [{id: 'user:ada@X', attributes: {site: berlin}}]"}},
-      options);
+      std::move(options));
   EXPECT_EQ(Describe(engine->Decide(World().request())),
             "no_rule; error: the entity provider does not know `user:ada@X`: gone");
 }
