@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "reeve/engine/engine.h"
@@ -54,7 +53,8 @@ struct World {
   Attributes context;
 };
 
-std::unique_ptr<Engine> MakeEngine(const std::string& yaml, Engine::Options&& options = {}) {
+// Sets the audit level of `options`.
+std::unique_ptr<Engine> MakeEngine(const std::string& yaml, Engine::Options& options) {
   const LoadResult loaded =
       LoadPolicy({{"p.yaml", "reeve: 1\npolicy: p\n" + yaml}, {"e.yaml", kEntities}});
   for (const Issue& issue : loaded.issues) ADD_FAILURE() << ToString(issue);
@@ -62,6 +62,11 @@ std::unique_ptr<Engine> MakeEngine(const std::string& yaml, Engine::Options&& op
   std::unique_ptr<Engine> engine = *Engine::Create(options);
   EXPECT_EQ(engine->Replace(loaded.snapshot).ok(), loaded.ok());
   return engine;
+}
+
+std::unique_ptr<Engine> MakeEngine(const std::string& yaml) {
+  Engine::Options options;
+  return MakeEngine(yaml, options);
 }
 
 // `p/r TFU-`: an id and the outcomes of its clauses.
@@ -301,7 +306,7 @@ TEST(ConditionsTest, ALimitDeniesWhateverElseMatches) {
   few_bytes.max_condition_bytes = 100;
   const World world;
   for (const auto& [options, when] : {std::pair(few_steps, walk), std::pair(few_bytes, text)}) {
-    const auto decide = [&, options = options](const std::string& rules) {
+    auto decide = [&, options = options](const std::string& rules) mutable {
       const Decision decision =
           MakeEngine("rules: [" + rules + "]", options)->Decide(world.request());
       if (decision.reason() == Reason::kLimit) {
@@ -332,7 +337,7 @@ TEST(ConditionsTest, ShadowRulesThatDoNotMatchStayOutOfIt) {
       ", shadow: true, when: \"[1, 2, 3].all(x, [1, 2, 3].all(y, [1, 2, 3].all(z, "
       "principal.level > 0)))\"}, {id: s2, effect: deny, shadow: true, principals: ['user:{u}'], "
       "actions: ['**.write'], resources: [any], when: u == 'bob'}]",
-      std::move(options));
+      options);
   const World world;
   EXPECT_EQ(Describe(engine->Decide(world.request())), "allow_rule: p/a; shadow: p/s1 U");
 }

@@ -44,7 +44,8 @@ struct World {
   EntityId resource = MakeId("doc:/f/q3");
 };
 
-std::unique_ptr<Engine> MakeEngine(std::vector<SourceFile> files, Engine::Options&& options = {}) {
+// Sets the audit level of `options`.
+std::unique_ptr<Engine> MakeEngine(std::vector<SourceFile> files, Engine::Options& options) {
   files.push_back({"e.yaml", kEntities});
   const LoadResult loaded = LoadPolicy(std::move(files));
   for (const Issue& issue : loaded.issues) {
@@ -54,6 +55,11 @@ std::unique_ptr<Engine> MakeEngine(std::vector<SourceFile> files, Engine::Option
   std::unique_ptr<Engine> engine = *Engine::Create(options);
   EXPECT_EQ(engine->Replace(loaded.snapshot).ok(), loaded.ok());
   return engine;
+}
+
+std::unique_ptr<Engine> MakeEngine(std::vector<SourceFile> files) {
+  Engine::Options options;
+  return MakeEngine(std::move(files), options);
 }
 
 // The whole answer: `allow_rule p/r; message: …; notify {"to":"ada"}; error: …`
@@ -271,7 +277,7 @@ TEST(LanguageSetTest, KnownObligations) {
   for (const Row& row : rows) {
     Engine::Options options;
     options.known_obligations = row.known;
-    const auto engine = MakeEngine({{"p.yaml", yaml}}, std::move(options));
+    const auto engine = MakeEngine({{"p.yaml", yaml}}, options);
     const World world;
     EXPECT_EQ(Describe(engine->Decide(Request(world.principal, row.action, world.resource))),
               row.want)
@@ -348,7 +354,7 @@ TEST(ProvidedFactsTest, OverlayAndAreOverlaid) {
                         row.when + "'}]"},
          {"s.yaml",
           "reeve: 1\nentities: [{id: 'user:ada@X', attributes: {site: berlin, badge: red}}]"}},
-        std::move(options));
+        options);
     World world;
     EXPECT_EQ(Describe(engine->Decide(world.request())), row.want) << row.name;
   }
@@ -363,7 +369,7 @@ TEST(ProvidedFactsTest, AFailureHidesWhatIsStored) {
       {{"p.yaml",
         "reeve: 1\npolicy: p\nrules: [{id: r, " ALLOW ", when: principal.site == \"berlin\"}]"},
        {"s.yaml", "reeve: 1\nentities: [{id: 'user:ada@X', attributes: {site: berlin}}]"}},
-      std::move(options));
+      options);
   EXPECT_EQ(Describe(engine->Decide(World().request())),
             "no_rule; error: the entity provider does not know `user:ada@X`: gone");
 }
