@@ -53,7 +53,8 @@ struct World {
   Attributes context;
 };
 
-std::unique_ptr<Engine> MakeEngine(const std::string& yaml, Engine::Options options = {}) {
+// Sets the audit level of `options`.
+std::unique_ptr<Engine> MakeEngine(const std::string& yaml, Engine::Options& options) {
   const LoadResult loaded =
       LoadPolicy({{"p.yaml", "reeve: 1\npolicy: p\n" + yaml}, {"e.yaml", kEntities}});
   for (const Issue& issue : loaded.issues) ADD_FAILURE() << ToString(issue);
@@ -61,6 +62,11 @@ std::unique_ptr<Engine> MakeEngine(const std::string& yaml, Engine::Options opti
   std::unique_ptr<Engine> engine = *Engine::Create(options);
   EXPECT_EQ(engine->Replace(loaded.snapshot).ok(), loaded.ok());
   return engine;
+}
+
+std::unique_ptr<Engine> MakeEngine(const std::string& yaml) {
+  Engine::Options options;
+  return MakeEngine(yaml, options);
 }
 
 // `p/r TFU-`: an id and the outcomes of its clauses.
@@ -300,7 +306,7 @@ TEST(ConditionsTest, ALimitDeniesWhateverElseMatches) {
   few_bytes.max_condition_bytes = 100;
   const World world;
   for (const auto& [options, when] : {std::pair(few_steps, walk), std::pair(few_bytes, text)}) {
-    const auto decide = [&, options = options](const std::string& rules) {
+    auto decide = [&, options = options](const std::string& rules) mutable {
       const Decision decision =
           MakeEngine("rules: [" + rules + "]", options)->Decide(world.request());
       if (decision.reason() == Reason::kLimit) {
