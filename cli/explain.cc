@@ -69,17 +69,24 @@ std::string RulesText(const char* part, const std::vector<ReplayedRule>& rules, 
 
 // "allowed if clause 2 were true", of an allow rule that missed by clauses alone.
 std::string MissText(const ReplayedRule& rule) {
-  std::vector<size_t> clauses;
+  std::vector<size_t> missed, not_asked;
   for (size_t i = 0; i < rule.clauses.size(); ++i) {
-    if (rule.clauses[i].outcome != ClauseOutcome::kTrue) clauses.push_back(i + 1);
+    const ClauseOutcome outcome = rule.clauses[i].outcome;
+    if (outcome == ClauseOutcome::kTrue) continue;
+    // What comes behind a false clause is not asked.
+    (outcome == ClauseOutcome::kNotEvaluated ? not_asked : missed).push_back(i + 1);
   }
-  if (clauses.empty())
-    return absl::StrCat(Shown(rule.id),
-                        " would allow if the principal were known to be one of its\n");
-  // What comes behind a false clause was not asked.
-  return absl::StrCat(Shown(rule.id), " would allow if ",
-                      clauses.size() == 1 ? "clause " : "clauses ", absl::StrJoin(clauses, ", "),
-                      " were true\n");
+  const auto list = [](const std::vector<size_t>& clauses) {
+    return absl::StrCat(clauses.size() == 1 ? "clause " : "clauses ", absl::StrJoin(clauses, ", "));
+  };
+  std::string text = absl::StrCat(Shown(rule.id), " would allow if ");
+  if (missed.empty()) {
+    absl::StrAppend(&text, "the principal were known to be one of its principals");
+  } else {
+    absl::StrAppend(&text, list(missed), " were true");
+  }
+  if (!not_asked.empty()) absl::StrAppend(&text, ", and ", list(not_asked), ", not asked here");
+  return text + "\n";
 }
 
 void PrintText(const Found& found) {

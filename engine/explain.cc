@@ -227,15 +227,22 @@ std::vector<RoleExplanation> ExplainRoles(const CompiledSet& set,
                                           const std::vector<RuleExplanation>& rules,
                                           const Finder& finder, Matcher& matcher) {
   std::vector<uint32_t> numbers;
+  const auto add = [&numbers](uint32_t number) {
+    if (std::find(numbers.begin(), numbers.end(), number) == numbers.end()) {
+      numbers.push_back(number);
+    }
+  };
   for (const RuleExplanation& rule : rules) {
     for (const Pattern& pattern : rule.rule->principals) {
       if (pattern.kind() != Pattern::Kind::kRole) continue;
       const std::optional<uint32_t> number = finder.ConditionalRoleOf(pattern.text());
-      if (number.has_value() &&
-          std::find(numbers.begin(), numbers.end(), *number) == numbers.end()) {
-        numbers.push_back(*number);
-      }
+      if (number.has_value()) add(*number);
     }
+  }
+  // Grows meanwhile: those that they name come with them.
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const auto members = set.Roles(set.conditional_roles()[numbers[i]].members);
+    std::for_each(members.begin(), members.end(), add);
   }
   std::vector<RoleExplanation> roles;
   for (const uint32_t number : numbers) {

@@ -68,7 +68,7 @@ struct RuleExplanation {
 // "no", "unknown", "yes".
 std::string_view ToString(RuleExplanation::Match match);
 
-// A role by condition that one of the rules names.
+// A role by condition that one of the rules names, or such a role.
 struct RoleExplanation {
   std::string_view name;           // Of the decision's snapshot.
   RuleExplanation::Match members;  // Whether the principal is one of its members,

@@ -283,7 +283,7 @@ Matcher::Parts Matcher::Explain(const CompiledRule& rule) {
 Matcher::RoleParts Matcher::ExplainRole(uint32_t number) {
   const ConditionalRole& role = set_->conditional_roles()[number];
   RoleParts parts;
-  parts.members = facts_.MatchesPrincipal(role.members, Facts::kAllPatterns);
+  parts.members = MatchesPrincipal(role.members);
   parts.all = And(parts.members, ExplainAll(role.clauses, &parts.clauses));
   return parts;
 }

@@ -384,6 +384,26 @@ TEST(ConditionsTest, NamesTheFirstNearMisses) {
             "no_rule: ; missed: p/a F, p/b F, p/c F, p/d F, p/e F, p/f F, p/g F, p/h F");
 }
 
+// Whom a rule names through another role is told as well, and why.
+TEST(ConditionsTest, ExplainsRolesOfRoles) {
+  const auto engine = MakeEngine(
+      "roles:\n"
+      "  secure: {when: context.tls}\n"
+      "  ranked: {when: principal.rank > 1}\n"
+      "  outer: ['role:secure']\n"
+      "  both: {principals: ['role:outer', 'role:ranked'], when: principal.level == 8}\n"
+      "rules:\n"
+      "  - {id: a, effect: allow, principals: ['role:both'], actions: [any], resources: [any]}\n");
+  const World world;
+  const Explanation explanation = Explain(engine->Decide(world.request()), world.request());
+  std::string text;
+  for (const RoleExplanation& role : explanation.roles) {
+    text += std::string(role.name) + " " + std::string(ToString(role.members)) + " " +
+            std::string(ToString(role.all)) + "\n";
+  }
+  EXPECT_EQ(text, "p/both yes no\np/outer yes yes\np/ranked yes unknown\np/secure yes yes\n");
+}
+
 TEST(ConditionsTest, ExplainsEveryClause) {
   const auto engine = MakeEngine(
       "roles: {ranked: {when: principal.rank > 1}}\n"

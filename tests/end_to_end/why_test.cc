@@ -75,7 +75,7 @@ TEST_F(WhyTest, ExplainsFromTheRecord) {
         std::string("\np/read  allow, missed\n"
                     "├─ 1 false         principal.level >= 3\n"
                     "└─ 2 not_evaluated !resource.locked\n\n"
-                    "p/read would allow if clauses 1, 2 were true\n")}) {
+                    "p/read would allow if clause 1 were true, and clause 2, not asked here\n")}) {
     EXPECT_NE(denied.out.find(part), std::string::npos) << denied.out;
   }
   const json record = json::parse(Reeve({"explain", db_, ids_[4], "--format", "json"}).out);
