@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "cli/command.h"
+#include "cli/trust.h"
 #include "reeve/adapters/authzen/decision_json.h"
 #include "reeve/adapters/authzen/evaluate_json.h"
 #include "reeve/adapters/authzen/request_json.h"
@@ -29,6 +30,7 @@ namespace {
 struct Options {
   std::string policy;
   std::vector<std::string> entities;
+  Trust trust;
   std::string shadow;
   std::string audit;
   std::string request = "-";
@@ -224,20 +226,20 @@ int CheckLines(const Engine& engine, Input& in) {
 }
 
 // Says what is wrong; null if it does not load.
-std::shared_ptr<const Snapshot> Load(const std::string& policy,
-                                     const std::vector<std::string>& entities) {
-  const LoadResult loaded = LoadPolicy(policy, entities);
+std::shared_ptr<const Snapshot> Load(const std::string& policy, const Options& options) {
+  const LoadResult loaded = LoadPolicy(policy, options.entities, options.trust.limits());
   for (const Issue& issue : loaded.issues)
     std::fprintf(stderr, "%s\n%s", ToString(issue).c_str(), Excerpt(issue).c_str());
   return loaded.ok() ? loaded.snapshot : nullptr;
 }
 
-int Check(const Options& options) {
-  const std::shared_ptr<const Snapshot> snapshot = Load(options.policy, options.entities);
+int Check(Options& options) {
+  if (!options.trust.Read()) return kBadCall;
+  const std::shared_ptr<const Snapshot> snapshot = Load(options.policy, options);
   if (snapshot == nullptr) return kBadCall;
   std::shared_ptr<const Snapshot> shadow;
   if (!options.shadow.empty()) {
-    shadow = Load(options.shadow, options.entities);
+    shadow = Load(options.shadow, options);
     if (shadow == nullptr) return kBadCall;
   }
 
@@ -284,6 +286,7 @@ void AddCheck(CLI::App* app, int* status) {
                    "a file of entities to load with the policy; may be repeated")
       ->allow_extra_args(false)
       ->option_text("FILE");
+  options->trust.AddOption(command);
   command
       ->add_option("--shadow", options->shadow,
                    "another policy set, evaluated beside it: the answer says what it would be")
