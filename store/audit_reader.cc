@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -338,6 +339,9 @@ absl::StatusOr<std::vector<int64_t>> AuditReader::Choose(const AuditQuery& query
 
 absl::StatusOr<std::vector<AuditRow>> AuditReader::Query(const AuditQuery& query) {
   if (absl::Status status = CatchUp(); !status.ok()) return status;
+  // All of one moment, and one lock for all statements.
+  if (absl::Status status = database_->Run("BEGIN"); !status.ok()) return status;
+  const absl::Cleanup end = [this] { database_->Run("COMMIT").IgnoreError(); };
   absl::StatusOr<std::vector<int64_t>> numbers = Choose(query);
   if (!numbers.ok()) return numbers.status();
   absl::StatusOr<Statement> read = Statement::Prepare(
