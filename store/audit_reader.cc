@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <limits>
+#include <tuple>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "reeve/engine/text.h"
+#include "absl/strings/str_split.h"
+#include "reeve/store/filter_sql.h"
 #include "reeve/store/row_maker.h"
 #include "reeve/store/schema.h"
 #include "reeve/store/sqlite.h"
@@ -74,143 +78,217 @@ AuditRow ReadRow(const Statement& row) {
   return result;
 }
 
-// A UUID as text to its 16 bytes. Empty if it is none.
-std::string ParseUuid(std::string_view text) {
-  std::string digits(text);
-  if (digits.size() != 36) return {};
-  for (size_t dash : {23, 18, 13, 8}) {
-    if (digits[dash] != '-') return {};
-    digits.erase(dash, 1);
-  }
-  if (!std::all_of(digits.begin(), digits.end(),
-                   [](unsigned char c) { return absl::ascii_isxdigit(c); })) {
-    return {};
-  }
-  return absl::HexStringToBytes(digits);
-}
-
-// Microseconds since 1970, rounded up: the first ones that are not before `time`.
-int64_t CeilMicros(absl::Time time) {
-  return absl::ToInt64Microseconds(absl::Ceil(time - absl::UnixEpoch(), absl::Microseconds(1)));
-}
-
-// A condition on `records r` or `rule_records x` with the values that it binds, in order.
-class Conditions {
+// While it lives, the connection sees the file as of one moment.
+class ReadTransaction {
  public:
-  void Add(std::string sql) { absl::StrAppend(&where_, where_.empty() ? " WHERE " : " AND ", sql); }
-  void Add(std::string sql, int64_t value) {
-    Add(std::move(sql));
-    values_.push_back({value, {}, Kind::kNumber});
+  explicit ReadTransaction(Database& database)
+      : database_(database), status_(database.Run("BEGIN")) {}
+  ~ReadTransaction() {
+    if (status_.ok()) database_.Run("COMMIT").IgnoreError();
   }
-  void AddText(std::string sql, std::string value) {
-    Add(std::move(sql));
-    values_.push_back({0, std::move(value), Kind::kText});
-  }
-  void AddBlob(std::string sql, std::string value) {
-    Add(std::move(sql));
-    values_.push_back({0, std::move(value), Kind::kBlob});
-  }
-  void Value(int64_t value) { values_.push_back({value, {}, Kind::kNumber}); }
-  void TextValue(std::string value) { values_.push_back({0, std::move(value), Kind::kText}); }
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
 
-  const std::string& where() const { return where_; }
-
-  void Bind(Statement& statement) const {
-    int at = 1;
-    for (const Bound& value : values_) {
-      switch (value.kind) {
-        case Kind::kNumber:
-          statement.Bind(at++, value.number);
-          break;
-        case Kind::kText:
-          statement.BindText(at++, value.text);
-          break;
-        case Kind::kBlob:
-          statement.BindBlob(at++, value.text);
-          break;
-      }
-    }
-  }
+  const absl::Status& status() const { return status_; }
 
  private:
-  enum class Kind { kNumber, kText, kBlob };
-  struct Bound {
-    int64_t number;
-    std::string text;
-    Kind kind;
-  };
-
-  std::string where_;
-  std::vector<Bound> values_;
+  Database& database_;
+  const absl::Status status_;
 };
 
-absl::Status FillIn(const AuditQuery& query, Conditions* out) {
-  const bool newest_first = query.order == AuditQuery::Order::kNewestFirst;
-  if (query.since.has_value()) out->Add("r.time >= ?", CeilMicros(*query.since));
-  if (query.until.has_value()) out->Add("r.time < ?", CeilMicros(*query.until));
-  if (!query.principal.empty()) {
-    out->AddText("r.principal = (SELECT id FROM names WHERE name = ?)", query.principal);
+// By time, then writer, then sequence number: the order of pages.
+struct Place {
+  int64_t time = 0, writer = 0, seq = 0, number = 0;
+
+  bool operator<(const Place& other) const {
+    return std::tie(time, writer, seq) < std::tie(other.time, other.writer, other.seq);
   }
-  if (!query.action.empty()) {
-    out->AddText("r.action = (SELECT id FROM names WHERE name = ?)", query.action);
-  }
-  if (!query.resource.empty()) {
-    out->AddText("r.resource = (SELECT id FROM names WHERE name = ?)", query.resource);
-  }
-  if (!query.resource_prefix.empty()) {
-    // Names are valid UTF-8, and so hold no byte FF: this range is that of the prefix.
-    out->AddText("r.resource IN (SELECT id FROM names WHERE name >= ? AND name < ?)",
-                 query.resource_prefix);
-    out->TextValue(query.resource_prefix + "\xFF");
-  }
-  if (query.allowed.has_value()) out->Add(*query.allowed ? "r.reason = 1" : "r.reason <> 1");
-  if (query.reason.has_value()) out->Add("r.reason = ?", static_cast<int64_t>(*query.reason));
-  if (!query.id.empty()) {
-    const std::string bytes = ParseUuid(query.id);
-    if (bytes.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("`", Printable(query.id), "` is not the id of a decision; write a UUID"));
-    }
-    out->AddBlob("r.id = ?", bytes);
-  }
-  if (!query.rule.empty()) {
-    out->AddText("x.rule = (SELECT id FROM names WHERE name = ?)", query.rule);
-    // The same conditions on the time, where the index of rules can use them.
-    if (query.since.has_value()) out->Add("x.time >= ?", CeilMicros(*query.since));
-    if (query.until.has_value()) out->Add("x.time < ?", CeilMicros(*query.until));
-  }
-  if (query.after.has_value()) {
-    if (query.order == AuditQuery::Order::kAsWritten) {
-      return absl::InvalidArgumentError(
-          "a cursor needs an order by time; use `after_number` for the order of writing");
-    }
-    const AuditCursor& after = *query.after;
-    out->Add(newest_first ? "r.time <= ?" : "r.time >= ?", after.unix_us);
-    out->Add(newest_first ? "(r.time, r.writer, r.seq) < (?, ?, ?)"
-                          : "(r.time, r.writer, r.seq) > (?, ?, ?)",
-             after.unix_us);
-    out->Value(after.writer);
-    out->Value(after.seq);
-  }
-  if (query.after_number.has_value()) out->Add("r.number > ?", *query.after_number);
-  return absl::OkStatus();
+};
+
+Place PlaceOf(const Statement& row) {
+  return {row.Number(0), row.Number(1), row.Number(2), row.Number(3)};
 }
 
-// `time` names the column of the time in an index; the rest are columns of `table`.
-std::string OrderBy(const AuditQuery& query, const char* time, const char* table) {
-  switch (query.order) {
+// `time` names the column of the time in the index.
+std::string OrderBy(AuditQuery::Order order, const char* time) {
+  switch (order) {
     case AuditQuery::Order::kNewestFirst:
-      return absl::StrCat(" ORDER BY ", time, " DESC, ", table, ".writer DESC, ", table,
-                          ".seq DESC");
+      return absl::StrCat(" ORDER BY ", time, " DESC, r.writer DESC, r.seq DESC");
     case AuditQuery::Order::kOldestFirst:
-      return absl::StrCat(" ORDER BY ", time, ", ", table, ".writer, ", table, ".seq");
+      return absl::StrCat(" ORDER BY ", time, ", r.writer, r.seq");
     case AuditQuery::Order::kAsWritten:
-      return absl::StrCat(" ORDER BY ", table, ".number");
+      return " ORDER BY r.number";
   }
   return {};
 }
 
+// Adds the condition that a record comes after the page before.
+absl::Status AddAfter(Database& database, const AuditQuery& query, FilterSql* sql) {
+  if (query.after_number.has_value()) sql->Add("r.number > ?", *query.after_number);
+  if (!query.after.has_value()) return absl::OkStatus();
+  const AuditCursor& after = *query.after;
+  if (query.order != AuditQuery::Order::kAsWritten) {
+    const bool newest_first = query.order == AuditQuery::Order::kNewestFirst;
+    const char* const time = sql->driver() == Driver::kId ? "+r.time" : sql->time();
+    sql->Add(absl::StrCat(time, newest_first ? " <= ?" : " >= ?"), after.unix_us);
+    sql->Add(newest_first ? "(+r.time, r.writer, r.seq) < (?, ?, ?)"
+                          : "(+r.time, r.writer, r.seq) > (?, ?, ?)",
+             after.unix_us);
+    sql->Value(after.writer);
+    sql->Value(after.seq);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<Statement> same = Statement::Prepare(
+      database, "SELECT 1 FROM records WHERE number = ? AND writer = ? AND seq = ?");
+  if (!same.ok()) return same.status();
+  same->Bind(1, after.number);
+  same->Bind(2, after.writer);
+  same->Bind(3, after.seq);
+  absl::StatusOr<bool> found = same->Step();
+  if (!found.ok()) return found.status();
+  if (!*found) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        database.name(), ": record ", after.seq, " of writer ", after.writer,
+        " is not where the cursor says: rows were made anew or pruned since; begin without the "
+        "cursor, from a time"));
+  }
+  sql->Add("r.number > ?", after.number);
+  return absl::OkStatus();
+}
+
+// How many resources are asked one after the other at once. If there are more, and so many of the
+// newest records are on them that a page is full before kProbe are seen, that is quicker.
+constexpr size_t kFewResources = 2000;
+constexpr int64_t kProbe = 20000;
+
+// Chooses the records of a prefix, in order of time: of each resource those that may be among the
+// first ones, which becomes fewer the more are found. Sorting all, or reading all in order of time,
+// would take as long as there are records.
+class PrefixChooser {
+ public:
+  PrefixChooser(Database& database, const AuditQuery& query, FilterSql sql)
+      : database_(database), query_(query), sql_(std::move(sql)) {}
+
+  absl::StatusOr<std::vector<int64_t>> Choose() {
+    if (absl::Status status = FindResources(); !status.ok()) return status;
+    if (query_.limit == 0 || resources_.empty()) return std::vector<int64_t>();
+    if (resources_.size() > kFewResources) {
+      absl::StatusOr<bool> full = Probe();
+      if (!full.ok()) return full.status();
+      if (*full) return Numbers();
+      best_.clear();
+    }
+    if (absl::Status status = Merge(); !status.ok()) return status;
+    return Numbers();
+  }
+
+ private:
+  bool newest_first() const { return query_.order == AuditQuery::Order::kNewestFirst; }
+
+  // Whether `a` comes before `b` in the answer.
+  bool Before(const Place& a, const Place& b) const { return newest_first() ? b < a : a < b; }
+
+  absl::Status FindResources() {
+    absl::StatusOr<Statement> find =
+        Statement::Prepare(database_, "SELECT id FROM names WHERE name >= ? AND name < ?");
+    if (!find.ok()) return find.status();
+    const std::string end = query_.resource_prefix + "\xFF";
+    find->BindText(1, query_.resource_prefix);
+    find->BindText(2, end);
+    while (true) {
+      absl::StatusOr<bool> row = find->Step();
+      if (!row.ok()) return row.status();
+      if (!*row) return absl::OkStatus();
+      resources_.insert(find->Number(0));
+    }
+  }
+
+  // Looks through the first records in order of time. Whether the page is full.
+  absl::StatusOr<bool> Probe() {
+    const std::string statement =
+        absl::StrCat("SELECT r.time, r.writer, r.seq, r.number, r.resource", sql_.from(),
+                     sql_.where(), OrderBy(query_.order, "r.time"), " LIMIT ", kProbe);
+    absl::StatusOr<Statement> probe = Statement::Prepare(database_, statement);
+    if (!probe.ok()) return probe.status();
+    sql_.Bind(*probe);
+    while (best_.size() < query_.limit) {
+      absl::StatusOr<bool> row = probe->Step();
+      if (!row.ok()) return row.status();
+      if (!*row) return false;
+      if (resources_.contains(probe->Number(4))) best_.push_back(PlaceOf(*probe));
+    }
+    return true;
+  }
+
+  absl::Status Merge() {
+    FilterSql sql = sql_;
+    sql.Add("r.resource = ?");
+    sql.Add(newest_first() ? "r.time >= ?" : "r.time <= ?");
+    absl::StatusOr<Statement> next = Statement::Prepare(
+        database_, absl::StrCat("SELECT r.time, r.writer, r.seq, r.number", sql.from(), sql.where(),
+                                OrderBy(query_.order, "r.time"), " LIMIT ", query_.limit));
+    if (!next.ok()) return next.status();
+    const auto before = [this](const Place& a, const Place& b) { return Before(a, b); };
+    for (const int64_t resource : resources_) {
+      const int at = sql_.Bind(*next);
+      const bool full = best_.size() == query_.limit;
+      next->Bind(at, resource);
+      next->Bind(at + 1, full             ? best_.front().time
+                         : newest_first() ? std::numeric_limits<int64_t>::min()
+                                          : std::numeric_limits<int64_t>::max());
+      while (true) {
+        absl::StatusOr<bool> row = next->Step();
+        if (!row.ok()) return row.status();
+        if (!*row) break;
+        const Place place = PlaceOf(*next);
+        // `best_` is a heap with the last one of the page in front.
+        if (best_.size() == query_.limit) {
+          if (!before(place, best_.front())) break;
+          std::pop_heap(best_.begin(), best_.end(), before);
+          best_.pop_back();
+        }
+        best_.push_back(place);
+        std::push_heap(best_.begin(), best_.end(), before);
+      }
+      next->Reset();
+    }
+    std::sort_heap(best_.begin(), best_.end(), before);
+    return absl::OkStatus();
+  }
+
+  std::vector<int64_t> Numbers() const {
+    std::vector<int64_t> numbers;
+    numbers.reserve(best_.size());
+    for (const Place& place : best_) numbers.push_back(place.number);
+    return numbers;
+  }
+
+  Database& database_;
+  const AuditQuery& query_;
+  const FilterSql sql_;
+  absl::flat_hash_set<int64_t> resources_;
+  std::vector<Place> best_;
+};
+
 }  // namespace
+
+std::string AuditCursor::ToString() const {
+  return absl::StrCat(unix_us, ".", writer, ".", seq, ".", number);
+}
+
+std::optional<AuditCursor> AuditCursor::Parse(std::string_view text) {
+  AuditCursor cursor;
+  const std::vector<absl::string_view> parts =
+      absl::StrSplit(absl::string_view(text.data(), text.size()), '.');
+  int64_t* const numbers[] = {&cursor.unix_us, &cursor.writer, &cursor.seq, &cursor.number};
+  if (parts.size() != std::size(numbers)) return std::nullopt;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (!absl::SimpleAtoi(parts[i], numbers[i])) return std::nullopt;
+  }
+  // One form for each, as it was written.
+  if (cursor.ToString() != text) return std::nullopt;
+  return cursor;
+}
 
 AuditReader::AuditReader(std::string path, std::unique_ptr<Database> database)
     : path_(std::move(path)), database_(std::move(database)) {}
@@ -242,29 +320,64 @@ absl::Status AuditReader::CatchUp() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<AuditRow>> AuditReader::Query(const AuditQuery& query) {
-  Conditions conditions;
-  if (absl::Status status = FillIn(query, &conditions); !status.ok()) return status;
-  if (absl::Status status = CatchUp(); !status.ok()) return status;
-  // The rows are chosen by their numbers, and only then made readable. Two joins are CROSS: as
-  // written is the fast way.
-  const std::string sql = absl::StrCat(
-      "SELECT ", kColumns, " FROM (SELECT r.number AS number FROM ",
-      query.rule.empty() ? "records r"
-                         : "rule_records x CROSS JOIN records r ON r.number = x.record",
-      conditions.where(), OrderBy(query, query.rule.empty() ? "r.time" : "x.time", "r"), " LIMIT ",
-      query.limit, ") q CROSS JOIN decisions d ON d.number = q.number",
-      OrderBy(query, "d.unix_us", "d"));
-  absl::StatusOr<Statement> statement = Statement::Prepare(*database_, sql);
+// The numbers of the records that answer `query`, in its order.
+absl::StatusOr<std::vector<int64_t>> AuditReader::Choose(const AuditQuery& query) {
+  absl::StatusOr<FilterSql> sql =
+      FilterSql::Create(query, query.order == AuditQuery::Order::kAsWritten ? Purpose::kPageByNumber
+                                                                            : Purpose::kPageByTime);
+  if (!sql.ok()) return sql.status();
+  if (absl::Status status = AddAfter(*database_, query, &*sql); !status.ok()) return status;
+  if (sql->driver() == Driver::kResourcePrefix) {
+    return PrefixChooser(*database_, query, *std::move(sql)).Choose();
+  }
+  const std::string text = absl::StrCat("SELECT r.number", sql->from(), sql->where(),
+                                        OrderBy(query.order, sql->time()), " LIMIT ", query.limit);
+  absl::StatusOr<Statement> statement = Statement::Prepare(*database_, text);
   if (!statement.ok()) return statement.status();
-  conditions.Bind(*statement);
-  std::vector<AuditRow> rows;
+  sql->Bind(*statement);
+  std::vector<int64_t> numbers;
   while (true) {
     absl::StatusOr<bool> row = statement->Step();
     if (!row.ok()) return row.status();
-    if (!*row) return rows;
-    rows.push_back(ReadRow(*statement));
+    if (!*row) return numbers;
+    numbers.push_back(statement->Number(0));
   }
+}
+
+absl::StatusOr<std::vector<AuditRow>> AuditReader::Query(const AuditQuery& query) {
+  if (absl::Status status = CatchUp(); !status.ok()) return status;
+  const ReadTransaction moment(*database_);
+  if (!moment.status().ok()) return moment.status();
+  absl::StatusOr<std::vector<int64_t>> numbers = Choose(query);
+  if (!numbers.ok()) return numbers.status();
+  absl::StatusOr<Statement> statement = Statement::Prepare(
+      *database_, absl::StrCat("SELECT ", kColumns, " FROM decisions d WHERE d.number = ?"));
+  if (!statement.ok()) return statement.status();
+  std::vector<AuditRow> rows;
+  rows.reserve(numbers->size());
+  for (const int64_t number : *numbers) {
+    statement->Bind(1, number);
+    absl::StatusOr<bool> row = statement->Step();
+    if (!row.ok()) return row.status();
+    if (*row) rows.push_back(ReadRow(*statement));
+    statement->Reset();
+  }
+  return rows;
+}
+
+absl::StatusOr<int64_t> AuditReader::Count(const AuditFilter& filter) {
+  if (absl::Status status = CatchUp(); !status.ok()) return status;
+  const ReadTransaction moment(*database_);
+  if (!moment.status().ok()) return moment.status();
+  return CountRecords(*database_, filter);
+}
+
+absl::StatusOr<AuditStatistics> AuditReader::Statistics(const AuditFilter& filter,
+                                                        const StatisticsOptions& options) {
+  if (absl::Status status = CatchUp(); !status.ok()) return status;
+  const ReadTransaction moment(*database_);
+  if (!moment.status().ok()) return moment.status();
+  return ComputeStatistics(*database_, filter, options);
 }
 
 absl::StatusOr<int64_t> AuditReader::LastNumber() {
