@@ -122,9 +122,12 @@ void AddFilters(CLI::App* command, FilterOptions* options) {
       ->option_text("allow|deny");
   add("--reason", options->reason, "deny_rule, no_rule, bad_request, ...", "REASON", NotEmpty());
   add("--rule", filter.rule, "determined by this rule: documents/editors", "ID", NotEmpty());
-  add("--policy", filter.policy, "under the policy set of this digest", "DIGEST", NotEmpty());
-  add("--assurance", options->assurance, "principals known like this: none, asserted, "
-      "kernel_weak, kernel, crypto", "WORD", NotEmpty());
+  add("--policy-digest", filter.policy, "under the policy set of this digest", "DIGEST",
+      NotEmpty());
+  add("--assurance", options->assurance,
+      "principals known like this: none, asserted, "
+      "kernel_weak, kernel, crypto",
+      "WORD", NotEmpty());
   add("--via", filter.via, "principals told by this mechanism: unix, krb5", "NAME", NotEmpty());
   add("--host", filter.host, "principals on this host", "NAME", NotEmpty());
   add("--machine", filter.machine, "records written on this machine", "NAME", NotEmpty());
@@ -159,8 +162,7 @@ std::optional<AuditFilter> FilterOf(const FilterOptions& options) {
   if (!options.reason.empty()) {
     filter.reason = Find(options.reason, Reason::kAuditFailed);
     if (!filter.reason.has_value()) {
-      return refuse({"`", Printable(options.reason),
-                     "` is not a reason; see doc/audit-format.md"});
+      return refuse({"`", Printable(options.reason), "` is not a reason; see doc/audit-format.md"});
     }
   }
   if (!options.assurance.empty()) {

@@ -122,6 +122,8 @@ std::optional<std::vector<RecordColumn>> FindColumns(std::string_view words, std
 
 std::string JsonString(std::string_view text) { return JsonText(nlohmann::json(text)); }
 
+std::string JsonNumber(double number) { return JsonText(nlohmann::json(number)); }
+
 std::string JsonObject(const std::vector<std::string>& names, const std::vector<Cell>& row) {
   std::string json = "{";
   for (size_t i = 0; i < row.size(); ++i) {

@@ -50,6 +50,9 @@ std::optional<std::vector<RecordColumn>> FindColumns(std::string_view words, std
 // `text` as a string of JSON.
 std::string JsonString(std::string_view text);
 
+// `number`, as short as tells it from all others; an infinity is null.
+std::string JsonNumber(double number);
+
 // {"name":value,…}
 std::string JsonObject(const std::vector<std::string>& names, const std::vector<Cell>& row);
 
