@@ -83,6 +83,14 @@ TEST_F(SqlGuardTest, Answers) {
        "decision|resource\nallow|doc:1\ndeny|doc:2\n"},
       {"Hours", "select rule, sum(count) from decisions_by_hour group by 1 order by 1",
        "rule|sum(count)\nNULL|2\ndocs/never|1\ndocs/read|1\n"},
+      {"OneColumn", "SELECT number FROM decisions", "number\n1\n2\n"},
+      {"Grouped",
+       "SELECT principal, count(*) AS n FROM decisions WHERE decision = 'deny' GROUP BY 1",
+       "principal|n\nuser:ada|1\n"},
+      {"Joined",
+       "SELECT count(*) AS n FROM decisions a JOIN decisions b ON a.principal = b.principal "
+       "WHERE a.action <> b.action",
+       "n\n2\n"},
       {"Count", "SELECT count(*) FROM decisions", "count(*)\n2\n"},
       {"Json", "SELECT j.value FROM decisions, json_each(rules) j ORDER BY 1",
        "value\ndocs/never\ndocs/read\n"},
@@ -158,7 +166,7 @@ TEST_F(SqlGuardTest, RefusesAllElseAndChangesNothing) {
        "`writers`, `segments` or `checkpoints`"},
       {"Pages", "SELECT * FROM sqlite_dbpage", "INVALID_ARGUMENT: "},
       {"PragmaTable", "SELECT * FROM pragma_user_version", "INVALID_ARGUMENT: "},
-      {"Statistics", "SELECT * FROM dbstat", "INVALID_ARGUMENT: `dbstat` may not be read here"},
+      {"Statistics", "SELECT * FROM dbstat", kOnlySelect},
       {"Syntax", "SELECT FROM decisions",
        "INVALID_ARGUMENT: the SQL is wrong at character 8: near \"FROM\": syntax error"},
       {"Column", "SELECT principle FROM decisions",
@@ -179,11 +187,11 @@ TEST_F(SqlGuardTest, RefusesAllElseAndChangesNothing) {
   }
   guard_.reset();
   EXPECT_EQ(ReadFile(path_), before);
-  std::vector<std::string> files;
+  // Nothing lies beside it but what SQLite itself puts there.
   for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
-    files.push_back(entry.path().filename());
+    const std::string name = entry.path().filename();
+    EXPECT_TRUE(name == "audit.db" || name == "audit.db-shm" || name == "audit.db-wal") << name;
   }
-  EXPECT_EQ(files, std::vector<std::string>{"audit.db"});
 }
 
 TEST_F(SqlGuardTest, EndsWhatTakesTooMuch) {
