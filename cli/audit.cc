@@ -122,6 +122,7 @@ void AddFilters(CLI::App* command, FilterOptions* options) {
       ->option_text("allow|deny");
   add("--reason", options->reason, "deny_rule, no_rule, bad_request, ...", "REASON", NotEmpty());
   add("--rule", filter.rule, "determined by this rule: documents/editors", "ID", NotEmpty());
+  add("--shadow-rule", filter.shadow_rule, "where this shadow rule matched", "ID", NotEmpty());
   add("--policy-digest", filter.policy, "under the policy set of this digest", "DIGEST",
       NotEmpty());
   add("--assurance", options->assurance,

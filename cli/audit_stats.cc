@@ -211,9 +211,8 @@ void PrintText(const AuditStatistics& statistics, const Options& options, const 
     std::printf("\n%s", table.ToString(TerminalWidth()).c_str());
   }
   if (!unused.has_value()) return;
-  std::printf("\n%zu rules of %s have no record%s\n",
-              unused->rules.size() + unused->shadow_rules.size(), unused->digest.c_str(),
-              unused->rules.empty() && unused->shadow_rules.empty() ? "" : ":");
+  std::printf("\nRULES WITHOUT A RECORD: %zu of %s\n",
+              unused->rules.size() + unused->shadow_rules.size(), unused->digest.c_str());
   for (const std::string& rule : unused->rules) std::printf("  %s\n", Printable(rule).c_str());
   for (const std::string& rule : unused->shadow_rules) {
     std::printf("  %s (shadow)\n", Printable(rule).c_str());

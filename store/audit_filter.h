@@ -23,8 +23,9 @@ struct AuditFilter {
   std::string resource_prefix;  // of `type:id`: `doc:/finance/`
   std::optional<bool> allowed;
   std::optional<Reason> reason;
-  std::string rule;    // the id of a rule that determined the answer
-  std::string policy;  // the digest of the policy set
+  std::string rule;         // the id of a rule that determined the answer
+  std::string shadow_rule;  // the id of a shadow rule that matched
+  std::string policy;       // the digest of the policy set
   std::optional<Assurance> assurance;
   std::string via;
   std::string host;     // where the principal is

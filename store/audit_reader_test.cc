@@ -131,6 +131,8 @@ TEST_F(AuditReaderTest, Filters) {
          q.rule = "docs/read", q.after_number = 4;
        },
        "5 6"},
+      {"ShadowRule", [](AuditQuery& q) { q.shadow_rule = "docs/later"; }, "4 5 6"},
+      {"NoSuchShadowRule", [](AuditQuery& q) { q.shadow_rule = "docs/late"; }, ""},
       {"Actor", [](AuditQuery& q) { q.actor = "service:front"; }, "3"},
       {"Via", [](AuditQuery& q) { q.via = "krb5"; }, "3"},
       {"Host", [](AuditQuery& q) { q.host = "web-1"; }, "3"},
@@ -373,8 +375,8 @@ TEST_F(AuditReaderTest, CountsAndStatisticsAreThoseOfTheView) {
                                        std::pair(got->refused_resources, "resource")}) {
       EXPECT_EQ(joined(list),
                 select(absl::StrCat("SELECT ", column, " || '=0/' || count(*)", from,
-                                    " AND decision = 'deny' GROUP BY ", column, " ORDER BY count(*) DESC, ",
-                                    column, " LIMIT 2")));
+                                    " AND decision = 'deny' GROUP BY ", column,
+                                    " ORDER BY count(*) DESC, ", column, " LIMIT 2")));
     }
   }
 }

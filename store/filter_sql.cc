@@ -91,6 +91,12 @@ absl::StatusOr<FilterSql> FilterSql::Create(const AuditFilter& filter, Purpose p
                                    " AND y.time = r.time AND y.record = r.number)"),
                 filter.rule);
   }
+  if (!filter.shadow_rule.empty()) {
+    sql.AddText(
+        "EXISTS(SELECT 1 FROM texts t, json_each(t.text) j "
+        "WHERE t.id = r.shadow_rules AND j.value = ?)",
+        filter.shadow_rule);
+  }
   sql.AddName(Driver::kPrincipal, "principal", filter.principal);
   sql.AddName(Driver::kResource, "resource", filter.resource);
   for (const auto& [column, name] :

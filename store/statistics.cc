@@ -92,9 +92,10 @@ bool HasTimesOnly(AuditFilter filter) {
   filter.until.reset();
   return filter.principal.empty() && filter.actor.empty() && filter.action.empty() &&
          filter.resource.empty() && filter.resource_prefix.empty() && !filter.allowed &&
-         !filter.reason && filter.rule.empty() && filter.policy.empty() && !filter.assurance &&
-         filter.via.empty() && filter.host.empty() && filter.machine.empty() && !filter.writer &&
-         !filter.with_error && filter.error.empty() && !filter.min_latency && filter.id.empty();
+         !filter.reason && filter.rule.empty() && filter.shadow_rule.empty() &&
+         filter.policy.empty() && !filter.assurance && filter.via.empty() && filter.host.empty() &&
+         filter.machine.empty() && !filter.writer && !filter.with_error && filter.error.empty() &&
+         !filter.min_latency && filter.id.empty();
 }
 
 // The whole hours of a filter's times, from `first` up to `end`, and what is left at both sides.
