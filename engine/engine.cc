@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/decision_id.h"
 #include "engine/evaluator.h"
 #include "reeve/engine/mutex.h"
+#include "reeve/engine/text.h"
 
 namespace reeve {
 
@@ -69,9 +69,45 @@ class Engine::Installed {
 };
 
 Engine::Engine(const Options& options)
-    : options_(options), installed_(std::make_unique<Installed>()) {}
+    : options_(options),
+      installed_(std::make_unique<Installed>()),
+      shadow_(std::make_unique<Installed>()) {}
 
 Engine::~Engine() = default;
+
+namespace {
+
+// Empty, or what is wrong with what a provider told.
+std::string_view DefectOf(const ProvidedEntity& found) {
+  if (found.parents.size() > kMaxParents) return "too many parents";
+  for (const EntityId& parent : found.parents) {
+    if (std::string_view defect = reeve::DefectOf(parent); !defect.empty()) return defect;
+  }
+  return found.attributes == nullptr ? std::string_view() : reeve::DefectOf(*found.attributes);
+}
+
+// Asks `provider`; after an error *found says that nothing is known.
+void ReadEntity(const EntityProvider& provider, EntityView entity, ProvidedEntity* found,
+                std::string* error) {
+  std::string problem;
+  try {
+    if (absl::Status status = provider.Read(entity, found); !status.ok()) {
+      problem = status.message().empty() ? "it failed" : std::string(status.message());
+    }
+  } catch (...) {  // Of a program that embeds the engine: nothing may leave Decide().
+    problem = "it threw an exception";
+  }
+  if (problem.empty()) problem = DefectOf(*found);
+  if (problem.empty()) return;
+  *found = ProvidedEntity();
+  found->complete = false;
+  if (error->empty()) {
+    *error = "the entity provider does not know `" + Printable(ToString(entity)) +
+             "`: " + Printable(problem);
+  }
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const Options& options) {
   if (options.clock == nullptr) return absl::InvalidArgumentError("the engine has no clock");
@@ -89,9 +125,34 @@ Decision Engine::Decide(const Request& request) const {
   using Stopwatch = std::chrono::steady_clock;
   const Stopwatch::time_point begin =
       options_.audit == nullptr ? Stopwatch::time_point() : Stopwatch::now();
-  Decision decision = Evaluator::Decide(
-      installed_->Get(), request, request.time.has_value() ? *request.time : options_.clock->Now(),
-      {options_.max_condition_steps, options_.max_condition_bytes});
+  if (options_.entities == nullptr) return Decide(request, begin, {});
+  // Nobody is asked for a name that is malformed.
+  if (!DefectOf(request).empty()) return Decide(request, begin, {});
+  ProvidedEntity principal, resource;
+  std::string error;
+  ReadEntity(*options_.entities, request.principal->id, &principal, &error);
+  ReadEntity(*options_.entities, request.resource, &resource, &error);
+  Request provided = request;
+  provided.provided_principal = &principal;
+  provided.provided_resource = &resource;
+  return Decide(provided, begin, std::move(error));
+}
+
+Decision Engine::Decide(const Request& request, std::chrono::steady_clock::time_point begin,
+                        std::string provider_error) const {
+  using Stopwatch = std::chrono::steady_clock;
+  const absl::Time now = request.time.has_value() ? *request.time : options_.clock->Now();
+  const ConditionLimits limits = {options_.max_condition_steps, options_.max_condition_bytes};
+  const std::vector<std::string>* const known =
+      options_.known_obligations.has_value() ? &*options_.known_obligations : nullptr;
+  Decision decision = Evaluator::Decide(installed_->Get(), request, now, limits, known);
+  if (std::shared_ptr<const Snapshot> shadow = shadow_->Get(); shadow != nullptr) {
+    decision.shadow_ = std::make_shared<const Decision>(
+        Evaluator::Decide(std::move(shadow), request, now, limits, known));
+  }
+  if (!provider_error.empty() && decision.error_.empty() && decision.defect_.empty()) {
+    decision.error_ = std::move(provider_error);
+  }
   decision.id_ = NewDecisionId(decision.time_);
   decision.audit_level_ = options_.audit_level;
   for (const RuleOutcome& rule : decision.rules_) {
@@ -107,9 +168,11 @@ Decision Engine::Decide(const Request& request) const {
                                    decision.audit_level_);
   if (kept.ok()) return decision;
   decision.error_ = std::string(kept.message());
+  decision.record_failed_ = true;
   if (decision.allowed()) {
     decision.reason_ = Reason::kAuditFailed;
-    decision.rules_.clear();  // with them go the message and the obligations of an allow
+    decision.rules_.clear();
+    decision.made_ = nullptr;
   }
   return decision;
 }
@@ -119,6 +182,12 @@ absl::Status Engine::Replace(std::shared_ptr<const Snapshot> snapshot) {
   installed_->Set(std::move(snapshot));
   return absl::OkStatus();
 }
+
+void Engine::ReplaceShadow(std::shared_ptr<const Snapshot> snapshot) {
+  shadow_->Set(std::move(snapshot));
+}
+
+std::shared_ptr<const Snapshot> Engine::shadow() const { return shadow_->current(); }
 
 std::shared_ptr<const Snapshot> Engine::snapshot() const { return installed_->current(); }
 

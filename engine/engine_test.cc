@@ -495,13 +495,11 @@ TEST_F(EngineTest, WhoeverNobodyVouchesForIsNotAuthenticated) {
 }
 
 TEST_F(EngineTest, TooManyAncestorsAreALimit) {
-  std::vector<Entity> chain;
+  std::vector<std::string> parents;
+  for (int i = 0; i < 300000; ++i) parents.push_back("group:" + std::to_string(i));
+  Install({Allow("anyone", "any", "any")}, {MakeEntity("group:all", parents)});
   Principal ada = kAda;
-  for (int i = 0; i < 800; ++i) {
-    chain.push_back(MakeEntity("group:" + std::to_string(i), {"group:" + std::to_string(i + 1)}));
-    ada.groups.push_back(std::to_string(i));
-  }
-  Install({Allow("anyone", "any", "any")}, chain);
+  ada.groups = {"all"};
   const Decision got = engine_->Decide(Request(ada, "x", {"y", "1"}));
   EXPECT_EQ(got.reason(), Reason::kLimit);
   EXPECT_EQ(got.error(), "the principal or the resource lies in too many entities");

@@ -7,7 +7,7 @@
 
 #include "policy/document.h"
 #include "reeve/policy/issue.h"
-#include "reeve/policy/load.h"
+#include "reeve/policy/load_input.h"
 #include "reeve/policy/yaml_document.h"
 
 namespace reeve {

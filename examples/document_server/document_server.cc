@@ -57,11 +57,9 @@ bool LoadPolicy(const std::string& path, reeve::Engine* engine) {
 // [embed obligations]
 // Whether the server can do all that the rules oblige it to.
 bool CanDischarge(const reeve::Decision& decision, bool* stamp) {
-  for (const reeve::RuleOutcome& rule : decision.rules()) {
-    for (const reeve::Obligation& obligation : rule->obligations) {
-      if (obligation.id != "stamp") return false;
-      *stamp = true;
-    }
+  for (const reeve::MadeObligation& obligation : decision.obligations()) {
+    if (obligation.id() != "stamp") return false;
+    *stamp = true;
   }
   return true;
 }
