@@ -194,6 +194,7 @@ void AddAudit(CLI::App* app, int* status) {
   AddAuditExport(audit, status);
   AddAuditVerify(audit, status);
   AddAuditReindex(audit, status);
+  AddAuditBackup(audit, status);
 }
 
 }  // namespace reeve

@@ -48,6 +48,7 @@ std::optional<AuditFilter> FilterOf(const FilterOptions& options);
 const CLI::Validator& NotEmpty();
 
 // Each adds one subcommand, as in command.h.
+void AddAuditBackup(CLI::App* audit, int* status);
 void AddAuditExport(CLI::App* audit, int* status);
 void AddAuditQuery(CLI::App* audit, int* status);
 void AddAuditReindex(CLI::App* audit, int* status);

@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
-#include <limits>
-#include <tuple>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "reeve/store/filter_sql.h"
+#include "reeve/store/lists.h"
+#include "reeve/store/record_finder.h"
 #include "reeve/store/row_maker.h"
 #include "reeve/store/schema.h"
 #include "reeve/store/sqlite.h"
@@ -96,46 +94,25 @@ class ReadTransaction {
   const absl::Status status_;
 };
 
-// By time, then writer, then sequence number: the order of pages.
-struct Place {
-  int64_t time = 0, writer = 0, seq = 0, number = 0;
-
-  bool operator<(const Place& other) const {
-    return std::tie(time, writer, seq) < std::tie(other.time, other.writer, other.seq);
-  }
-};
-
-Place PlaceOf(const Statement& row) {
-  return {row.Number(0), row.Number(1), row.Number(2), row.Number(3)};
-}
-
-// `time` names the column of the time in the index.
-std::string OrderBy(AuditQuery::Order order, const char* time) {
+ListQuery::Order OrderOf(AuditQuery::Order order) {
   switch (order) {
     case AuditQuery::Order::kNewestFirst:
-      return absl::StrCat(" ORDER BY ", time, " DESC, r.writer DESC, r.seq DESC");
+      return ListQuery::Order::kNewestFirst;
     case AuditQuery::Order::kOldestFirst:
-      return absl::StrCat(" ORDER BY ", time, ", r.writer, r.seq");
+      return ListQuery::Order::kOldestFirst;
     case AuditQuery::Order::kAsWritten:
-      return " ORDER BY r.number";
+      return ListQuery::Order::kByNumber;
   }
-  return {};
+  return ListQuery::Order::kByNumber;
 }
 
-// Adds the condition that a record comes after the page before.
-absl::Status AddAfter(Database& database, const AuditQuery& query, FilterSql* sql) {
-  if (query.after_number.has_value()) sql->Add("r.number > ?", *query.after_number);
+// Only what comes after the page before.
+absl::Status AddAfter(Database& database, const AuditQuery& query, RecordFinder* finder) {
+  if (query.after_number.has_value()) finder->AddAfterNumber(*query.after_number);
   if (!query.after.has_value()) return absl::OkStatus();
   const AuditCursor& after = *query.after;
   if (query.order != AuditQuery::Order::kAsWritten) {
-    const bool newest_first = query.order == AuditQuery::Order::kNewestFirst;
-    const char* const time = sql->driver() == Driver::kId ? "+r.time" : sql->time();
-    sql->Add(absl::StrCat(time, newest_first ? " <= ?" : " >= ?"), after.unix_us);
-    sql->Add(newest_first ? "(+r.time, r.writer, r.seq) < (?, ?, ?)"
-                          : "(+r.time, r.writer, r.seq) > (?, ?, ?)",
-             after.unix_us);
-    sql->Value(after.writer);
-    sql->Value(after.seq);
+    finder->AddAfter(OrderOf(query.order), {after.unix_us, after.writer, after.seq});
     return absl::OkStatus();
   }
   absl::StatusOr<Statement> same = Statement::Prepare(
@@ -152,123 +129,9 @@ absl::Status AddAfter(Database& database, const AuditQuery& query, FilterSql* sq
         " is not where the cursor says: rows were made anew or pruned since; begin without the "
         "cursor, from a time"));
   }
-  sql->Add("r.number > ?", after.number);
+  finder->AddAfterNumber(after.number);
   return absl::OkStatus();
 }
-
-// How many resources are asked one after the other at once. If there are more, and so many of the
-// newest records are on them that a page is full before kProbe are seen, that is quicker.
-constexpr size_t kFewResources = 2000;
-constexpr int64_t kProbe = 20000;
-
-// Chooses the records of a prefix, in order of time: of each resource those that may be among the
-// first ones, which becomes fewer the more are found. Sorting all, or reading all in order of time,
-// would take as long as there are records.
-class PrefixChooser {
- public:
-  PrefixChooser(Database& database, const AuditQuery& query, FilterSql sql)
-      : database_(database), query_(query), sql_(std::move(sql)) {}
-
-  absl::StatusOr<std::vector<int64_t>> Choose() {
-    if (absl::Status status = FindResources(); !status.ok()) return status;
-    if (query_.limit == 0 || resources_.empty()) return std::vector<int64_t>();
-    if (resources_.size() > kFewResources) {
-      absl::StatusOr<bool> full = Probe();
-      if (!full.ok()) return full.status();
-      if (*full) return Numbers();
-      best_.clear();
-    }
-    if (absl::Status status = Merge(); !status.ok()) return status;
-    return Numbers();
-  }
-
- private:
-  bool newest_first() const { return query_.order == AuditQuery::Order::kNewestFirst; }
-
-  // Whether `a` comes before `b` in the answer.
-  bool Before(const Place& a, const Place& b) const { return newest_first() ? b < a : a < b; }
-
-  absl::Status FindResources() {
-    absl::StatusOr<Statement> find =
-        Statement::Prepare(database_, "SELECT id FROM names WHERE name >= ? AND name < ?");
-    if (!find.ok()) return find.status();
-    const std::string end = query_.resource_prefix + "\xFF";
-    find->BindText(1, query_.resource_prefix);
-    find->BindText(2, end);
-    while (true) {
-      absl::StatusOr<bool> row = find->Step();
-      if (!row.ok()) return row.status();
-      if (!*row) return absl::OkStatus();
-      resources_.insert(find->Number(0));
-    }
-  }
-
-  // Looks through the first records in order of time. Whether the page is full.
-  absl::StatusOr<bool> Probe() {
-    const std::string statement =
-        absl::StrCat("SELECT r.time, r.writer, r.seq, r.number, r.resource", sql_.from(),
-                     sql_.where(), OrderBy(query_.order, "r.time"), " LIMIT ", kProbe);
-    absl::StatusOr<Statement> probe = Statement::Prepare(database_, statement);
-    if (!probe.ok()) return probe.status();
-    sql_.Bind(*probe);
-    while (best_.size() < query_.limit) {
-      absl::StatusOr<bool> row = probe->Step();
-      if (!row.ok()) return row.status();
-      if (!*row) return false;
-      if (resources_.contains(probe->Number(4))) best_.push_back(PlaceOf(*probe));
-    }
-    return true;
-  }
-
-  absl::Status Merge() {
-    FilterSql sql = sql_;
-    sql.Add("r.resource = ?");
-    sql.Add(newest_first() ? "r.time >= ?" : "r.time <= ?");
-    absl::StatusOr<Statement> next = Statement::Prepare(
-        database_, absl::StrCat("SELECT r.time, r.writer, r.seq, r.number", sql.from(), sql.where(),
-                                OrderBy(query_.order, "r.time"), " LIMIT ", query_.limit));
-    if (!next.ok()) return next.status();
-    const auto before = [this](const Place& a, const Place& b) { return Before(a, b); };
-    for (const int64_t resource : resources_) {
-      const int at = sql_.Bind(*next);
-      const bool full = best_.size() == query_.limit;
-      next->Bind(at, resource);
-      next->Bind(at + 1, full             ? best_.front().time
-                         : newest_first() ? std::numeric_limits<int64_t>::min()
-                                          : std::numeric_limits<int64_t>::max());
-      while (true) {
-        absl::StatusOr<bool> row = next->Step();
-        if (!row.ok()) return row.status();
-        if (!*row) break;
-        const Place place = PlaceOf(*next);
-        // `best_` is a heap with the last one of the page in front.
-        if (best_.size() == query_.limit) {
-          if (!before(place, best_.front())) break;
-          std::pop_heap(best_.begin(), best_.end(), before);
-          best_.pop_back();
-        }
-        best_.push_back(place);
-        std::push_heap(best_.begin(), best_.end(), before);
-      }
-      next->Reset();
-    }
-    std::sort_heap(best_.begin(), best_.end(), before);
-    return absl::OkStatus();
-  }
-
-  std::vector<int64_t> Numbers() const {
-    std::vector<int64_t> numbers;
-    numbers.reserve(best_.size());
-    for (const Place& place : best_) numbers.push_back(place.number);
-    return numbers;
-  }
-
-  Database& database_;
-  const AuditQuery& query_;
-  const FilterSql sql_;
-  absl::flat_hash_set<int64_t> resources_;
-  std::vector<Place> best_;
-};
 
 }  // namespace
 
@@ -325,26 +188,10 @@ absl::Status AuditReader::CatchUp() {
 
 // The numbers of the records that answer `query`, in its order.
 absl::StatusOr<std::vector<int64_t>> AuditReader::Choose(const AuditQuery& query) {
-  absl::StatusOr<FilterSql> sql =
-      FilterSql::Create(query, query.order == AuditQuery::Order::kAsWritten ? Purpose::kPageByNumber
-                                                                            : Purpose::kPageByTime);
-  if (!sql.ok()) return sql.status();
-  if (absl::Status status = AddAfter(*database_, query, &*sql); !status.ok()) return status;
-  if (sql->driver() == Driver::kResourcePrefix) {
-    return PrefixChooser(*database_, query, *std::move(sql)).Choose();
-  }
-  const std::string text = absl::StrCat("SELECT r.number", sql->from(), sql->where(),
-                                        OrderBy(query.order, sql->time()), " LIMIT ", query.limit);
-  absl::StatusOr<Statement> statement = Statement::Prepare(*database_, text);
-  if (!statement.ok()) return statement.status();
-  sql->Bind(*statement);
-  std::vector<int64_t> numbers;
-  while (true) {
-    absl::StatusOr<bool> row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return numbers;
-    numbers.push_back(statement->Number(0));
-  }
+  absl::StatusOr<RecordFinder> finder = RecordFinder::Create(*database_, query);
+  if (!finder.ok()) return finder.status();
+  if (absl::Status status = AddAfter(*database_, query, &*finder); !status.ok()) return status;
+  return finder->First(OrderOf(query.order), query.limit);
 }
 
 absl::StatusOr<std::vector<AuditRow>> AuditReader::Query(const AuditQuery& query) {

@@ -99,11 +99,11 @@ struct AuditQuery : AuditFilter {
 // Asks an audit file, while others write, and holds no lock between two calls. Rows follow what was
 // committed by a moment: where it may write, a question first makes those that are missing.
 //
-// What questions cost: those for a decision's id, a resource, a principal, a rule, denials, or
-// none of these, find their records by an index in order of time, and all other conditions are
-// tested on what it yields; a prefix takes a look at each resource that has it. So the newest
-// hundred of a principal take milliseconds in a file of ten million records, and a condition on
-// `via` alone reads records until a hundred fit.
+// What questions cost: those for a principal, resources or a rule find their records by lists,
+// those for an id, and for denials or none of these, by an index in order of time; all other
+// conditions are tested on what that yields. So the newest hundred of a principal take milliseconds
+// in a file of ten million records, and a condition on `via` alone reads records until a hundred
+// fit.
 //
 // A large answer is read in pages, in bounded memory:
 //

@@ -533,9 +533,7 @@ TEST(AuditStoreTest, RowsCanBeRebuiltFromSegments) {
   }
   const std::vector<std::string> before = AllDecisions(path);
   ASSERT_EQ(before.size(), 60u);
-  const std::string by_rule =
-      "SELECT n.name, x.time, x.record FROM rule_records x JOIN names n ON n.id = x.rule "
-      "ORDER BY 1, 2, 3";
+  const std::string by_rule = "SELECT name, number FROM numbers WHERE kind = 'rule' ORDER BY 1, 2";
   const std::vector<std::string> rules_before = Select(path, by_rule);
   ASSERT_EQ(rules_before.size(), 60u);
 
@@ -543,7 +541,7 @@ TEST(AuditStoreTest, RowsCanBeRebuiltFromSegments) {
   ASSERT_TRUE(Select(path, "UPDATE records SET reason = 1, action = 1").empty());
   ASSERT_TRUE(Select(path, "DELETE FROM texts").empty());
   ASSERT_TRUE(Select(path, "DELETE FROM names WHERE id % 2").empty());
-  ASSERT_TRUE(Select(path, "DELETE FROM rule_records").empty());
+  ASSERT_TRUE(Select(path, "DELETE FROM lists").empty());
   int64_t done = 0;
   ASSERT_EQ(Reindex(path,
                     [&](int64_t now, int64_t of) {

@@ -40,7 +40,7 @@ constexpr struct {
 
 // What a statement may name itself; the other tables it reads through the views.
 constexpr char kTables[] =
-    "decisions decisions_by_hour writers segments checkpoints sqlite_schema sqlite_master "
+    "decisions decisions_by_hour numbers writers segments checkpoints sqlite_schema sqlite_master "
     "json_each json_tree";
 
 // Functions that reckon with their arguments, and those that tell the time or draw by lot. Not
@@ -120,9 +120,10 @@ struct SqlGuard::State {
             (inside != nullptr && tables.contains(table))) {
           return SQLITE_OK;
         }
-        return Refuse(absl::StrCat("`", Printable(text(first)),
-                                   "` may not be read here; ask `decisions`, "
-                                   "`decisions_by_hour`, `writers`, `segments` or `checkpoints`"));
+        return Refuse(
+            absl::StrCat("`", Printable(text(first)),
+                         "` may not be read here; ask `decisions`, "
+                         "`decisions_by_hour`, `numbers`, `writers`, `segments` or `checkpoints`"));
       }
       default:
         return Refuse("only a SELECT may be run here");

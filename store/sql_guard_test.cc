@@ -91,6 +91,10 @@ TEST_F(SqlGuardTest, Answers) {
        "SELECT count(*) AS n FROM decisions a JOIN decisions b ON a.principal = b.principal "
        "WHERE a.action <> b.action",
        "n\n2\n"},
+      {"Numbers",
+       "SELECT resource FROM decisions WHERE number IN (SELECT number FROM numbers WHERE kind = "
+       "'principal' AND name = 'user:ada') ORDER BY number",
+       "resource\ndoc:1\ndoc:2\n"},
       {"Count", "SELECT count(*) FROM decisions", "count(*)\n2\n"},
       {"Json", "SELECT j.value FROM decisions, json_each(rules) j ORDER BY 1",
        "value\ndocs/never\ndocs/read\n"},
@@ -104,7 +108,7 @@ TEST_F(SqlGuardTest, Answers) {
       {"Tables", "SELECT w.id, s.count FROM writers w JOIN segments s ON s.writer = w.id LIMIT 1",
        "id|count\n1|1\n"},
       {"Schema", "SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY 1",
-       "name\ndecisions\ndecisions_by_hour\n"},
+       "name\ndecisions\ndecisions_by_hour\nnumbers\n"},
       {"Values", "VALUES (NULL, 1, 1.5, 'a', x'00ff')",
        "column1|column2|column3|column4|column5\nNULL|1|1.5|a|2 bytes\n"},
       {"Comment", "SELECT 1 AS one; -- the end", "one\n1\n"},
@@ -163,7 +167,7 @@ TEST_F(SqlGuardTest, RefusesAllElseAndChangesNothing) {
        "INVALID_ARGUMENT: the function `sqlite_log` may not be called here"},
       {"InnerTable", "SELECT * FROM names",
        "INVALID_ARGUMENT: `names` may not be read here; ask `decisions`, `decisions_by_hour`, "
-       "`writers`, `segments` or `checkpoints`"},
+       "`numbers`, `writers`, `segments` or `checkpoints`"},
       {"Pages", "SELECT * FROM sqlite_dbpage", "INVALID_ARGUMENT: "},
       {"PragmaTable", "SELECT * FROM pragma_user_version", "INVALID_ARGUMENT: "},
       {"Statistics", "SELECT * FROM dbstat", kOnlySelect},

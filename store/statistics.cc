@@ -12,7 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/numeric/bits.h"
 #include "absl/strings/str_cat.h"
-#include "reeve/store/filter_sql.h"
+#include "reeve/store/record_finder.h"
 #include "reeve/store/sqlite.h"
 
 namespace reeve {
@@ -219,45 +219,32 @@ class StatisticsMaker {
 
   // Reads what `filter` means: for `counts`, and for `rest`, all else that is wanted.
   absl::Status ReadRecords(const AuditFilter& filter, bool counts, bool rest) {
-    absl::StatusOr<FilterSql> sql =
-        FilterSql::Create(filter, ReadsAll(filter) ? Purpose::kPageByNumber : Purpose::kCount);
-    if (!sql.ok()) return sql.status();
-    const std::string text = absl::StrCat(
-        "SELECT r.reason, r.time, r.latency, r.principal, r.action, r.resource, r.rules, "
-        "r.shadow_rules",
-        sql->from(), sql->where());
-    absl::StatusOr<Statement> records = Statement::Prepare(database_, text);
-    if (!records.ok()) return records.status();
-    sql->Bind(*records);
-    absl::flat_hash_map<int64_t, Tally> lists;
-    while (true) {
-      absl::StatusOr<bool> row = records->Step();
-      if (!row.ok()) return row.status();
-      if (!*row) break;
-      const int64_t reason = records->Number(0);
-      const bool is_allow = reason == kAllow;
-      if (counts) {
-        AddReason(reason, 1);
-        hours_[HourOf(records->Number(1))].Add(is_allow, 1);
-        if (!records->IsNull(6)) lists[records->Number(6)].Add(is_allow, 1);
-      }
-      if (!rest) continue;
-      if (options_.latency) latency_.Add(records->Number(2));
-      if (options_.refused && !is_allow) {
-        principals_[records->Number(3)].Add(false, 1);
-        actions_[records->Number(4)].Add(false, 1);
-        resources_[records->Number(5)].Add(false, 1);
-      }
-      if (options_.shadow_rules && !records->IsNull(7)) {
-        shadow_lists_[records->Number(7)].Add(is_allow, 1);
-      }
-    }
+    absl::StatusOr<RecordFinder> finder = RecordFinder::Create(database_, filter);
+    if (!finder.ok()) return finder.status();
+    TallyById lists;
+    absl::Status status = finder->ForEach(
+        "r.reason, r.time, r.latency, r.principal, r.action, r.resource, r.rules, r.shadow_rules",
+        [&](const Statement& record) {
+          const int64_t reason = record.Number(0);
+          const bool is_allow = reason == kAllow;
+          if (counts) {
+            AddReason(reason, 1);
+            hours_[HourOf(record.Number(1))].Add(is_allow, 1);
+            if (!record.IsNull(6)) lists[record.Number(6)].Add(is_allow, 1);
+          }
+          if (!rest) return;
+          if (options_.latency) latency_.Add(record.Number(2));
+          if (options_.refused && !is_allow) {
+            principals_[record.Number(3)].Add(false, 1);
+            actions_[record.Number(4)].Add(false, 1);
+            resources_[record.Number(5)].Add(false, 1);
+          }
+          if (options_.shadow_rules && !record.IsNull(7)) {
+            shadow_lists_[record.Number(7)].Add(is_allow, 1);
+          }
+        });
+    if (!status.ok()) return status;
     return AddRules(lists);
-  }
-
-  // Without a condition, the table in its own order is read fastest.
-  static bool ReadsAll(const AuditFilter& filter) {
-    return !filter.since && !filter.until && HasTimesOnly(filter);
   }
 
   void AddReason(int64_t reason, int64_t count) {
@@ -354,15 +341,12 @@ class StatisticsMaker {
 };
 
 absl::StatusOr<int64_t> CountRows(Database& database, const AuditFilter& filter) {
-  absl::StatusOr<FilterSql> sql = FilterSql::Create(filter, Purpose::kCount);
-  if (!sql.ok()) return sql.status();
-  absl::StatusOr<Statement> statement =
-      Statement::Prepare(database, absl::StrCat("SELECT count(*)", sql->from(), sql->where()));
-  if (!statement.ok()) return statement.status();
-  sql->Bind(*statement);
-  absl::StatusOr<bool> row = statement->Step();
-  if (!row.ok()) return row.status();
-  return statement->Number(0);
+  absl::StatusOr<RecordFinder> finder = RecordFinder::Create(database, filter);
+  if (!finder.ok()) return finder.status();
+  int64_t count = 0;
+  absl::Status status = finder->ForEach("1", [&count](const Statement&) { ++count; });
+  if (!status.ok()) return status;
+  return count;
 }
 
 }  // namespace
