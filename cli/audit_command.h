@@ -2,6 +2,7 @@
 #ifndef REEVE_CLI_AUDIT_COMMAND_H_
 #define REEVE_CLI_AUDIT_COMMAND_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +47,9 @@ std::optional<AuditFilter> FilterOf(const FilterOptions& options);
 // For options that are given to say something: an empty one, such as a variable that is not set,
 // would let everything through.
 const CLI::Validator& NotEmpty();
+
+// Says on a terminal how far the work is, on standard error; never ends it.
+bool ShowProgress(int64_t done, int64_t of);
 
 // Each adds one subcommand, as in command.h.
 void AddAuditBackup(CLI::App* audit, int* status);

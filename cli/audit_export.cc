@@ -93,30 +93,6 @@ class Target {
   off_t size_ = 0;
 };
 
-// Says on a terminal how far the work is.
-class Progress {
- public:
-  explicit Progress(int64_t last) : last_(last) {}
-  ~Progress() {
-    if (shown_) std::fputs("\r     \r", stderr);
-  }
-  void Show(int64_t number) {
-    if (isatty(STDERR_FILENO) != 1) return;
-    if (first_ < 0) first_ = number;
-    const int64_t of = last_ - first_;
-    const int percent =
-        of <= 0 ? 100 : static_cast<int>(100.0 * static_cast<double>(number - first_) / of);
-    std::fprintf(stderr, "\r%3d %%", percent > 100 ? 100 : percent);
-    std::fflush(stderr);
-    shown_ = true;
-  }
-
- private:
-  const int64_t last_;
-  int64_t first_ = -1;
-  bool shown_ = false;
-};
-
 std::vector<RecordColumn> ExportColumns() {
   std::vector<RecordColumn> columns = RecordColumns();
   columns.push_back(
@@ -159,8 +135,8 @@ int Export(const Options& options) {
     std::fputs(CsvLine(head).c_str(), target.file());
   }
   int64_t count = 0;
+  int64_t first = 0;
   {
-    Progress progress(*last);
     bool more = true;
     while (more) {
       const absl::StatusOr<std::vector<AuditRow>> rows = reader->Query(query);
@@ -188,10 +164,12 @@ int Export(const Options& options) {
       count += written;
       if (end.has_value()) {
         query.after = end;
-        progress.Show(end->number);
+        if (first == 0) first = rows->front().number;
+        ShowProgress(end->number - first + 1, *last - first + 1);
       }
     }
   }
+  if (first > 0) ShowProgress(1, 1);
   std::fprintf(stderr, "%lld records", static_cast<long long>(count));
   if (query.after.has_value()) {
     std::fprintf(stderr, "; what is written later: --after %s", query.after->ToString().c_str());

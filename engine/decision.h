@@ -173,6 +173,9 @@ class [[nodiscard]] Decision {
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   // The digest of the policy set: "sha256:…"; empty without one.
   std::string_view policy_digest() const;
+  // Which of the sets that its engine has had in force that was, the first being 1; 0 without one.
+  // Two sets may have one digest, and a set may return.
+  uint64_t generation() const { return generation_; }
 
   // The level at which the record is kept: the engine's, raised by the determining rules.
   AuditLevel audit_level() const { return audit_level_; }
@@ -197,6 +200,7 @@ class [[nodiscard]] Decision {
   std::string_view defect_;  // A text that outlives the decision.
   std::string error_;
   std::shared_ptr<const Snapshot> snapshot_;
+  uint64_t generation_ = 0;
   RuleList rules_;
   MissList near_misses_;
   RuleList shadow_rules_;

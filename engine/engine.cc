@@ -17,24 +17,26 @@ namespace reeve {
 // changed.
 class Engine::Installed {
  public:
-  std::shared_ptr<const Snapshot> Get() const {
+  // How many were installed up to this one goes to *count, if that is not null.
+  std::shared_ptr<const Snapshot> Get(uint64_t* count = nullptr) const {
     const uint64_t generation = generation_.load(std::memory_order_acquire);
     if (generation == 0) return nullptr;
     static thread_local std::array<Handle, 4> handles;  // of the engines that this thread asks
     static thread_local size_t next = 0;
     for (Handle& handle : handles) {
-      if (handle.generation == generation) return handle.snapshot;
+      if (handle.generation == generation) return handle.Get(count);
     }
     Handle* handle = std::find_if(handles.begin(), handles.end(),
                                   [this](const Handle& h) { return h.owner == number_; });
     if (handle == handles.end()) handle = &handles[next++ % handles.size()];
     *handle = NewHandle();
-    return handle->snapshot;
+    return handle->Get(count);
   }
 
   void Set(std::shared_ptr<const Snapshot> snapshot) {
     MutexLock lock(mutex_);
     current_.swap(snapshot);
+    ++count_;
     generation_.store(++numbers, std::memory_order_release);
   }
 
@@ -43,11 +45,22 @@ class Engine::Installed {
     return current_;
   }
 
+  uint64_t count() const {
+    MutexLock lock(mutex_);
+    return count_;
+  }
+
  private:
   struct Handle {
+    std::shared_ptr<const Snapshot> Get(uint64_t* its_count) const {
+      if (its_count != nullptr) *its_count = count;
+      return snapshot;
+    }
+
     uint64_t owner = 0;
     uint64_t generation = 0;
     std::shared_ptr<const Snapshot> snapshot;
+    uint64_t count = 0;
   };
 
   Handle NewHandle() const {
@@ -55,7 +68,8 @@ class Engine::Installed {
     // Shares the lifetime of an owner that is this thread's alone.
     auto owner = std::make_shared<std::shared_ptr<const Snapshot>>(current_);
     const Snapshot* snapshot = owner->get();
-    return {number_, generation_.load(std::memory_order_relaxed), {std::move(owner), snapshot}};
+    return {
+        number_, generation_.load(std::memory_order_relaxed), {std::move(owner), snapshot}, count_};
   }
 
   // Numbers engines and generations: none is given twice in a process, so that a handle cannot be
@@ -66,6 +80,7 @@ class Engine::Installed {
   std::atomic<uint64_t> generation_{0};  // 0: nothing was ever installed.
   mutable Mutex mutex_;
   std::shared_ptr<const Snapshot> current_ ABSL_GUARDED_BY(mutex_);
+  uint64_t count_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 Engine::Engine(const Options& options)
@@ -145,7 +160,9 @@ Decision Engine::Decide(const Request& request, std::chrono::steady_clock::time_
   const ConditionLimits limits = {options_.max_condition_steps, options_.max_condition_bytes};
   const std::vector<std::string>* const known =
       options_.known_obligations.has_value() ? &*options_.known_obligations : nullptr;
-  Decision decision = Evaluator::Decide(installed_->Get(), request, now, limits, known);
+  uint64_t generation = 0;
+  Decision decision = Evaluator::Decide(installed_->Get(&generation), request, now, limits, known);
+  decision.generation_ = generation;
   if (std::shared_ptr<const Snapshot> shadow = shadow_->Get(); shadow != nullptr) {
     decision.shadow_ = std::make_shared<const Decision>(
         Evaluator::Decide(std::move(shadow), request, now, limits, known));
@@ -188,6 +205,8 @@ void Engine::ReplaceShadow(std::shared_ptr<const Snapshot> snapshot) {
 }
 
 std::shared_ptr<const Snapshot> Engine::shadow() const { return shadow_->current(); }
+
+uint64_t Engine::generation() const { return installed_->count(); }
 
 std::shared_ptr<const Snapshot> Engine::snapshot() const { return installed_->current(); }
 

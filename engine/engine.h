@@ -71,6 +71,8 @@ class Engine {
 
   // What is installed; null before the first Replace().
   std::shared_ptr<const Snapshot> snapshot() const;
+  // How often Replace() has installed one: that of the decisions that begin now.
+  uint64_t generation() const;
 
   // Has each decision from now on evaluated under `snapshot` as well, which never decides: what it
   // would have answered is Decision::shadow(), and stands in the record. Null ends that.

@@ -532,6 +532,21 @@ TEST_F(EngineTest, ReplaceRefusesNothing) {
   EXPECT_TRUE(engine_->Decide(Request(kAda, "x", {"y", "1"})).allowed());
 }
 
+TEST_F(EngineTest, DecisionsTellWhichOfTheSetsTheyWereMadeUnder) {
+  const Request request(kAda, "x", {"y", "1"});
+  EXPECT_EQ(Decision().generation(), 0u);
+  EXPECT_EQ(engine_->Decide(request).generation(), 0u);
+  EXPECT_EQ(engine_->generation(), 0u);
+  for (uint64_t generation = 1; generation <= 3; ++generation) {
+    Install({});
+    EXPECT_EQ(engine_->generation(), generation);
+    EXPECT_EQ(engine_->Decide(request).generation(), generation);
+    EXPECT_FALSE(engine_->Replace(nullptr).ok());
+    engine_->ReplaceShadow(engine_->snapshot());
+    EXPECT_EQ(engine_->Decide(request).generation(), generation);
+  }
+}
+
 TEST_F(EngineTest, DecisionsOutliveTheirSnapshotAndEngine) {
   Rule rule = Allow("anyone", "any", "any");
   rule.message = "for the person";

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
+#include <optional>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -12,6 +14,7 @@
 #include "reeve/store/record_finder.h"
 #include "reeve/store/row_maker.h"
 #include "reeve/store/schema.h"
+#include "reeve/store/segment.h"
 #include "reeve/store/sqlite.h"
 
 namespace reeve {
@@ -20,61 +23,148 @@ namespace {
 // How long a question waits at most for rows to be made.
 constexpr std::chrono::seconds kCatchUp(10);
 
-// The columns that are read, in the order of ReadRow().
-constexpr char kColumns[] =
-    "d.id, d.time, d.decision, d.reason, d.principal, d.action, d.resource, d.rules, d.message, "
-    "d.error, d.principal_assurance, d.via, d.host, d.actor, d.evidence, d.groups, "
-    "d.principal_parents, d.principal_attributes, d.resource_parents, d.resource_attributes, "
-    "d.context, d.near_misses, d.shadow_rules, d.clauses, d.obligations, d.policy, d.audit_level, "
-    "d.process, "
-    "d.machine, d.groups_complete, d.escaped, d.time_fixed, d.latency_ns, d.writer, d.seq, "
-    "d.number, d.unix_us";
+// Reads rows as the view `decisions` shows them; its test compares the two. The view looks every
+// name and text up for every row, which here is done once: most rows have most of them in common.
+// As of one moment: in another transaction the same number may be that of another name.
+class RowReader {
+ public:
+  static absl::StatusOr<RowReader> Create(Database& database) {
+    RowReader reader;
+    const struct {
+      Statement& statement;
+      const char* sql;
+    } table[] = {
+        {reader.record_,
+         "SELECT writer, seq, time, id, latency, level, reason, assurance, flags, principal, "
+         "action, resource, via, host, actor, policy, evidence, groups, principal_parents, "
+         "principal_attributes, resource_parents, resource_attributes, context, rules, "
+         "near_misses, shadow_rules, message, obligations, error, clauses FROM records "
+         "WHERE number = ?"},
+        {reader.names_.find, "SELECT name FROM names WHERE id = ?"},
+        {reader.texts_.find, "SELECT text FROM texts WHERE id = ?"},
+        {reader.processes_.find, "SELECT process || '[' || pid || ']' FROM writers WHERE id = ?"},
+        {reader.machines_.find, "SELECT host FROM writers WHERE id = ?"},
+    };
+    for (const auto& row : table) {
+      absl::StatusOr<Statement> statement = Statement::Prepare(database, row.sql);
+      if (!statement.ok()) return statement.status();
+      row.statement = *std::move(statement);
+    }
+    return reader;
+  }
 
-AuditRow ReadRow(const Statement& row) {
-  AuditRow result;
-  int column = 0;
-  for (std::string AuditRow::*text : {&AuditRow::id,
-                                      &AuditRow::time,
-                                      &AuditRow::decision,
-                                      &AuditRow::reason,
-                                      &AuditRow::principal,
-                                      &AuditRow::action,
-                                      &AuditRow::resource,
-                                      &AuditRow::rules,
-                                      &AuditRow::message,
-                                      &AuditRow::error,
-                                      &AuditRow::principal_assurance,
-                                      &AuditRow::via,
-                                      &AuditRow::host,
-                                      &AuditRow::actor,
-                                      &AuditRow::evidence,
-                                      &AuditRow::groups,
-                                      &AuditRow::principal_parents,
-                                      &AuditRow::principal_attributes,
-                                      &AuditRow::resource_parents,
-                                      &AuditRow::resource_attributes,
-                                      &AuditRow::context,
-                                      &AuditRow::near_misses,
-                                      &AuditRow::shadow_rules,
-                                      &AuditRow::clauses,
-                                      &AuditRow::obligations,
-                                      &AuditRow::policy,
-                                      &AuditRow::audit_level,
-                                      &AuditRow::process,
-                                      &AuditRow::machine}) {
-    result.*text = std::string(row.Text(column++));
+  // Nothing if there is no such row.
+  absl::StatusOr<std::optional<AuditRow>> Read(int64_t number) {
+    record_.Reset();
+    record_.Bind(1, number);
+    absl::StatusOr<bool> found = record_.Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return std::nullopt;
+    AuditRow row;
+    int column = 0;
+    row.writer = record_.Number(column++);
+    row.seq = record_.Number(column++);
+    row.number = number;
+    row.unix_us = record_.Number(column++);
+    row.time = absl::FormatTime("%E4Y-%m-%dT%H:%M:%E6SZ", absl::FromUnixMicros(row.unix_us),
+                                absl::UTCTimeZone());
+    const std::string_view id = record_.Blob(column++);
+    DecisionId decision;
+    if (id.size() == decision.bytes.size()) {
+      std::copy(id.begin(), id.end(), decision.bytes.begin());
+    }
+    row.id = decision.ToString();
+    row.latency = absl::Nanoseconds(record_.Number(column++));
+    row.audit_level = ToString(static_cast<AuditLevel>(record_.Number(column++)));
+    const auto reason = static_cast<Reason>(record_.Number(column++));
+    row.decision = reason == Reason::kAllowRule ? "allow" : "deny";
+    row.reason = ToString(reason);
+    row.principal_assurance = ToString(static_cast<Assurance>(record_.Number(column++)));
+    const auto flags = static_cast<uint32_t>(record_.Number(column++));
+    row.groups_complete = (flags & kGroupsPartial) == 0;
+    row.escaped = (flags & kEscaped) != 0;
+    row.time_fixed = (flags & kTimeFixed) != 0;
+    for (std::string AuditRow::*name :
+         {&AuditRow::principal, &AuditRow::action, &AuditRow::resource, &AuditRow::via,
+          &AuditRow::host, &AuditRow::actor, &AuditRow::policy}) {
+      absl::Status status = Fill(names_, column++, "", &(row.*name));
+      if (!status.ok()) return status;
+    }
+    const struct {
+      std::string AuditRow::*text;
+      const char* if_none;
+      uint32_t dropped;  // the flag that says that it was not kept
+    } texts[] = {
+        {&AuditRow::evidence, "", 0},
+        {&AuditRow::groups, "[]", kNoGroups},
+        {&AuditRow::principal_parents, "[]", kNoPrincipalParents},
+        {&AuditRow::principal_attributes, "{}", kNoPrincipalAttributes},
+        {&AuditRow::resource_parents, "[]", kNoResourceParents},
+        {&AuditRow::resource_attributes, "{}", kNoResourceAttributes},
+        {&AuditRow::context, "{}", kNoContext},
+        {&AuditRow::rules, "[]", 0},
+        {&AuditRow::near_misses, "[]", 0},
+        {&AuditRow::shadow_rules, "[]", 0},
+        {&AuditRow::message, "", 0},
+        {&AuditRow::obligations, "[]", 0},
+        {&AuditRow::error, "", 0},
+        {&AuditRow::clauses, "[]", 0},
+    };
+    for (const auto& text : texts) {
+      const int at = column++;
+      if ((flags & text.dropped) != 0) continue;
+      absl::Status status = Fill(texts_, at, text.if_none, &(row.*text.text));
+      if (!status.ok()) return status;
+    }
+    for (const auto& [cache, text] :
+         {std::pair(&processes_, &row.process), std::pair(&machines_, &row.machine)}) {
+      if (absl::Status status = Find(*cache, row.writer, text); !status.ok()) return status;
+    }
+    return row;
   }
-  for (bool AuditRow::*flag :
-       {&AuditRow::groups_complete, &AuditRow::escaped, &AuditRow::time_fixed}) {
-    result.*flag = row.Number(column++) != 0;
+
+ private:
+  struct Cache {
+    Statement find;
+    absl::flat_hash_map<int64_t, std::string> known;
+    size_t bytes = 0;
+  };
+
+  // What a column of the record refers to; `if_none` if it is NULL, or refers to nothing.
+  absl::Status Fill(Cache& cache, int column, const char* if_none, std::string* text) {
+    if (!record_.IsNull(column)) {
+      if (absl::Status status = Find(cache, record_.Number(column), text); !status.ok()) {
+        return status;
+      }
+    }
+    if (text->empty()) *text = if_none;
+    return absl::OkStatus();
   }
-  result.latency = absl::Nanoseconds(row.Number(column++));
-  for (int64_t AuditRow::*number :
-       {&AuditRow::writer, &AuditRow::seq, &AuditRow::number, &AuditRow::unix_us}) {
-    result.*number = row.Number(column++);
+
+  static absl::Status Find(Cache& cache, int64_t id, std::string* text) {
+    const auto known = cache.known.find(id);
+    if (known != cache.known.end()) {
+      *text = known->second;
+      return absl::OkStatus();
+    }
+    cache.find.Reset();
+    cache.find.Bind(1, id);
+    absl::StatusOr<bool> found = cache.find.Step();
+    if (!found.ok()) return found.status();
+    if (*found) *text = std::string(cache.find.Text(0));
+    // A page of large texts is not held twice.
+    constexpr size_t kMaxBytes = 1 << 20;
+    if ((cache.bytes += text->size()) > kMaxBytes) {
+      cache.known.clear();
+      cache.bytes = text->size();
+    }
+    cache.known.emplace(id, *text);
+    return absl::OkStatus();
   }
-  return result;
-}
+
+  Statement record_;
+  Cache names_, texts_, processes_, machines_;
+};
 
 // While it lives, the connection sees the file as of one moment.
 class ReadTransaction {
@@ -200,17 +290,14 @@ absl::StatusOr<std::vector<AuditRow>> AuditReader::Query(const AuditQuery& query
   if (!moment.status().ok()) return moment.status();
   absl::StatusOr<std::vector<int64_t>> numbers = Choose(query);
   if (!numbers.ok()) return numbers.status();
-  absl::StatusOr<Statement> statement = Statement::Prepare(
-      *database_, absl::StrCat("SELECT ", kColumns, " FROM decisions d WHERE d.number = ?"));
-  if (!statement.ok()) return statement.status();
+  absl::StatusOr<RowReader> reader = RowReader::Create(*database_);
+  if (!reader.ok()) return reader.status();
   std::vector<AuditRow> rows;
   rows.reserve(numbers->size());
   for (const int64_t number : *numbers) {
-    statement->Bind(1, number);
-    absl::StatusOr<bool> row = statement->Step();
+    absl::StatusOr<std::optional<AuditRow>> row = reader->Read(number);
     if (!row.ok()) return row.status();
-    if (*row) rows.push_back(ReadRow(*statement));
-    statement->Reset();
+    if (row->has_value()) rows.push_back(**std::move(row));
   }
   return rows;
 }

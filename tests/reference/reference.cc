@@ -673,7 +673,8 @@ Answer Evaluator::Decide(const Request& request, absl::Time now, bool explain) c
 
   // 16
   const Principal& principal = *request.principal;
-  Question question = {request, TextOf(principal.id), TextOf(request.resource), {}, {}, {}};
+  Question question = {
+      request, TextOf(principal.id), TextOf(request.resource), {}, {}, {}, true, true, {}};
   question.principal_in = {question.principal};
   for (const std::string& group : principal.groups) {
     question.principal_in.insert("group:" + group);
