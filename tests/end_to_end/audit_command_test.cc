@@ -335,8 +335,7 @@ TEST_F(AuditCommandTest, StatsSayWhatTheLogComesTo) {
       "2027-01-15 09:00  xxxxxx#####  2 (1 denied)\n\n"
       "RULES WITHOUT A RECORD: 2 of sha256:";
   EXPECT_EQ(text.out.substr(0, want.size()), want);
-  EXPECT_NE(text.out.find("\n  documents/lawyers\n  documents/trial (shadow)\n"),
-            std::string::npos)
+  EXPECT_NE(text.out.find("\n  documents/lawyers\n  documents/trial (shadow)\n"), std::string::npos)
       << text.out;
 
   const json all = json::parse(Audit({"stats", "--format", "json", "--top", "1"}).out);
