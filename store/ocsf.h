@@ -8,8 +8,8 @@
 namespace reeve {
 
 // `row` as an event of the Open Cybersecurity Schema Framework 1.3.0: one line of JSON, of the
-// class API Activity (6003) with the profile security_control. doc/audit-queries.md says which
-// column stands where. Source: schema.ocsf.io/1.3.0/classes/api_activity.
+// class API Activity (6003). doc/audit-queries.md says which column stands
+// where. Source: schema.ocsf.io/1.3.0/classes/api_activity.
 std::string ToOcsf(const AuditRow& row);
 
 }  // namespace reeve

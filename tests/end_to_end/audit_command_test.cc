@@ -446,7 +446,6 @@ TEST_F(AuditCommandTest, ExportIsOcsf) {
     "type_uid": 600302, "type_name": "API Activity: Read", "time": 1800001200000,
     "severity_id": 2, "status_id": 2, "status": "Failure", "status_code": "deny_rule",
     "status_detail": "Nobody reads the ledger.",
-    "action_id": 2, "action": "Denied", "disposition_id": 2, "disposition": "Blocked",
     "actor": {
       "user": {"uid": "user:ada", "name": "ada", "type_id": 99, "type": "user",
                "groups": [{"name": "staff"}]},
@@ -455,8 +454,7 @@ TEST_F(AuditCommandTest, ExportIsOcsf) {
     "api": {"operation": "doc.read"},
     "resources": [{"uid": "doc:/finance/ledger/1", "name": "/finance/ledger/1", "type": "doc"}],
     "src_endpoint": {"name": "unknown"},
-    "metadata": {"version": "1.3.0", "profiles": ["security_control"],
-                 "product": {"name": "Reeve", "vendor_name": "Reeve"},
+    "metadata": {"version": "1.3.0", "product": {"name": "Reeve", "vendor_name": "Reeve"},
                  "original_time": "2027-01-15T08:20:00.000000Z", "log_name": "decisions",
                  "sequence": 3}})",
                               policy));
