@@ -20,10 +20,10 @@ struct FormatResult {
   std::vector<Issue> issues;
 };
 
-// `file`, of any kind, laid out anew: doc/format.md says how. Comments are kept, what the file means
-// does not change, and the text formats to itself. A file that is not valid by itself has errors
-// and no text; so has one for which that promise could not be kept, which is checked by reading the
-// text again.
+// `file`, of any kind, laid out anew: doc/format.md says how. Comments are kept, what the file
+// means does not change, and the text formats to itself. A file that is not valid by itself has
+// errors and no text; so has one for which that promise could not be kept, which is checked by
+// reading the text again.
 FormatResult FormatFile(const SourceFile& file, const LoadLimits& limits = {});
 
 }  // namespace reeve
