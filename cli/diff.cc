@@ -426,11 +426,6 @@ int Diff(const Options& options) {
                             : DiffAudit(options, *before, *after);
 }
 
-// An empty one, such as a variable that is not set, would ask for less than was meant.
-std::string NotEmpty(const std::string& text) {
-  return text.empty() ? "the value is empty; leave out the option" : "";
-}
-
 }  // namespace
 
 void AddDiff(CLI::App* app, int* status) {
@@ -448,14 +443,14 @@ void AddDiff(CLI::App* app, int* status) {
       command
           ->add_option("--audit", options->db,
                        "decide what this file has recorded again by both, at the recorded times")
-          ->check(NotEmpty)
+          ->check(NotEmpty())
           ->option_text("DB");
   command->add_option("--since", options->since, "not before: 30m, 1h, 7d, 2026-11-20T09:00:00Z")
-      ->check(NotEmpty)
+      ->check(NotEmpty())
       ->needs(audit)
       ->option_text("TIME");
   command->add_option("--until", options->until, "before that time")
-      ->check(NotEmpty)
+      ->check(NotEmpty())
       ->needs(audit)
       ->option_text("TIME");
   command->add_option("--limit", options->limit, "no more than so many records, the newest")

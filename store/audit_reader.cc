@@ -2,16 +2,19 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <optional>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
-#include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "reeve/engine/text.h"
+#include "absl/strings/str_split.h"
 #include "reeve/store/lists.h"
+#include "reeve/store/record_finder.h"
 #include "reeve/store/row_maker.h"
 #include "reeve/store/schema.h"
+#include "reeve/store/segment.h"
 #include "reeve/store/sqlite.h"
 
 namespace reeve {
@@ -20,227 +23,225 @@ namespace {
 // How long a question waits at most for rows to be made.
 constexpr std::chrono::seconds kCatchUp(10);
 
-// The columns that are read, in the order of ReadRow().
-constexpr char kColumns[] =
-    "d.id, d.time, d.decision, d.reason, d.principal, d.action, d.resource, d.rules, d.message, "
-    "d.error, d.principal_assurance, d.via, d.host, d.actor, d.evidence, d.groups, "
-    "d.principal_parents, d.principal_attributes, d.resource_parents, d.resource_attributes, "
-    "d.context, d.near_misses, d.shadow_rules, d.clauses, d.obligations, d.policy, d.audit_level, "
-    "d.process, "
-    "d.machine, d.groups_complete, d.escaped, d.time_fixed, d.latency_ns, d.writer, d.seq, "
-    "d.number, d.unix_us";
-
-AuditRow ReadRow(const Statement& row) {
-  AuditRow result;
-  int column = 0;
-  for (std::string AuditRow::*text : {&AuditRow::id,
-                                      &AuditRow::time,
-                                      &AuditRow::decision,
-                                      &AuditRow::reason,
-                                      &AuditRow::principal,
-                                      &AuditRow::action,
-                                      &AuditRow::resource,
-                                      &AuditRow::rules,
-                                      &AuditRow::message,
-                                      &AuditRow::error,
-                                      &AuditRow::principal_assurance,
-                                      &AuditRow::via,
-                                      &AuditRow::host,
-                                      &AuditRow::actor,
-                                      &AuditRow::evidence,
-                                      &AuditRow::groups,
-                                      &AuditRow::principal_parents,
-                                      &AuditRow::principal_attributes,
-                                      &AuditRow::resource_parents,
-                                      &AuditRow::resource_attributes,
-                                      &AuditRow::context,
-                                      &AuditRow::near_misses,
-                                      &AuditRow::shadow_rules,
-                                      &AuditRow::clauses,
-                                      &AuditRow::obligations,
-                                      &AuditRow::policy,
-                                      &AuditRow::audit_level,
-                                      &AuditRow::process,
-                                      &AuditRow::machine}) {
-    result.*text = std::string(row.Text(column++));
-  }
-  for (bool AuditRow::*flag :
-       {&AuditRow::groups_complete, &AuditRow::escaped, &AuditRow::time_fixed}) {
-    result.*flag = row.Number(column++) != 0;
-  }
-  result.latency = absl::Nanoseconds(row.Number(column++));
-  for (int64_t AuditRow::*number :
-       {&AuditRow::writer, &AuditRow::seq, &AuditRow::number, &AuditRow::unix_us}) {
-    result.*number = row.Number(column++);
-  }
-  return result;
-}
-
-// A UUID as text to its 16 bytes. Empty if it is none.
-std::string ParseUuid(std::string_view text) {
-  std::string digits(text);
-  if (digits.size() != 36) return {};
-  for (size_t dash : {23, 18, 13, 8}) {
-    if (digits[dash] != '-') return {};
-    digits.erase(dash, 1);
-  }
-  if (!std::all_of(digits.begin(), digits.end(),
-                   [](unsigned char c) { return absl::ascii_isxdigit(c); })) {
-    return {};
-  }
-  return absl::HexStringToBytes(digits);
-}
-
-// Microseconds since 1970, rounded up: the first ones that are not before `time`.
-int64_t CeilMicros(absl::Time time) {
-  return absl::ToInt64Microseconds(absl::Ceil(time - absl::UnixEpoch(), absl::Microseconds(1)));
-}
-
-// A condition on `records r` with the values that it binds, in order.
-class Conditions {
+// Reads rows as the view `decisions` shows them; its test compares the two. The view looks every
+// name and text up for every row, which here is done once: most rows have most of them in common.
+// As of one moment: in another transaction the same number may be that of another name.
+class RowReader {
  public:
-  void Add(std::string sql) { absl::StrAppend(&where_, where_.empty() ? " WHERE " : " AND ", sql); }
-  void Add(std::string sql, int64_t value) {
-    Add(std::move(sql));
-    values_.push_back({value, {}, Kind::kNumber});
-  }
-  void AddText(std::string sql, std::string value) {
-    Add(std::move(sql));
-    values_.push_back({0, std::move(value), Kind::kText});
-  }
-  void AddBlob(std::string sql, std::string value) {
-    Add(std::move(sql));
-    values_.push_back({0, std::move(value), Kind::kBlob});
-  }
-  void Value(int64_t value) { values_.push_back({value, {}, Kind::kNumber}); }
-  void TextValue(std::string value) { values_.push_back({0, std::move(value), Kind::kText}); }
-
-  const std::string& where() const { return where_; }
-
-  // From parameter `at` on.
-  void Bind(Statement& statement, int at = 1) const {
-    for (const Bound& value : values_) {
-      switch (value.kind) {
-        case Kind::kNumber:
-          statement.Bind(at++, value.number);
-          break;
-        case Kind::kText:
-          statement.BindText(at++, value.text);
-          break;
-        case Kind::kBlob:
-          statement.BindBlob(at++, value.text);
-          break;
-      }
+  static absl::StatusOr<RowReader> Create(Database& database) {
+    RowReader reader;
+    const struct {
+      Statement& statement;
+      const char* sql;
+    } table[] = {
+        {reader.record_,
+         "SELECT writer, seq, time, id, latency, level, reason, assurance, flags, principal, "
+         "action, resource, via, host, actor, policy, evidence, groups, principal_parents, "
+         "principal_attributes, resource_parents, resource_attributes, context, rules, "
+         "near_misses, shadow_rules, message, obligations, error, clauses FROM records "
+         "WHERE number = ?"},
+        {reader.names_.find, "SELECT name FROM names WHERE id = ?"},
+        {reader.texts_.find, "SELECT text FROM texts WHERE id = ?"},
+        {reader.processes_.find, "SELECT process || '[' || pid || ']' FROM writers WHERE id = ?"},
+        {reader.machines_.find, "SELECT host FROM writers WHERE id = ?"},
+    };
+    for (const auto& row : table) {
+      absl::StatusOr<Statement> statement = Statement::Prepare(database, row.sql);
+      if (!statement.ok()) return statement.status();
+      row.statement = *std::move(statement);
     }
+    return reader;
+  }
+
+  // Nothing if there is no such row.
+  absl::StatusOr<std::optional<AuditRow>> Read(int64_t number) {
+    record_.Reset();
+    record_.Bind(1, number);
+    absl::StatusOr<bool> found = record_.Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return std::nullopt;
+    AuditRow row;
+    int column = 0;
+    row.writer = record_.Number(column++);
+    row.seq = record_.Number(column++);
+    row.number = number;
+    row.unix_us = record_.Number(column++);
+    row.time = absl::FormatTime("%E4Y-%m-%dT%H:%M:%E6SZ", absl::FromUnixMicros(row.unix_us),
+                                absl::UTCTimeZone());
+    const std::string_view id = record_.Blob(column++);
+    DecisionId decision;
+    if (id.size() == decision.bytes.size()) {
+      std::copy(id.begin(), id.end(), decision.bytes.begin());
+    }
+    row.id = decision.ToString();
+    row.latency = absl::Nanoseconds(record_.Number(column++));
+    row.audit_level = ToString(static_cast<AuditLevel>(record_.Number(column++)));
+    const auto reason = static_cast<Reason>(record_.Number(column++));
+    row.decision = reason == Reason::kAllowRule ? "allow" : "deny";
+    row.reason = ToString(reason);
+    row.principal_assurance = ToString(static_cast<Assurance>(record_.Number(column++)));
+    const auto flags = static_cast<uint32_t>(record_.Number(column++));
+    row.groups_complete = (flags & kGroupsPartial) == 0;
+    row.escaped = (flags & kEscaped) != 0;
+    row.time_fixed = (flags & kTimeFixed) != 0;
+    for (std::string AuditRow::*name :
+         {&AuditRow::principal, &AuditRow::action, &AuditRow::resource, &AuditRow::via,
+          &AuditRow::host, &AuditRow::actor, &AuditRow::policy}) {
+      absl::Status status = Fill(names_, column++, "", &(row.*name));
+      if (!status.ok()) return status;
+    }
+    const struct {
+      std::string AuditRow::*text;
+      const char* if_none;
+      uint32_t dropped;  // the flag that says that it was not kept
+    } texts[] = {
+        {&AuditRow::evidence, "", 0},
+        {&AuditRow::groups, "[]", kNoGroups},
+        {&AuditRow::principal_parents, "[]", kNoPrincipalParents},
+        {&AuditRow::principal_attributes, "{}", kNoPrincipalAttributes},
+        {&AuditRow::resource_parents, "[]", kNoResourceParents},
+        {&AuditRow::resource_attributes, "{}", kNoResourceAttributes},
+        {&AuditRow::context, "{}", kNoContext},
+        {&AuditRow::rules, "[]", 0},
+        {&AuditRow::near_misses, "[]", 0},
+        {&AuditRow::shadow_rules, "[]", 0},
+        {&AuditRow::message, "", 0},
+        {&AuditRow::obligations, "[]", 0},
+        {&AuditRow::error, "", 0},
+        {&AuditRow::clauses, "[]", 0},
+    };
+    for (const auto& text : texts) {
+      const int at = column++;
+      if ((flags & text.dropped) != 0) continue;
+      absl::Status status = Fill(texts_, at, text.if_none, &(row.*text.text));
+      if (!status.ok()) return status;
+    }
+    for (const auto& [cache, text] :
+         {std::pair(&processes_, &row.process), std::pair(&machines_, &row.machine)}) {
+      if (absl::Status status = Find(*cache, row.writer, text); !status.ok()) return status;
+    }
+    return row;
   }
 
  private:
-  enum class Kind { kNumber, kText, kBlob };
-  struct Bound {
-    int64_t number;
-    std::string text;
-    Kind kind;
+  struct Cache {
+    Statement find;
+    absl::flat_hash_map<int64_t, std::string> known;
+    size_t bytes = 0;
   };
 
-  std::string where_;
-  std::vector<Bound> values_;
+  // What a column of the record refers to; `if_none` if it is NULL, or refers to nothing.
+  absl::Status Fill(Cache& cache, int column, const char* if_none, std::string* text) {
+    if (!record_.IsNull(column)) {
+      if (absl::Status status = Find(cache, record_.Number(column), text); !status.ok()) {
+        return status;
+      }
+    }
+    if (text->empty()) *text = if_none;
+    return absl::OkStatus();
+  }
+
+  static absl::Status Find(Cache& cache, int64_t id, std::string* text) {
+    const auto known = cache.known.find(id);
+    if (known != cache.known.end()) {
+      *text = known->second;
+      return absl::OkStatus();
+    }
+    cache.find.Reset();
+    cache.find.Bind(1, id);
+    absl::StatusOr<bool> found = cache.find.Step();
+    if (!found.ok()) return found.status();
+    if (*found) *text = std::string(cache.find.Text(0));
+    // A page of large texts is not held twice.
+    constexpr size_t kMaxBytes = 1 << 20;
+    if ((cache.bytes += text->size()) > kMaxBytes) {
+      cache.known.clear();
+      cache.bytes = text->size();
+    }
+    cache.known.emplace(id, *text);
+    return absl::OkStatus();
+  }
+
+  Statement record_;
+  Cache names_, texts_, processes_, machines_;
 };
 
-absl::Status FillIn(const AuditQuery& query, Conditions* out) {
-  const bool newest_first = query.order == AuditQuery::Order::kNewestFirst;
-  if (query.since.has_value()) out->Add("r.time >= ?", CeilMicros(*query.since));
-  if (query.until.has_value()) out->Add("r.time < ?", CeilMicros(*query.until));
-  if (!query.action.empty()) {
-    out->AddText("r.action = (SELECT id FROM names WHERE name = ?)", query.action);
+// While it lives, the connection sees the file as of one moment.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Database& database)
+      : database_(database), status_(database.Run("BEGIN")) {}
+  ~ReadTransaction() {
+    if (status_.ok()) database_.Run("COMMIT").IgnoreError();
   }
-  if (query.allowed.has_value()) out->Add(*query.allowed ? "r.reason = 1" : "r.reason <> 1");
-  if (query.reason.has_value()) out->Add("r.reason = ?", static_cast<int64_t>(*query.reason));
-  if (!query.id.empty()) {
-    const std::string bytes = ParseUuid(query.id);
-    if (bytes.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("`", Printable(query.id), "` is not the id of a decision; write a UUID"));
-    }
-    out->AddBlob("+r.id = ?", bytes);
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+  const absl::Status& status() const { return status_; }
+
+ private:
+  Database& database_;
+  const absl::Status status_;
+};
+
+ListQuery::Order OrderOf(AuditQuery::Order order) {
+  switch (order) {
+    case AuditQuery::Order::kNewestFirst:
+      return ListQuery::Order::kNewestFirst;
+    case AuditQuery::Order::kOldestFirst:
+      return ListQuery::Order::kOldestFirst;
+    case AuditQuery::Order::kAsWritten:
+      return ListQuery::Order::kByNumber;
   }
-  if (query.after.has_value()) {
-    if (query.order == AuditQuery::Order::kAsWritten) {
-      return absl::InvalidArgumentError(
-          "a cursor needs an order by time; use `after_number` for the order of writing");
-    }
-    const AuditCursor& after = *query.after;
-    out->Add(newest_first ? "r.time <= ?" : "r.time >= ?", after.unix_us);
-    out->Add(newest_first ? "(r.time, r.writer, r.seq) < (?, ?, ?)"
-                          : "(r.time, r.writer, r.seq) > (?, ?, ?)",
-             after.unix_us);
-    out->Value(after.writer);
-    out->Value(after.seq);
+  return ListQuery::Order::kByNumber;
+}
+
+// Only what comes after the page before.
+absl::Status AddAfter(Database& database, const AuditQuery& query, RecordFinder* finder) {
+  if (query.after_number.has_value()) finder->AddAfterNumber(*query.after_number);
+  if (!query.after.has_value()) return absl::OkStatus();
+  const AuditCursor& after = *query.after;
+  if (query.order != AuditQuery::Order::kAsWritten) {
+    finder->AddAfter(OrderOf(query.order), {after.unix_us, after.writer, after.seq});
+    return absl::OkStatus();
   }
-  if (query.after_number.has_value()) out->Add("r.number > ?", *query.after_number);
+  absl::StatusOr<Statement> same = Statement::Prepare(
+      database, "SELECT 1 FROM records WHERE number = ? AND writer = ? AND seq = ?");
+  if (!same.ok()) return same.status();
+  same->Bind(1, after.number);
+  same->Bind(2, after.writer);
+  same->Bind(3, after.seq);
+  absl::StatusOr<bool> found = same->Step();
+  if (!found.ok()) return found.status();
+  if (!*found) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        database.name(), ": record ", after.seq, " of writer ", after.writer,
+        " is not where the cursor says: rows were made anew or pruned since; begin without the "
+        "cursor, from a time"));
+  }
+  finder->AddAfterNumber(after.number);
   return absl::OkStatus();
 }
 
-std::string OrderBy(const AuditQuery& query) {
-  switch (query.order) {
-    case AuditQuery::Order::kNewestFirst:
-      return " ORDER BY r.time DESC, r.writer DESC, r.seq DESC";
-    case AuditQuery::Order::kOldestFirst:
-      return " ORDER BY r.time, r.writer, r.seq";
-    case AuditQuery::Order::kAsWritten:
-      return " ORDER BY r.number";
-  }
-  return {};
-}
-
-// All of the first column of `statement`.
-absl::StatusOr<std::vector<int64_t>> AllNumbers(Statement& statement) {
-  std::vector<int64_t> numbers;
-  while (true) {
-    absl::StatusOr<bool> row = statement.Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return numbers;
-    numbers.push_back(statement.Number(0));
-  }
-}
-
-// The names that `query` asks for, as their ids. Empty if it asks for none.
-absl::StatusOr<std::vector<ListQuery::Names>> NamesOf(Database& database, const AuditQuery& query) {
-  // Names are valid UTF-8, and so hold no byte FF: this range is that of a prefix.
-  absl::StatusOr<Statement> find =
-      Statement::Prepare(database, "SELECT id FROM names WHERE name >= ? AND name <= ?");
-  if (!find.ok()) return find.status();
-  std::vector<ListQuery::Names> all;
-  const struct {
-    ListKind kind;
-    const std::string& first;
-    std::string last;
-  } asked[] = {
-      {ListKind::kPrincipal, query.principal, query.principal},
-      {ListKind::kResource, query.resource, query.resource},
-      {ListKind::kResource, query.resource_prefix, query.resource_prefix + "\xFF"},
-      {ListKind::kRule, query.rule, query.rule},
-  };
-  for (const auto& name : asked) {
-    if (name.first.empty()) continue;
-    find->BindText(1, name.first);
-    find->BindText(2, name.last);
-    absl::StatusOr<std::vector<int64_t>> ids = AllNumbers(*find);
-    if (!ids.ok()) return ids.status();
-    all.push_back({name.kind, *std::move(ids)});
-    find->Reset();
-  }
-  return all;
-}
-
-// The milliseconds since 1970 that an id begins with (RFC 9562, version 7): those of the record's
-// time.
-int64_t MillisOf(std::string_view id) {
-  int64_t millis = 0;
-  for (int i = 0; i < 6; ++i) millis = millis << 8 | static_cast<unsigned char>(id[i]);
-  return millis;
-}
-
 }  // namespace
+
+std::string AuditCursor::ToString() const {
+  return absl::StrCat(unix_us, ".", writer, ".", seq, ".", number);
+}
+
+std::optional<AuditCursor> AuditCursor::Parse(std::string_view text) {
+  AuditCursor cursor;
+  const std::vector<absl::string_view> parts =
+      absl::StrSplit(absl::string_view(text.data(), text.size()), '.');
+  int64_t* const numbers[] = {&cursor.unix_us, &cursor.writer, &cursor.seq, &cursor.number};
+  if (parts.size() != std::size(numbers)) return std::nullopt;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (!absl::SimpleAtoi(parts[i], numbers[i])) return std::nullopt;
+  }
+  // One form for each, as it was written.
+  if (cursor.ToString() != text) return std::nullopt;
+  return cursor;
+}
 
 AuditReader::AuditReader(std::string path, std::unique_ptr<Database> database)
     : path_(std::move(path)), database_(std::move(database)) {}
@@ -250,6 +251,9 @@ AuditReader::~AuditReader() = default;
 absl::StatusOr<std::unique_ptr<AuditReader>> AuditReader::Open(const std::string& path) {
   absl::StatusOr<std::unique_ptr<Database>> database = OpenForReading(path);
   if (!database.ok()) return database.status();
+  // What the newest records and their names lie on stays in memory from question to question.
+  absl::Status status = (*database)->Run("PRAGMA cache_size = -65536");
+  if (!status.ok()) return status;
   return std::unique_ptr<AuditReader>(new AuditReader(path, *std::move(database)));
 }
 
@@ -274,89 +278,43 @@ absl::Status AuditReader::CatchUp() {
 
 // The numbers of the records that answer `query`, in its order.
 absl::StatusOr<std::vector<int64_t>> AuditReader::Choose(const AuditQuery& query) {
-  Conditions conditions;
-  if (absl::Status status = FillIn(query, &conditions); !status.ok()) return status;
-  absl::StatusOr<std::vector<ListQuery::Names>> names = NamesOf(*database_, query);
-  if (!names.ok()) return names.status();
-  if (names->empty()) {
-    // By the time in an id first. One that is not of version 7, or of a time that was clamped, is
-    // looked for everywhere.
-    Conditions near = conditions;
-    if (!query.id.empty()) {
-      const int64_t millis = MillisOf(ParseUuid(query.id));
-      near.Add("r.time >= ?", millis * 1000);
-      near.Add("r.time < ?", (millis + 1) * 1000);
-    }
-    for (const Conditions* tried : {&near, &conditions}) {
-      absl::StatusOr<Statement> statement = Statement::Prepare(
-          *database_, absl::StrCat("SELECT r.number FROM records r", tried->where(), OrderBy(query),
-                                   " LIMIT ", query.limit));
-      if (!statement.ok()) return statement.status();
-      tried->Bind(*statement);
-      absl::StatusOr<std::vector<int64_t>> numbers = AllNumbers(*statement);
-      if (query.id.empty() || !numbers.ok() || !numbers->empty()) return numbers;
-    }
-    return std::vector<int64_t>();
-  }
-
-  absl::StatusOr<Statement> read = Statement::Prepare(
-      *database_, absl::StrCat("SELECT r.time, r.writer, r.seq FROM (SELECT ? AS number) n "
-                               "CROSS JOIN records r ON r.number = n.number",
-                               conditions.where()));
-  if (!read.ok()) return read.status();
-  ListQuery list;
-  list.names = *std::move(names);
-  list.limit = query.limit;
-  list.min_number = query.after_number;
-  if (query.since.has_value()) list.min_time = CeilMicros(*query.since);
-  if (query.until.has_value()) list.max_time = CeilMicros(*query.until);
-  switch (query.order) {
-    case AuditQuery::Order::kNewestFirst:
-      list.order = ListQuery::Order::kNewestFirst;
-      if (query.after.has_value()) list.max_time = query.after->unix_us;
-      break;
-    case AuditQuery::Order::kOldestFirst:
-      list.order = ListQuery::Order::kOldestFirst;
-      if (query.after.has_value()) list.min_time = query.after->unix_us;
-      break;
-    case AuditQuery::Order::kAsWritten:
-      list.order = ListQuery::Order::kByNumber;
-      break;
-  }
-  return FindListed(*database_, list,
-                    [&](int64_t number) -> absl::StatusOr<std::optional<RecordKey>> {
-                      read->Bind(1, number);
-                      conditions.Bind(*read, 2);
-                      absl::StatusOr<bool> row = read->Step();
-                      std::optional<RecordKey> key;
-                      if (row.ok() && *row)
-                        key = RecordKey{read->Number(0), read->Number(1), read->Number(2)};
-                      read->Reset();
-                      if (!row.ok()) return row.status();
-                      return key;
-                    });
+  absl::StatusOr<RecordFinder> finder = RecordFinder::Create(*database_, query);
+  if (!finder.ok()) return finder.status();
+  if (absl::Status status = AddAfter(*database_, query, &*finder); !status.ok()) return status;
+  return finder->First(OrderOf(query.order), query.limit);
 }
 
 absl::StatusOr<std::vector<AuditRow>> AuditReader::Query(const AuditQuery& query) {
   if (absl::Status status = CatchUp(); !status.ok()) return status;
-  // All of one moment, and one lock for all statements.
-  if (absl::Status status = database_->Run("BEGIN"); !status.ok()) return status;
-  const absl::Cleanup end = [this] { database_->Run("COMMIT").IgnoreError(); };
+  const ReadTransaction moment(*database_);
+  if (!moment.status().ok()) return moment.status();
   absl::StatusOr<std::vector<int64_t>> numbers = Choose(query);
   if (!numbers.ok()) return numbers.status();
-  absl::StatusOr<Statement> read = Statement::Prepare(
-      *database_, absl::StrCat("SELECT ", kColumns, " FROM decisions d WHERE d.number = ?"));
-  if (!read.ok()) return read.status();
+  absl::StatusOr<RowReader> reader = RowReader::Create(*database_);
+  if (!reader.ok()) return reader.status();
   std::vector<AuditRow> rows;
   rows.reserve(numbers->size());
   for (const int64_t number : *numbers) {
-    read->Bind(1, number);
-    absl::StatusOr<bool> row = read->Step();
+    absl::StatusOr<std::optional<AuditRow>> row = reader->Read(number);
     if (!row.ok()) return row.status();
-    if (*row) rows.push_back(ReadRow(*read));
-    read->Reset();
+    if (row->has_value()) rows.push_back(**std::move(row));
   }
   return rows;
+}
+
+absl::StatusOr<int64_t> AuditReader::Count(const AuditFilter& filter) {
+  if (absl::Status status = CatchUp(); !status.ok()) return status;
+  const ReadTransaction moment(*database_);
+  if (!moment.status().ok()) return moment.status();
+  return CountRecords(*database_, filter);
+}
+
+absl::StatusOr<AuditStatistics> AuditReader::Statistics(const AuditFilter& filter,
+                                                        const StatisticsOptions& options) {
+  if (absl::Status status = CatchUp(); !status.ok()) return status;
+  const ReadTransaction moment(*database_);
+  if (!moment.status().ok()) return moment.status();
+  return ComputeStatistics(*database_, filter, options);
 }
 
 absl::StatusOr<int64_t> AuditReader::LastNumber() {

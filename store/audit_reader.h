@@ -5,12 +5,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "reeve/engine/decision.h"
+#include "reeve/store/audit_filter.h"
+#include "reeve/store/statistics.h"
 
 namespace reeve {
 
@@ -61,37 +63,33 @@ struct AuditRow {
   int64_t unix_us = 0;  // `time` in microseconds since 1970
 };
 
-// Where a page ended.
+// Where a page ended: the last record of it, by its place in each order. A value.
 struct AuditCursor {
+  AuditCursor() = default;
   explicit AuditCursor(const AuditRow& row)
-      : unix_us(row.unix_us), writer(row.writer), seq(row.seq) {}
+      : unix_us(row.unix_us), writer(row.writer), seq(row.seq), number(row.number) {}
 
-  int64_t unix_us;
-  int64_t writer;
-  int64_t seq;
+  // As a word for a command line, and back: `1800000000000000.1.8120.8120`. Nothing if it is none.
+  std::string ToString() const;
+  static std::optional<AuditCursor> Parse(std::string_view text);
+
+  int64_t unix_us = 0;
+  int64_t writer = 0;
+  int64_t seq = 0;
+  int64_t number = 0;
 };
 
-// Which records to return. All conditions must hold; absent or empty means no condition.
-struct AuditQuery {
+// Which records to return, in which order, and how many at a time.
+struct AuditQuery : AuditFilter {
   enum class Order {
     kNewestFirst,  // by time, then writer, then sequence number
     kOldestFirst,
-    kAsWritten,  // by number: what a `tail -f` reads
+    kAsWritten,  // by number: what a `tail -f` reads, and an export that will go on later
   };
 
-  std::optional<absl::Time> since;  // at or after it
-  std::optional<absl::Time> until;  // before it
-  std::string principal;            // `type:id`
-  std::string action;
-  std::string resource;         // `type:id`
-  std::string resource_prefix;  // of `type:id`: `doc:/finance/`
-  std::optional<bool> allowed;
-  std::optional<Reason> reason;
-  std::string rule;  // the id of a rule that determined the answer
-  std::string id;    // the decision's: a UUID as text
-
   Order order = Order::kNewestFirst;
-  // Only what comes after it in `order`, which is not kAsWritten: the next page.
+  // Only what comes after it in `order`: the next page. It need not exist any more, but in the
+  // order kAsWritten it must, under the number that it had.
   std::optional<AuditCursor> after;
   // Only rows whose number is higher.
   std::optional<int64_t> after_number;
@@ -100,6 +98,23 @@ struct AuditQuery {
 
 // Asks an audit file, while others write, and holds no lock between two calls. Rows follow what was
 // committed by a moment: where it may write, a question first makes those that are missing.
+//
+// What questions cost: those for a principal, resources or a rule find their records by lists,
+// those for an id, and for denials or none of these, by an index in order of time; all other
+// conditions are tested on what that yields. So the newest hundred of a principal take milliseconds
+// in a file of ten million records, and a condition on `via` alone reads records until a hundred
+// fit.
+//
+// A large answer is read in pages, in bounded memory:
+//
+//   AuditQuery query;
+//   query.limit = 1000;
+//   while (true) {
+//     absl::StatusOr<std::vector<AuditRow>> page = reader->Query(query);
+//     if (!page.ok() || page->empty()) break;
+//     ...
+//     query.after = AuditCursor(page->back());
+//   }
 //
 // One thread at a time.
 class AuditReader {
@@ -117,12 +132,26 @@ class AuditReader {
   AuditReader(const AuditReader&) = delete;
   AuditReader& operator=(const AuditReader&) = delete;
 
-  // InvalidArgument if `query.id` is not a UUID or `query.after` does not fit the order; else
-  // errors of reading, as above.
+  // At most `query.limit` records, as of one moment. Errors of reading, as above, and:
+  //   InvalidArgument     `query.id` is not a UUID
+  //   FailedPrecondition  the order is kAsWritten, and the record of `query.after` has another
+  //                       number now or is gone: the rows were made anew, or pruned
   absl::StatusOr<std::vector<AuditRow>> Query(const AuditQuery& query);
 
-  // How many records were committed and could not be shown by the last call of Query() or
-  // LastNumber(): this process may not write to the file, or they were too many to wait for.
+  // How many records `filter` means. Quick if it has times, a decision, a reason and a rule only:
+  // whole hours are added up from `decisions_by_hour`. Errors as of Query().
+  absl::StatusOr<int64_t> Count(const AuditFilter& filter);
+
+  // What statistics.h says of the records that `filter` means. Errors as of Query().
+  absl::StatusOr<AuditStatistics> Statistics(const AuditFilter& filter,
+                                             const StatisticsOptions& options);
+
+  // Makes the rows that are missing, for at most ten seconds. Each question begins with it; call it
+  // before you ask in SQL.
+  absl::Status CatchUp();
+
+  // How many records were committed and could not be shown by the last call: this process may not
+  // write to the file, or they were too many to wait for.
   int64_t behind() const { return behind_; }
 
   // The number of the newest row; 0 if there is none. A `tail -f` begins after it.
@@ -131,7 +160,6 @@ class AuditReader {
  private:
   AuditReader(std::string path, std::unique_ptr<Database> database);
 
-  absl::Status CatchUp();
   absl::StatusOr<std::vector<int64_t>> Choose(const AuditQuery& query);
 
   const std::string path_;

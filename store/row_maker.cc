@@ -67,7 +67,7 @@ absl::StatusOr<std::unique_ptr<RowMaker>> RowMaker::Create(Database& database) {
   } table[] = {
       {maker->any_,
        "SELECT 1 FROM writers w LEFT JOIN unfolded u ON u.writer = w.id "
-       "JOIN segments s ON s.writer = w.id AND s.first_seq >= coalesce(u.next_seq, 1) "
+       "CROSS JOIN segments s ON s.writer = w.id AND s.first_seq >= coalesce(u.next_seq, 1) "
        "WHERE w.last_seq IS NULL OR coalesce(u.next_seq, 1) <= w.last_seq LIMIT 1"},
       {maker->begin_, "BEGIN IMMEDIATE"},
       {maker->commit_, "COMMIT"},
@@ -252,7 +252,7 @@ absl::Status RowMaker::Clear() {
 absl::StatusOr<int64_t> RecordsWithoutRows(Database& database) {
   return database.Number(
       "SELECT coalesce(sum(s.count), 0) FROM writers w LEFT JOIN unfolded u ON u.writer = w.id "
-      "JOIN segments s ON s.writer = w.id AND s.first_seq >= coalesce(u.next_seq, 1) "
+      "CROSS JOIN segments s ON s.writer = w.id AND s.first_seq >= coalesce(u.next_seq, 1) "
       "WHERE w.last_seq IS NULL OR coalesce(u.next_seq, 1) <= w.last_seq");
 }
 

@@ -198,7 +198,7 @@ title "What was recorded: reeve audit query audit.db"
 "$reeve" audit query "$db"
 
 title 'And how each was known: the fields via, principal_assurance and evidence of the records'
-"$reeve" audit query "$db" --format json --oldest-first |
+"$reeve" audit query "$db" --format jsonl --oldest-first |
   sed -E 's/.*"principal":"([^"]*)".*"principal_assurance":"([^"]*)","via":"([^"]*)".*"evidence":"([^"]*)".*/\1\t\3\t\2\t\4/' |
   awk -F '\t' '!seen[$1, $2]++ { printf "   %-33s %-7s %-7s %s\n", $1, $2, $3, $4 }'
 

@@ -337,6 +337,6 @@ title 'What was recorded: reeve audit query audit1.db, and audit2.db of the othe
 "$reeve" audit query "$work/worker/audit2.db" --oldest-first
 
 title 'And how each was known: the fields via, principal_assurance and evidence of the records'
-"$reeve" audit query "$work/worker/audit1.db" --oldest-first --format json |
+"$reeve" audit query "$work/worker/audit1.db" --oldest-first --format jsonl |
   sed -E 's/.*"principal":"([^"]*)".*"principal_assurance":"([^"]*)","via":"([^"]*)"[^}]*"evidence":"([^"]*)","groups.*/\1\t\3\t\2\t\4/' |
   awk -F '\t' '!seen[$1]++ { printf "   %s by %s (%s)\n      %s\n", $1, $3, $2, $4 }'

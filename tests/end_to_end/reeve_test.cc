@@ -328,7 +328,7 @@ TEST_F(ReeveTest, CheckNamesTheRecordAndTheRulesInTrial) {
   EXPECT_EQ(ended.status, 0) << ended.err;
   EXPECT_EQ(WithoutId(ended.out),
             "allow  allow_rule  trial/all\nshadow: trial/not-finance\nid: ID\n");
-  const json row = json::parse(Reeve({"audit", "query", db, "--format", "json"}).out);
+  const json row = json::parse(Reeve({"audit", "query", db, "--format", "jsonl"}).out);
   EXPECT_NE(ended.out.find("\nid: " + row["id"].get<std::string>() + "\n"), std::string::npos);
 }
 
@@ -574,7 +574,7 @@ TEST_F(ReeveTest, CheckWithoutARecordOfADenialFails) {
 TEST_F(ReeveTest, AuditQueryShowsAndFilters) {
   const std::string db = Log();
   const auto count = [this, &db](std::vector<std::string> filters) {
-    filters.insert(filters.begin(), {"audit", "query", db, "--format", "json"});
+    filters.insert(filters.begin(), {"audit", "query", db, "--format", "jsonl"});
     const Ended ended = Reeve(filters);
     EXPECT_EQ(ended.status, 0) << ended.err;
     return std::count(ended.out.begin(), ended.out.end(), '\n');
@@ -594,7 +594,7 @@ TEST_F(ReeveTest, AuditQueryShowsAndFilters) {
   EXPECT_EQ(count({"--limit", "2"}), 2);
 
   const Ended newest =
-      Reeve({"audit", "query", db, "--format", "json", "--limit", "1", "--decision", "allow"});
+      Reeve({"audit", "query", db, "--format", "jsonl", "--limit", "1", "--decision", "allow"});
   const json row = json::parse(newest.out);
   EXPECT_EQ(row["principal"], "user:ada");
   EXPECT_EQ(row["principal_assurance"], "asserted");
@@ -639,7 +639,7 @@ TEST_F(ReeveTest, AuditKeepsWhatEachClauseCameTo) {
   for (const Decided& row : rows) requests += RequestWith(row.properties) + "\n";
   EXPECT_EQ(Reeve({"check", "--jsonl", "--audit", db, policy}, requests).status, 1);
   for (const std::string command : {"query", "tail"}) {
-    std::vector<std::string> arguments = {"audit", command, "--format", "json", db};
+    std::vector<std::string> arguments = {"audit", command, "--format", "jsonl", db};
     if (command == "query") arguments.push_back("--oldest-first");
     const Ended ended = Reeve(arguments);
     EXPECT_EQ(ended.status, 0) << ended.err;

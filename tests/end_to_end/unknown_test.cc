@@ -194,7 +194,7 @@ class UnknownTest : public testing::TestWithParam<Kind> {
     policy_ = new std::string(directory_->Write("unknown.yaml", PolicyText()));
     DecideByCommand();
     DecideByLibrary();
-    const Ended query = RunProgram({"cli/reeve", "audit", "query", "--format", "json", "--limit",
+    const Ended query = RunProgram({"cli/reeve", "audit", "query", "--format", "jsonl", "--limit",
                                     "1000", *directory_ / "audit.db"});
     for (json& record : JsonLines(query.out)) {
       (*records_)[record["resource"].get<std::string>()] = record;
@@ -461,7 +461,7 @@ TEST(LimitTest, DeniesWhateverElseMatches) {
   EXPECT_EQ(ended.status, 1) << ended.err;
   const std::vector<json> answers = JsonLines(ended.out);
   const std::vector<json> records = JsonLines(
-      RunProgram({"cli/reeve", "audit", "query", "--format", "json", "--oldest-first", db}).out);
+      RunProgram({"cli/reeve", "audit", "query", "--format", "jsonl", "--oldest-first", db}).out);
   ASSERT_EQ(answers.size(), std::size(rows));
   ASSERT_EQ(records.size(), std::size(rows));
   for (size_t i = 0; i < std::size(rows); ++i) {

@@ -175,7 +175,7 @@ TEST_F(WhyTest, DecidesAtTheRecordedTime) {
   now.erase("context");
   for (int i = 0; i < 3; ++i) RunProgram({"cli/reeve", "check", "--audit", db, old_}, now.dump());
   const json first =
-      json::parse(Reeve({"audit", "query", db, "--format", "json", "--limit", "1"}).out);
+      json::parse(Reeve({"audit", "query", db, "--format", "jsonl", "--limit", "1"}).out);
   const json record =
       json::parse(Reeve({"explain", db, first["id"].get<std::string>(), "--format", "json"}).out);
   const std::string until = directory_.Write(

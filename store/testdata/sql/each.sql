@@ -1,0 +1,1 @@
+SELECT j.value, count(*) FROM decisions, json_each(rules) AS j GROUP BY 1

@@ -1,0 +1,1 @@
+EXPLAIN QUERY PLAN SELECT * FROM decisions JOIN writers ON writers.id = decisions.writer

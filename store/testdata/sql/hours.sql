@@ -1,0 +1,1 @@
+SELECT rule, sum(count) FROM decisions_by_hour WHERE rule IS NOT NULL GROUP BY rule

@@ -1,0 +1,1 @@
+INSERT OR REPLACE INTO names SELECT * FROM decisions

@@ -1,0 +1,1 @@
+SELECT hex(randomblob(1000)), printf('%.*c', 100000, 'x') FROM decisions a, decisions b, decisions c ORDER BY 1

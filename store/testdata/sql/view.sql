@@ -1,0 +1,1 @@
+SELECT time, principal FROM decisions WHERE decision = 'deny' ORDER BY unix_us DESC LIMIT 10

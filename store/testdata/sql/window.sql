@@ -1,0 +1,1 @@
+SELECT row_number() OVER (PARTITION BY principal ORDER BY unix_us) FROM decisions
