@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "reeve/engine/entity.h"
 #include "reeve/engine/rule.h"
+#include "reeve/engine/schema.h"
 
 namespace reeve {
 
@@ -29,6 +30,9 @@ class Snapshot {
   // Sorted by id.
   const std::vector<Rule>& rules() const;
   size_t entity_count() const;
+  // What requests are held to; null if the set has no schema. With the type `anonymous` in any
+  // case.
+  const Schema* schema() const;
 
   // Internal to engine/.
   const CompiledSet& compiled() const { return *compiled_; }
@@ -55,16 +59,17 @@ class SnapshotBuilder {
   void AddRule(Rule rule);
   void AddEntity(Entity entity);
 
-  // Declares that entities of `type` exist. Once one type is declared, a request with an entity of
-  // another is malformed. (`anonymous` is always declared.)
-  void DeclareEntityType(std::string type);
+  // Holds rules, roles, entities and requests to `schema`: a request that does not fit is
+  // malformed. Conditions are not checked: that is for those who compile them.
+  void SetSchema(Schema schema);
 
   // InvalidArgument if two rules, roles or entities have one name, a rule lacks principals, actions
   // or resources, names a role that was not added or has a pattern where it cannot stand (such as a
-  // role among resources), a rule or role has more than kMaxClauses clauses or one without a
-  // program, an entity's name is malformed, or parents form a cycle, which goes to
-  // *cycle then, if that is not null: each the parent of the one before it. Leaves the builder
-  // empty.
+  // role among resources), names an entity type or an action that the schema does not declare, or
+  // an entity does not fit it (but it may lack what is required), or the schema itself is
+  // malformed, a rule or role has more than kMaxClauses clauses or one without a program, an
+  // entity's name is malformed, or parents form a cycle, which goes to *cycle then, if that is not
+  // null: each the parent of the one before it. Leaves the builder empty.
   absl::StatusOr<std::shared_ptr<const Snapshot>> Build(std::vector<EntityId>* cycle = nullptr);
 
  private:

@@ -58,7 +58,7 @@ bool LooksLikeBool(std::string_view text) {
 
 void FieldReader::Report(Position position, std::string message, Issue::Severity severity,
                          int width) {
-  has_errors_ |= severity == Issue::Severity::kError;
+  if (severity == Issue::Severity::kError) ++errors_;
   if (reported_ > kMaxIssues) return;
   if (reported_++ == kMaxIssues) message = "there are more problems; mend these first";
   issues_.push_back({severity, file_, position, std::move(message), {}, std::max(width, 1)});

@@ -48,7 +48,8 @@ class FieldReader {
     Report(position, std::move(message), Issue::Severity::kWarning);
   }
 
-  bool HasErrors() const { return has_errors_; }
+  bool HasErrors() const { return errors_ > 0; }
+  size_t errors() const { return errors_; }
 
   // Takes a mapping apart. Reports keys that are not among `known`; `what` says in what they stand.
   std::optional<Fields> ReadFields(YamlNode node, const std::string& what,
@@ -79,7 +80,7 @@ class FieldReader {
   const std::string file_;
   const LoadLimits& limits_;
   std::vector<Issue>& issues_;
-  bool has_errors_ = false;
+  size_t errors_ = 0;
   size_t reported_ = 0;
   size_t suggested_ = 0;
 };

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -12,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "policy/document_reader.h"
+#include "policy/schema_merger.h"
 #include "policy/source_files.h"
 #include "reeve/policy/yaml_reader.h"
 
@@ -134,6 +137,12 @@ void AddLines(std::string_view text, absl::Span<Issue> issues) {
   }
 }
 
+// Whether the file can have a key `schema`: else that word, or an escape that stands for a part of
+// it, would be in it.
+bool MayBeSchema(std::string_view text) {
+  return text.find("schema") != std::string_view::npos || text.find('\\') != std::string_view::npos;
+}
+
 // `issues` are those of finding the files.
 LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
                 const LoadLimits& limits) {
@@ -143,20 +152,67 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
             [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
   const std::string digest = DigestOf(files);
   Documents documents;
-  for (SourceFile& file : files) {
-    YamlLimits yaml_limits;
-    yaml_limits.max_bytes = limits.max_file_bytes;
-    const size_t before = result.issues.size();
-    const std::optional<YamlDocument> yaml =
-        ReadYaml(file.name, file.text, yaml_limits, &result.issues);
-    if (yaml.has_value()) {
-      ReadDocument(file.name, *yaml, limits, &documents, &result.issues);
+  // Schemas first: the others are held to them.
+  std::stable_partition(files.begin(), files.end(),
+                        [](const SourceFile& file) { return MayBeSchema(file.text); });
+  struct Waiting {
+    SourceFile* file;
+    YamlDocument yaml;
+  };
+  std::vector<Waiting> waiting;
+  bool more_schemas = true;
+  std::vector<SourceFile*> schemas;
+  // Issues from `before` on that are of this file.
+  const auto add_lines = [&](const SourceFile& file, size_t before) {
+    for (size_t i = before; i < result.issues.size(); ++i) {
+      if (result.issues[i].file == file.name) {
+        AddLines(file.text, absl::MakeSpan(result.issues).subspan(i, 1));
+      }
     }
+  };
+  const auto finish = [&](SourceFile& file, size_t before) {
     if (result.issues.size() > before) {
       AddLines(file.text, absl::MakeSpan(result.issues).subspan(before));
     }
     file.text = std::string();
+  };
+  const auto read = [&](SourceFile& file, const YamlDocument& yaml) {
+    const size_t before = result.issues.size();
+    ReadDocument(file.name, yaml, limits, &documents, &result.issues);
+    finish(file, before);
+  };
+  const auto end_schemas = [&] {
+    more_schemas = false;
+    if (!documents.schemas.empty() && !HasError(result.issues)) {
+      const size_t before = result.issues.size();
+      if (auto schema = MergeSchemas(documents.schemas, &result.issues)) {
+        documents.scope = std::make_unique<SchemaScope>(*std::move(schema));
+      }
+      for (const SourceFile* file : schemas) add_lines(*file, before);
+    }
+    for (SourceFile* file : schemas) file->text = std::string();
+    for (Waiting& document : waiting) read(*document.file, document.yaml);
+    waiting.clear();
+  };
+  for (SourceFile& file : files) {
+    if (more_schemas && !MayBeSchema(file.text)) end_schemas();
+    YamlLimits yaml_limits;
+    yaml_limits.max_bytes = limits.max_file_bytes;
+    const size_t before = result.issues.size();
+    std::optional<YamlDocument> yaml = ReadYaml(file.name, file.text, yaml_limits, &result.issues);
+    if (!yaml.has_value()) {
+      finish(file, before);
+    } else if (more_schemas && !IsSchema(*yaml)) {
+      waiting.push_back({&file, *std::move(yaml)});
+    } else if (more_schemas) {
+      ReadDocument(file.name, *yaml, limits, &documents, &result.issues);
+      add_lines(file, before);
+      schemas.push_back(&file);
+    } else {
+      read(file, *yaml);
+    }
   }
+  if (more_schemas) end_schemas();
   CheckNames(documents, limits, &result.issues);
   if (documents.policies.empty() && !HasError(result.issues)) {
     result.issues.push_back({Issue::Severity::kError,
@@ -169,6 +225,7 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
     // cycle.
     SnapshotBuilder builder;
     builder.SetDigest(digest);
+    if (documents.scope != nullptr) builder.SetSchema(documents.scope->schema());
     for (PolicyDocument& policy : documents.policies) {
       for (PolicyDocument::RoleDefinition& role : policy.roles) {
         builder.AddRole(std::move(role.name), std::move(role.members), std::move(role.when));
