@@ -29,8 +29,10 @@ void AddAudit(CLI::App* app, int* status);
 void AddCheck(CLI::App* app, int* status);
 void AddContext(CLI::App* app, int* status);
 void AddEval(CLI::App* app, int* status);
+void AddFmt(CLI::App* app, int* status);
 void AddKeygen(CLI::App* app, int* status);
 void AddLint(CLI::App* app, int* status);
+void AddSchema(CLI::App* app, int* status);
 void AddVersion(CLI::App* app, int* status);
 void AddWhoami(CLI::App* app, int* status);
 

@@ -10,7 +10,7 @@
 #include "policy/schema_document.h"
 #include "policy/schema_scope.h"
 #include "reeve/policy/issue.h"
-#include "reeve/policy/load.h"
+#include "reeve/policy/load_input.h"
 #include "reeve/policy/yaml_document.h"
 
 namespace reeve {

@@ -14,8 +14,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "policy/document_reader.h"
+#include "policy/lint.h"
 #include "policy/schema_merger.h"
-#include "policy/source_files.h"
+#include "reeve/policy/source_files.h"
 #include "reeve/policy/yaml_reader.h"
 
 namespace reeve {
@@ -113,28 +114,96 @@ bool HasError(const std::vector<Issue>& issues) {
                      [](const Issue& issue) { return issue.severity == Issue::Severity::kError; });
 }
 
-void Sort(std::vector<Issue>* issues) {
-  std::stable_sort(issues->begin(), issues->end(), [](const Issue& a, const Issue& b) {
-    return std::tie(a.file, a.position.line, a.position.column) <
-           std::tie(b.file, b.position.line, b.position.column);
-  });
+// Whether `position` lies where `accepted` holds.
+bool HoldsAt(const AcceptedWarning& accepted, const std::string& file, Position position) {
+  const auto order = [](Position at) { return std::make_pair(at.line, at.column); };
+  if (file != accepted.file) return false;
+  if (accepted.begin == Position()) return true;
+  return order(position) >= order(accepted.begin) && order(position) <= order(accepted.end);
 }
 
-// Shows each of the issues of one file the line that it is about.
-void AddLines(std::string_view text, absl::Span<Issue> issues) {
-  // A line may be the whole file, and an issue shows a part of it only.
-  constexpr size_t kMaxLine = 4096;
-  std::vector<size_t> begins = {0};
-  for (size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
-    begins.push_back(at + 1);
+// Removes the warnings that are accepted. Those of `accepted` that accept nothing stay in it.
+void RemoveAccepted(std::vector<AcceptedWarning>* accepted, std::vector<Issue>* issues) {
+  if (accepted->empty()) return;
+  std::vector<char> used(accepted->size(), false);
+  const auto is_accepted = [&](const Issue& issue) {
+    bool found = false;
+    for (size_t i = 0; i < accepted->size() && issue.warning != Warning::kNone; ++i) {
+      const AcceptedWarning& one = (*accepted)[i];
+      if (one.warning != issue.warning || !HoldsAt(one, issue.file, issue.position)) continue;
+      used[i] = true;
+      found = true;
+    }
+    return found;
+  };
+  issues->erase(std::remove_if(issues->begin(), issues->end(), is_accepted), issues->end());
+  size_t kept = 0;
+  for (size_t i = 0; i < accepted->size(); ++i) {
+    if (!used[i]) (*accepted)[kept++] = (*accepted)[i];
   }
-  for (Issue& issue : issues) {
-    const auto line = static_cast<size_t>(issue.position.line);
-    if (line < 1 || line > begins.size()) continue;
-    const std::string_view rest = text.substr(begins[line - 1]);
-    const std::string_view whole = rest.substr(0, rest.find_first_of("\r\n"));
-    if (whole.size() <= kMaxLine) issue.line = whole;
+  accepted->resize(kept);
+}
+
+// A file that lint looks at again.
+struct KeptFile {
+  std::string name;
+  YamlDocument yaml;
+  size_t policies;  // How many there are in the files up to this one.
+};
+
+// All warnings of a set without errors but those that it accepts, and those accepted in vain.
+void AddWarnings(const Documents& documents, const std::vector<KeptFile>& files,
+                 std::vector<AcceptedWarning> accepted, std::vector<Issue>* issues) {
+  std::vector<YamlNode> roots;
+  for (const KeptFile& file : files) {
+    if (file.policies > roots.size()) roots.push_back(file.yaml.root());
   }
+  std::vector<Issue> found;
+  Lint(documents, roots, &found);
+  issues->insert(issues->end(), found.begin(), found.end());
+  RemoveAccepted(&accepted, issues);
+  // What is accepted in vain may be accepted, too; what accepts nothing even then is reported once
+  // more.
+  for (int round = 0; round < 2; ++round) {
+    std::vector<AcceptedWarning> left;
+    for (const AcceptedWarning& one : accepted) {
+      if ((one.warning == Warning::kUselessAccept) != (round == 1)) {
+        left.push_back(one);
+        continue;
+      }
+      issues->push_back({Issue::Severity::kWarning,
+                         one.file,
+                         one.position,
+                         absl::StrCat("there is no `", std::string(NameOf(one.warning)), "` ",
+                                      one.begin == Position() ? "in this file" : "in this rule",
+                                      " to accept; remove it"),
+                         {},
+                         1,
+                         Warning::kUselessAccept});
+    }
+    accepted = std::move(left);
+    if (round == 0) RemoveAccepted(&accepted, issues);
+  }
+  SortIssues(issues);
+  for (const KeptFile& file : files) {
+    const auto first = std::find_if(issues->begin(), issues->end(),
+                                    [&](const Issue& issue) { return issue.file == file.name; });
+    const auto last = std::find_if(first, issues->end(),
+                                   [&](const Issue& issue) { return issue.file != file.name; });
+    if (first == last) continue;
+    AddLines(file.yaml.source(), absl::MakeSpan(&*first, static_cast<size_t>(last - first)));
+  }
+}
+
+std::vector<AcceptedWarning> AcceptedBy(const Documents& documents) {
+  std::vector<AcceptedWarning> all;
+  for (const PolicyDocument& policy : documents.policies) {
+    all.insert(all.end(), policy.accepted.begin(), policy.accepted.end());
+  }
+  for (const EntitiesDocument& document : documents.entities) {
+    all.insert(all.end(), document.accepted.begin(), document.accepted.end());
+  }
+  return all;
 }
 
 // Whether the file can have a key `schema`: else that word, or an escape that stands for a part of
@@ -144,54 +213,54 @@ bool MayBeSchema(std::string_view text) {
 }
 
 // `issues` are those of finding the files.
-LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
-                const LoadLimits& limits) {
+LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const LoadLimits& limits,
+                bool lint) {
   LoadResult result;
   result.issues = std::move(issues);
   std::sort(files.begin(), files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
   const std::string digest = DigestOf(files);
   Documents documents;
+  std::vector<KeptFile> kept;
+  const auto add_lines = [&result](std::string_view text, size_t before) {
+    if (result.issues.size() > before) {
+      AddLines(text, absl::MakeSpan(result.issues).subspan(before));
+    }
+  };
+  const auto read = [&](const std::string& name, YamlDocument yaml) {
+    const size_t before = result.issues.size();
+    ReadDocument(name, yaml, limits, &documents, &result.issues);
+    add_lines(yaml.source(), before);
+    if (lint) kept.push_back({name, std::move(yaml), documents.policies.size()});
+  };
   // Schemas first: the others are held to them.
   std::stable_partition(files.begin(), files.end(),
                         [](const SourceFile& file) { return MayBeSchema(file.text); });
-  struct Waiting {
-    SourceFile* file;
-    YamlDocument yaml;
-  };
-  std::vector<Waiting> waiting;
+  std::vector<std::pair<std::string, YamlDocument>> schemas;
+  std::vector<std::pair<std::string, YamlDocument>> waiting;
   bool more_schemas = true;
-  std::vector<SourceFile*> schemas;
-  // Issues from `before` on that are of this file.
-  const auto add_lines = [&](const SourceFile& file, size_t before) {
-    for (size_t i = before; i < result.issues.size(); ++i) {
-      if (result.issues[i].file == file.name) {
-        AddLines(file.text, absl::MakeSpan(result.issues).subspan(i, 1));
-      }
-    }
-  };
-  const auto finish = [&](SourceFile& file, size_t before) {
-    if (result.issues.size() > before) {
-      AddLines(file.text, absl::MakeSpan(result.issues).subspan(before));
-    }
-    file.text = std::string();
-  };
-  const auto read = [&](SourceFile& file, const YamlDocument& yaml) {
-    const size_t before = result.issues.size();
-    ReadDocument(file.name, yaml, limits, &documents, &result.issues);
-    finish(file, before);
-  };
   const auto end_schemas = [&] {
     more_schemas = false;
-    if (!documents.schemas.empty() && !HasError(result.issues)) {
+    for (const auto& [name, yaml] : schemas) {
       const size_t before = result.issues.size();
-      if (auto schema = MergeSchemas(documents.schemas, &result.issues)) {
+      ReadDocument(name, yaml, limits, &documents, &result.issues);
+      add_lines(yaml.source(), before);
+    }
+    if (!schemas.empty() && !HasError(result.issues)) {
+      std::vector<Issue> found;
+      if (auto schema = MergeSchemas(documents.schemas, &found)) {
         documents.scope = std::make_unique<SchemaScope>(*std::move(schema));
       }
-      for (const SourceFile* file : schemas) add_lines(*file, before);
+      for (Issue& issue : found) {
+        const auto file =
+            std::find_if(schemas.begin(), schemas.end(),
+                         [&issue](const auto& schema) { return schema.first == issue.file; });
+        AddLines(file->second.source(), absl::MakeSpan(&issue, 1));
+        result.issues.push_back(std::move(issue));
+      }
     }
-    for (SourceFile* file : schemas) file->text = std::string();
-    for (Waiting& document : waiting) read(*document.file, document.yaml);
+    schemas.clear();
+    for (auto& [name, yaml] : waiting) read(name, std::move(yaml));
     waiting.clear();
   };
   for (SourceFile& file : files) {
@@ -200,16 +269,13 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
     yaml_limits.max_bytes = limits.max_file_bytes;
     const size_t before = result.issues.size();
     std::optional<YamlDocument> yaml = ReadYaml(file.name, file.text, yaml_limits, &result.issues);
-    if (!yaml.has_value()) {
-      finish(file, before);
-    } else if (more_schemas && !IsSchema(*yaml)) {
-      waiting.push_back({&file, *std::move(yaml)});
-    } else if (more_schemas) {
-      ReadDocument(file.name, *yaml, limits, &documents, &result.issues);
-      add_lines(file, before);
-      schemas.push_back(&file);
+    add_lines(file.text, before);
+    file.text = std::string();
+    if (!yaml.has_value()) continue;
+    if (!more_schemas) {
+      read(file.name, *std::move(yaml));
     } else {
-      read(file, *yaml);
+      (IsSchema(*yaml) ? schemas : waiting).emplace_back(file.name, *std::move(yaml));
     }
   }
   if (more_schemas) end_schemas();
@@ -220,6 +286,13 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
                              {},
                              "the set has no file with `policy:`, so it has no rules"});
   }
+  std::vector<AcceptedWarning> accepted = AcceptedBy(documents);
+  if (lint && !HasError(result.issues)) {
+    AddWarnings(documents, kept, std::move(accepted), &result.issues);
+  } else {
+    RemoveAccepted(&accepted, &result.issues);
+  }
+  kept.clear();
   if (!HasError(result.issues)) {
     // What the set says is handed over piece by piece; entities are kept to name the place of a
     // cycle.
@@ -248,14 +321,12 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
           CycleIssue(cycle, documents.entities, std::string(snapshot.status().message())));
     }
   }
-  Sort(&result.issues);
+  SortIssues(&result.issues);
   return result;
 }
 
-}  // namespace
-
-LoadResult LoadPolicy(const std::string& path, const std::vector<std::string>& entity_files,
-                      const LoadLimits& limits) {
+LoadResult LoadFiles(const std::string& path, const std::vector<std::string>& entity_files,
+                     const LoadLimits& limits, bool lint) {
   std::vector<SourceFile> files;
   std::vector<Issue> issues;
   ReadSourceFiles(path, limits, &files, &issues);
@@ -263,11 +334,27 @@ LoadResult LoadPolicy(const std::string& path, const std::vector<std::string>& e
   if (files.empty() && issues.empty()) {
     issues.push_back({Issue::Severity::kError, path, {}, "holds no `*.yaml` file"});
   }
-  return Load(std::move(files), std::move(issues), limits);
+  return Load(std::move(files), std::move(issues), limits, lint);
+}
+
+}  // namespace
+
+LoadResult LoadPolicy(const std::string& path, const std::vector<std::string>& entity_files,
+                      const LoadLimits& limits) {
+  return LoadFiles(path, entity_files, limits, /*lint=*/false);
 }
 
 LoadResult LoadPolicy(std::vector<SourceFile> files, const LoadLimits& limits) {
-  return Load(std::move(files), {}, limits);
+  return Load(std::move(files), {}, limits, /*lint=*/false);
+}
+
+LoadResult LintPolicy(const std::string& path, const std::vector<std::string>& entity_files,
+                      const LoadLimits& limits) {
+  return LoadFiles(path, entity_files, limits, /*lint=*/true);
+}
+
+LoadResult LintPolicy(std::vector<SourceFile> files, const LoadLimits& limits) {
+  return Load(std::move(files), {}, limits, /*lint=*/true);
 }
 
 }  // namespace reeve

@@ -13,16 +13,6 @@ namespace {
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
-const std::vector<std::string_view> kSchemaKeys = {"reeve",    "schema",  "description",
-                                                   "entities", "actions", "context"};
-const std::vector<std::string_view> kEntityTypeKeys = {"parents", "attributes", "open",
-                                                       "description"};
-const std::vector<std::string_view> kActionKeys = {"principals", "resources", "context",
-                                                   "description"};
-const std::vector<std::string_view> kFieldKeys = {"type", "of", "fields", "required",
-                                                  "description"};
-const std::vector<std::string_view> kElementKeys = {"type", "of", "fields", "description"};
-
 constexpr struct {
   std::string_view name;
   SchemaType::Kind kind;
@@ -52,7 +42,7 @@ constexpr std::pair<std::string_view, std::string_view> kOtherWords[] = {
 
 SchemaDocument SchemaReader::Read(YamlNode root) {
   document_.file = file();
-  const std::optional<Fields> fields = ReadFields(root, "the schema", kSchemaKeys);
+  const std::optional<Fields> fields = ReadFields(root, "the schema", kSchemaFormat);
   if (const auto node = Find(*fields, "schema")) {
     document_.name.position = node->position();
     if (const auto name = ReadName(*node, "the name of the schema")) document_.name.name = *name;
@@ -105,7 +95,7 @@ void SchemaReader::ReadEntityType(YamlMember member) {
     return Report(member.key.position(),
                   absl::StrCat(what, " has no value; write `{}` if there is nothing to say of it"));
   }
-  const auto fields = ReadFields(member.value, what, kEntityTypeKeys);
+  const auto fields = ReadFields(member.value, what, kEntityTypeFormat);
   if (!fields.has_value()) return;
   CheckDescription(*fields);
   if (const auto node = Find(*fields, "parents")) {
@@ -154,7 +144,7 @@ void SchemaReader::ReadAction(YamlMember member) {
     return Report(member.key.position(),
                   absl::StrCat(what, " has no value; write its `principals` and `resources`"));
   }
-  const auto fields = ReadFields(member.value, what, kActionKeys);
+  const auto fields = ReadFields(member.value, what, kSchemaActionFormat);
   if (!fields.has_value()) return;
   CheckDescription(*fields);
   if (const auto node = Require(*fields, "principals", member.key.position(), what)) {
@@ -190,6 +180,8 @@ std::vector<SchemaDocument::Name> SchemaReader::ReadTypeNames(YamlNode node, std
     } else if (name->find(':') != std::string_view::npos) {
       Report(item.position(), absl::StrCat(Quoted(*name), " is not an entity type; write ",
                                            Quoted(name->substr(0, name->find(':')))));
+    } else if (!DefectOf(EntityView{*name, "x"}).empty()) {
+      Report(item.position(), absl::StrCat(Quoted(*name), " cannot be an entity type"));
     } else {
       names.push_back({std::string(*name), item.position()});
     }
@@ -248,7 +240,7 @@ std::optional<SchemaType> SchemaReader::ReadType(YamlNode node, const std::strin
     const auto text = ReadText(node, absl::StrCat("the type of ", what), kMaxNameBytes);
     return text.has_value() ? ParseType(node, *text, depth) : std::nullopt;
   }
-  const auto fields = ReadFields(node, what, required != nullptr ? kFieldKeys : kElementKeys);
+  const auto fields = ReadFields(node, what, required != nullptr ? kFieldFormat : kElementFormat);
   if (!fields.has_value()) return std::nullopt;
   CheckDescription(*fields);
   if (const auto value = Find(*fields, "required"); value.has_value() && required != nullptr) {

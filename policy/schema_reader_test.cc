@@ -2,6 +2,7 @@
 // message, with its place.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -947,7 +948,7 @@ rules:
     resources: ["dok:/**", "file:x"]
 )y"},
       {"s.yaml", kSchema}},
-     R"y(p.yaml:4:3: warning: role `a` is not used by any rule
+     R"y(p.yaml:4:3: warning: role `a` is not used by any rule [unused-role]
 p.yaml:4:7: entity type `gruop` is not declared by the schema; did you mean `group`?
 p.yaml:8:18: entity type `usr` is not declared by the schema; did you mean `user`?
 p.yaml:9:15: `doc.raed` is not an action that the schema declares; did you mean `doc.read`?
@@ -982,7 +983,7 @@ rules:
     resources: ["doc:/**"]
 )y"},
       {"s.yaml", kSchema}},
-     R"y(p.yaml:4:9: warning: this rule can never match: by the schema none of its actions is for its principals and applies to its resources
+     R"y(p.yaml:4:9: warning: this rule can never match: by the schema none of its actions is for its principals and applies to its resources [impossible-rule]
 )y"},
     {"ImpossiblePrincipal",
      {{"p.yaml", R"y(reeve: 1
@@ -995,7 +996,7 @@ rules:
     resources: ["doc:/**"]
 )y"},
       {"s.yaml", kSchema}},
-     R"y(p.yaml:4:9: warning: this rule can never match: by the schema none of its actions is for its principals and applies to its resources
+     R"y(p.yaml:4:9: warning: this rule can never match: by the schema none of its actions is for its principals and applies to its resources [impossible-rule]
 )y"},
     {"EntityFits",
      {{"e.yaml", R"y(reeve: 1
@@ -1077,6 +1078,19 @@ entities:
 };
 INSTANTIATE_TEST_SUITE_P(All, SchemaReaderTest, ::testing::ValuesIn(kCases),
                          [](const auto& info) { return std::string(info.param.name); });
+
+// One note, at the first policy, if there is no schema; `accept` is for it, too.
+TEST(SchemaReaderTest, LintAsksForASchema) {
+  const auto count = [](const LoadResult& result) {
+    return std::count_if(result.issues.begin(), result.issues.end(),
+                         [](const Issue& issue) { return issue.warning == Warning::kNoSchema; });
+  };
+  const std::string policy = kPolicy;
+  EXPECT_EQ(count(LintPolicy({{"p.yaml", policy}})), 1);
+  EXPECT_EQ(count(LoadPolicy({{"p.yaml", policy}})), 0);
+  EXPECT_EQ(count(LintPolicy({{"p.yaml", policy + "accept: [no-schema]\n"}})), 0);
+  EXPECT_EQ(count(LintPolicy({{"p.yaml", policy}, {"s.yaml", kSchema}})), 0);
+}
 
 TEST(SchemaReaderTest, ReadsWhatItSays) {
   const LoadResult result = LoadPolicy({{"p.yaml", kPolicy}, {"s.yaml", kSchema}});

@@ -42,6 +42,7 @@ rules:
     resources: ["doc:/finance/ledger/**"]
     message: Nobody reads the ledger.
     obligations: [{id: page-security}]
+accept: [no-schema]
 )";
 
 // Rules with clauses of every outcome.
@@ -248,6 +249,8 @@ TEST_F(ReeveTest, LintShowsWhereAConditionIsWrong) {
                      {"column", 9},
                      {"width", 8},
                      {"severity", "error"},
+                     {"name", ""},
+                     {"denied", false},
                      {"message", "unknown name `princpal`; did you mean `principal`?"},
                      {"source", "      - princpal.level >= 5"}},
                     {{"file", bad},
@@ -255,6 +258,8 @@ TEST_F(ReeveTest, LintShowsWhereAConditionIsWrong) {
                      {"column", 19},
                      {"width", 2},
                      {"severity", "error"},
+                     {"name", ""},
+                     {"denied", false},
                      {"message", "`==` compares values of one type, not string and int"},
                      {"source", "        && action == 7"}}}}}));
 }
