@@ -292,7 +292,7 @@ std::string_view CompiledSchema::DefectOf(const Value& value, const Type& type) 
     const Attributes& map = value.map_value();
     std::string_view defect = DefectOf(&map, *type.record, &NeverReserved);
     if (!defect.empty()) return defect;
-    return Missing(*type.record, &map, {}, [](EntityView) { return nullptr; });
+    return Missing(*type.record, &map, nullptr, {}, [](EntityView) { return nullptr; });
   }
   if (type.element == nullptr || type.element->kind == Kind::kAny) return {};
   if (type.kind == Kind::kList) {
@@ -325,17 +325,41 @@ std::string_view CompiledSchema::DefectOf(const Attributes* attributes, const Re
 }
 
 std::string_view CompiledSchema::Missing(const Record& record, const Attributes* attributes,
-                                         EntityView entity, Stored stored) {
+                                         const ProvidedEntity* provided, EntityView entity,
+                                         Stored stored) {
+  if (provided != nullptr && !provided->complete) return {};
+  const auto has = [](const Attributes* layer, const std::string& name) {
+    return layer != nullptr && layer->Find(name) != nullptr;
+  };
   const Attributes* below = nullptr;
   bool looked = false;
   for (const Field& field : record.fields) {
-    if (!field.required) continue;
-    if (attributes != nullptr && attributes->Find(field.name) != nullptr) continue;
+    if (!field.required || has(attributes, field.name)) continue;
+    if (provided != nullptr && has(provided->attributes, field.name)) continue;
     if (!looked) below = stored(entity);
     looked = true;
-    if (below == nullptr || below->Find(field.name) == nullptr) return field.missing;
+    if (!has(below, field.name)) return field.missing;
   }
   return {};
+}
+
+std::string_view CompiledSchema::DefectOf(const EntityType& type, const Attributes* attributes,
+                                          absl::Span<const EntityId> parents,
+                                          const ProvidedEntity* provided, IsReserved is_reserved,
+                                          EntityView entity, Stored stored) const {
+  const auto more = provided == nullptr ? absl::Span<const EntityId>() : provided->parents;
+  for (const absl::Span<const EntityId> list : {parents, more}) {
+    for (const EntityId& parent : list) {
+      if (!MayLieIn(type, parent.type)) return type.wrong_parent;
+    }
+  }
+  std::string_view defect = DefectOf(attributes, type.attributes, is_reserved);
+  if (!defect.empty()) return defect;
+  if (provided != nullptr) {
+    defect = DefectOf(provided->attributes, type.attributes, is_reserved);
+    if (!defect.empty()) return defect;
+  }
+  return Missing(type.attributes, attributes, provided, entity, stored);
 }
 
 std::string_view CompiledSchema::DefectOf(const Request& request, Stored stored) const {
@@ -350,32 +374,18 @@ std::string_view CompiledSchema::DefectOf(const Request& request, Stored stored)
   if (!action.principals[principal_number]) return action.wrong_principal;
   if (!action.resources[resource_number]) return action.wrong_resource;
 
-  const EntityType& principal_type = types_[principal_number];
-  if (!principal.groups.empty() && !MayLieIn(principal_type, kGroupType)) {
-    return principal_type.wrong_parent;
-  }
-  for (const EntityId& parent : principal.parents) {
-    if (!MayLieIn(principal_type, parent.type)) return principal_type.wrong_parent;
-  }
-  const EntityType& resource_type = types_[resource_number];
-  for (const EntityId& parent : request.resource_parents) {
-    if (!MayLieIn(resource_type, parent.type)) return resource_type.wrong_parent;
-  }
-
-  const auto check = [stored](const Attributes* attributes, const Record& record,
-                              IsReserved is_reserved, EntityView entity) {
-    const std::string_view defect = DefectOf(attributes, record, is_reserved);
-    return defect.empty() ? Missing(record, attributes, entity, stored) : defect;
-  };
-  std::string_view defect = check(&principal.attributes, principal_type.attributes,
-                                  &IsReservedForPrincipals, principal.id);
+  const EntityType& type = types_[principal_number];
+  if (!principal.groups.empty() && !MayLieIn(type, kGroupType)) return type.wrong_parent;
+  std::string_view defect =
+      DefectOf(type, &principal.attributes, principal.parents, request.provided_principal,
+               &IsReservedForPrincipals, principal.id, stored);
   if (!defect.empty()) return defect;
-  defect = check(request.resource_attributes, resource_type.attributes, &IsReservedForResources,
-                 request.resource);
+  defect = DefectOf(types_[resource_number], request.resource_attributes, request.resource_parents,
+                    request.provided_resource, &IsReservedForResources, request.resource, stored);
   if (!defect.empty()) return defect;
   defect = DefectOf(request.context, action.context, &IsReservedForContexts);
   if (!defect.empty()) return defect;
-  return Missing(action.context, request.context, {}, [](EntityView) { return nullptr; });
+  return Missing(action.context, request.context, nullptr, {}, [](EntityView) { return nullptr; });
 }
 
 std::string_view CompiledSchema::DefectOf(const Entity& entity) const {

@@ -14,7 +14,9 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "reeve/engine/entity.h"
+#include "reeve/engine/entity_provider.h"
 #include "reeve/engine/request.h"
 #include "reeve/engine/schema.h"
 
@@ -33,8 +35,8 @@ class CompiledSchema {
   // Where the set keeps attributes: what it knows of an entity, or null.
   using Stored = absl::FunctionRef<const Attributes*(EntityView)>;
 
-  // Empty, or why `request`, which is well formed, does not fit. What `stored` gives has been held
-  // to the schema. Lives as long as this.
+  // Empty, or why `request`, which is well formed, does not fit, with what a provider tells. What
+  // `stored` gives has been held to the schema. Lives as long as this.
   std::string_view DefectOf(const Request& request, Stored stored) const;
 
   // The same of an entity of the set, which may lack what is required: a request may bring it.
@@ -90,9 +92,14 @@ class CompiledSchema {
   static std::string_view DefectOf(const Attributes* attributes, const Record& record,
                                    IsReserved is_reserved);
   static std::string_view DefectOf(const Value& value, const Type& type);
-  // Of names that neither of two has.
+  // Of names that no layer has. Of an entity about which a provider told a part only nothing is
+  // known to be missing.
   static std::string_view Missing(const Record& record, const Attributes* attributes,
-                                  EntityView entity, Stored stored);
+                                  const ProvidedEntity* provided, EntityView entity, Stored stored);
+  // Of an entity of a request, with what a provider tells of it, which may be null.
+  std::string_view DefectOf(const EntityType& type, const Attributes* attributes,
+                            absl::Span<const EntityId> parents, const ProvidedEntity* provided,
+                            IsReserved is_reserved, EntityView entity, Stored stored) const;
 
   Schema schema_;
   absl::flat_hash_map<std::string, uint32_t> type_numbers_;

@@ -62,8 +62,8 @@ std::string ToString(const SchemaType& type);
 // type.
 //
 // Names that conditions reserve (`type`, `id`, `name`; of principals also `groups`, `assurance`,
-// `via`, `host`, `actor`; of the context `time`) are not declared, and what claims them is not
-// looked at: no condition can see it.
+// `via`, `host`, `actor`, `roles`; of the context `time`) are not declared, and what claims them is
+// not looked at: no condition can see it.
 struct Schema {
   struct EntityType {
     std::string name;

@@ -53,6 +53,14 @@ class Conditions {
   std::optional<Condition> Compile(std::string_view text, const std::vector<std::string>& bindings,
                                    std::vector<std::string>* used, ConditionDefects* defects);
 
+  // The same of a fact in a text, whose value `string()` makes a string of.
+  std::optional<Condition> CompileFact(std::string_view text,
+                                       const std::vector<std::string>& bindings,
+                                       std::vector<std::string>* used, ConditionDefects* defects);
+
+  // Whether a condition of Compile() or CompileFact() reads `principal.roles`.
+  static bool ReadsRoles(const Condition& condition);
+
  private:
   struct Compiled {
     std::optional<Condition> condition;
@@ -60,7 +68,11 @@ class Conditions {
     ConditionDefects defects;
   };
 
-  Compiled Compile(std::string_view text, const std::vector<std::string>& bindings);
+  enum class Kind { kClause, kFact };
+  std::optional<Condition> Compile(Kind kind, std::string_view text,
+                                   const std::vector<std::string>& bindings,
+                                   std::vector<std::string>* used, ConditionDefects* defects);
+  Compiled Compile(Kind kind, std::string_view text, const std::vector<std::string>& bindings);
   // Why a name under `let` cannot be used within the reach, although it can elsewhere; empty if it
   // can.
   std::string DefectOfNamed(const std::string& name);
@@ -85,7 +97,7 @@ class Conditions {
   cel::NamedExprs named_;
   absl::flat_hash_map<std::string, size_t> sizes_;       // Of named_, as Expand() returns them.
   size_t expanded_ = 0;                                  // By Expand(), in all.
-  absl::flat_hash_map<std::string, Compiled> compiled_;  // By text and bindings.
+  absl::flat_hash_map<std::string, Compiled> compiled_;  // By kind, text and bindings.
 };
 
 }  // namespace reeve

@@ -90,10 +90,16 @@ Json SchemaOf(const ValueFormat& format) {
       Json schema = {{"type", "object"}};
       if (format.item->kind == Kind::kCondition) {
         schema["propertyNames"] = {{"pattern", kIdentifier}};
-      } else if (format.item->kind == Kind::kList || format.item->kind == Kind::kAnyOf) {
+      } else if (format.item == &kEntityTypeFormat) {
+        schema["propertyNames"] = {{"pattern", kTypeName}};
+      } else if (format.item->kind != Kind::kValue && format.item->kind != Kind::kType &&
+                 format.item != &kSchemaActionFormat) {
         schema["propertyNames"] = {{"pattern", kName}, {"maxLength", kMaxNameBytes}};
       }
-      if (format.item == &kEntityTypeFormat) schema["propertyNames"] = {{"pattern", kTypeName}};
+      if (format.most > 0) {
+        schema["minProperties"] = 1;
+        schema["maxProperties"] = format.most;
+      }
       schema["additionalProperties"] = SchemaOf(*format.item);
       return schema;
     }

@@ -259,7 +259,9 @@ Environment::Record SchemaScope::RecordOf(const std::vector<bool>& types,
 
 void SchemaScope::Declare(const Reach& reach, Environment* environment) const {
   Environment::Record principal = RecordOf(reach.principals, environment);
-  principal.fields["groups"] = {Type::List(Type::Of(TypeKind::kString)), false};
+  for (const char* name : {"groups", "roles"}) {
+    principal.fields[name] = {Type::List(Type::Of(TypeKind::kString)), false};
+  }
   principal.fields["assurance"] = Text();
   for (const char* name : {"via", "host", "actor"}) principal.fields[name] = Text(true);
   Environment::Record context;

@@ -104,12 +104,13 @@ Value MakeValueOf(Choices& choices, const SchemaType& type) {
   return {};
 }
 
-// Leaves nothing that is not declared.
-void Fit(Choices& choices, const std::vector<SchemaField>& fields, Attributes* attributes) {
+// Leaves nothing that is not declared, and if `all` adds what is required.
+void Fit(Choices& choices, const std::vector<SchemaField>& fields, bool all,
+         Attributes* attributes) {
   Attributes fitting;
   for (const SchemaField& field : fields) {
     const bool had = attributes->Find(field.name) != nullptr;
-    if (field.required || had) fitting.Set(field.name, MakeValueOf(choices, field.type));
+    if ((all && field.required) || had) fitting.Set(field.name, MakeValueOf(choices, field.type));
     if (had && TypeOf(*attributes->Find(field.name)) == field.type) {
       fitting.Set(field.name, *attributes->Find(field.name));
     }
@@ -199,23 +200,26 @@ void FitToSchema(Choices& choices, const Schema& schema, OwnedRequest* request) 
     const auto no_parent = [&type](const EntityId& parent) {
       return std::find(type.parents.begin(), type.parents.end(), parent.type) == type.parents.end();
     };
-    const auto fit = [&](Attributes* attributes, std::vector<EntityId>* parents) {
-      Fit(choices, type.attributes, attributes);
+    const auto fit = [&](bool all, Attributes* attributes, std::vector<EntityId>* parents) {
+      Fit(choices, type.attributes, all, attributes);
       parents->erase(std::remove_if(parents->begin(), parents->end(), no_parent), parents->end());
     };
+    // What is required may come from anywhere, or from nowhere.
     if (type.name == request->principal.id.type) {
-      fit(&request->principal.attributes, &request->principal.parents);
+      fit(!choices.OneIn(4), &request->principal.attributes, &request->principal.parents);
+      fit(false, &request->provided_principal.attributes, &request->provided_principal.parents);
       if (no_parent(EntityId("group", "g"))) request->principal.groups.clear();
     }
     if (type.name == request->resource.type) {
-      fit(&request->resource_attributes, &request->resource_parents);
+      fit(!choices.OneIn(4), &request->resource_attributes, &request->resource_parents);
+      fit(false, &request->provided_resource.attributes, &request->provided_resource.parents);
     }
   }
   for (const Schema::Action& action : schema.actions) {
     if (action.name != request->action) continue;
     std::vector<SchemaField> fields = schema.context;
     fields.insert(fields.end(), action.context.begin(), action.context.end());
-    Fit(choices, fields, &request->context);
+    Fit(choices, fields, true, &request->context);
   }
 }
 

@@ -12,8 +12,9 @@ using Kind = SchemaType::Kind;
 using Names = std::set<std::string>;
 using Facts = std::map<std::string, Value>;
 
+// `partial`: there may be facts that are not told.
 bool FieldsFit(const std::vector<SchemaField>& fields, bool open, const Names& reserved,
-               const Facts& facts);
+               const Facts& facts, bool partial = false);
 
 bool ValueFits(const SchemaType& type, const Value& value) {
   static const std::map<Kind, Value::Kind> kKinds = {
@@ -42,12 +43,16 @@ bool ValueFits(const SchemaType& type, const Value& value) {
 }
 
 bool FieldsFit(const std::vector<SchemaField>& fields, bool open, const Names& reserved,
-               const Facts& facts) {
+               const Facts& facts, bool partial) {
   Names declared;
   for (const SchemaField& field : fields) {
     declared.insert(field.name);
     const auto fact = facts.find(field.name);
-    if (fact == facts.end() ? field.required : !ValueFits(field.type, fact->second)) return false;
+    if (fact == facts.end()) {
+      if (field.required && !partial) return false;
+    } else if (!ValueFits(field.type, fact->second)) {
+      return false;
+    }
   }
   for (const auto& [name, value] : facts) {
     if (declared.count(name) == 0 && reserved.count(name) == 0 && !open) return false;
@@ -55,9 +60,10 @@ bool FieldsFit(const std::vector<SchemaField>& fields, bool open, const Names& r
   return true;
 }
 
-Facts Overlay(const Attributes* above, const Attributes* below) {
+Facts Overlay(const Attributes* above, const ProvidedEntity* provided, const Attributes* below) {
   Facts facts;
-  for (const Attributes* attributes : {below, above}) {
+  const Attributes* const middle = provided == nullptr ? nullptr : provided->attributes;
+  for (const Attributes* attributes : {below, middle, above}) {
     if (attributes == nullptr) continue;
     for (const auto& [name, value] : *attributes) facts[name] = value;
   }
@@ -93,21 +99,46 @@ bool Fits(const Schema& schema, const Request& request, const Attributes* stored
   }
 
   if (!principal.groups.empty() && !Contains(principal_type->second.parents, "group")) return false;
-  for (const EntityId& parent : principal.parents) {
-    if (!Contains(principal_type->second.parents, parent.type)) return false;
+  const auto all_in = [](const auto& parents, const Schema::EntityType& type) {
+    for (const EntityId& parent : parents) {
+      if (!Contains(type.parents, parent.type)) return false;
+    }
+    return true;
+  };
+  const ProvidedEntity nothing;
+  const ProvidedEntity& of_principal =
+      request.provided_principal == nullptr ? nothing : *request.provided_principal;
+  const ProvidedEntity& of_resource =
+      request.provided_resource == nullptr ? nothing : *request.provided_resource;
+  if (!all_in(principal.parents, principal_type->second) ||
+      !all_in(of_principal.parents, principal_type->second) ||
+      !all_in(request.resource_parents, resource_type->second) ||
+      !all_in(of_resource.parents, resource_type->second)) {
+    return false;
   }
-  for (const EntityId& parent : request.resource_parents) {
-    if (!Contains(resource_type->second.parents, parent.type)) return false;
+  // What the provider tells fits also where the request overlays it.
+  const auto provided_fits = [](const ProvidedEntity& provided, const Schema::EntityType& type,
+                                const Names& reserved) {
+    return FieldsFit(type.attributes, type.open, reserved, Overlay(nullptr, &provided, nullptr),
+                     true);
+  };
+  const Names of_principals = {"type", "id",   "name",  "groups", "assurance",
+                               "via",  "host", "actor", "roles"};
+  const Names of_resources = {"type", "id", "name"};
+  if (!provided_fits(of_principal, principal_type->second, of_principals) ||
+      !provided_fits(of_resource, resource_type->second, of_resources)) {
+    return false;
   }
 
   std::vector<SchemaField> context = schema.context;
   context.insert(context.end(), action->context.begin(), action->context.end());
-  return FieldsFit(principal_type->second.attributes, principal_type->second.open,
-                   {"type", "id", "name", "groups", "assurance", "via", "host", "actor"},
-                   Overlay(&principal.attributes, stored_principal)) &&
-         FieldsFit(resource_type->second.attributes, resource_type->second.open,
-                   {"type", "id", "name"}, Overlay(request.resource_attributes, stored_resource)) &&
-         FieldsFit(context, false, {"time"}, Overlay(request.context, nullptr));
+  return FieldsFit(principal_type->second.attributes, principal_type->second.open, of_principals,
+                   Overlay(&principal.attributes, &of_principal, stored_principal),
+                   !of_principal.complete) &&
+         FieldsFit(resource_type->second.attributes, resource_type->second.open, of_resources,
+                   Overlay(request.resource_attributes, &of_resource, stored_resource),
+                   !of_resource.complete) &&
+         FieldsFit(context, false, {"time"}, Overlay(request.context, nullptr, nullptr));
 }
 
 }  // namespace reeve::reference
