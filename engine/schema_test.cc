@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -63,6 +64,10 @@ struct Asked {
   std::vector<EntityId> resource_parents;
   Attributes resource_attributes;
   Attributes context;
+  // What a provider tells of the principal, if it tells anything.
+  std::optional<ProvidedEntity> provided;
+  Attributes provided_attributes;
+  std::vector<EntityId> provided_parents;
 };
 
 struct Case {
@@ -97,6 +102,11 @@ TEST_P(SchemaRequestTest, HoldsRequestsToTheSchema) {
   request.resource_parents = asked.resource_parents;
   request.resource_attributes = &asked.resource_attributes;
   request.context = &asked.context;
+  if (asked.provided.has_value()) {
+    asked.provided->attributes = &asked.provided_attributes;
+    asked.provided->parents = asked.provided_parents;
+    request.provided_principal = &*asked.provided;
+  }
   const Decision got = (*engine)->Decide(request);
   // The text belongs to the snapshot, which the decision keeps.
   ASSERT_TRUE((*engine)->Replace(*SnapshotBuilder().Build()).ok());
@@ -223,6 +233,41 @@ const Case kCases[] = {
     {"RecordInList",
      User("homes", Value::Of(Value::List{Value::Of(Attributes{{"city", Value::Int(1)}})})),
      "the attribute `homes[].city` of `user` is not of type string"},
+
+    // What a provider tells.
+    {"Provided",
+     [](Asked* a) {
+       a->principal.attributes = {};
+       a->provided.emplace();
+       a->provided_attributes = {{"level", Value::Int(1)}};
+       a->provided_parents = {MakeId("group:staff")};
+     },
+     ""},
+    {"ProvidedOfWrongType",
+     [](Asked* a) {
+       a->provided.emplace();
+       a->provided_attributes = {{"level", Value::String("1")}};
+     },
+     "the attribute `level` of `user` is not of type int"},
+    {"ProvidedParent",
+     [](Asked* a) {
+       a->provided.emplace();
+       a->provided_parents = {MakeId("folder:f")};
+     },
+     "`user` cannot lie in an entity of this type; it can lie in `group`, `team`"},
+    {"NotProvided",
+     [](Asked* a) {
+       a->principal.attributes = {};
+       a->provided.emplace();
+     },
+     "`user` lacks the attribute `level`, which is required"},
+    {"NotKnownToBeMissing",
+     [](Asked* a) {
+       a->principal.attributes = {};
+       a->provided.emplace();
+       a->provided->complete = false;
+     },
+     ""},
 
     {"Context",
      [](Asked* a) {

@@ -704,6 +704,20 @@ rules:
       {"s.yaml", kSchema}},
      R"y(p.yaml:10:15: `folder` has no `pages`
 )y"},
+    {"AGlobIsOfItsTypeOnly",
+     {{"p.yaml", R"y(reeve: 1
+policy: p
+rules:
+  - id: r
+    effect: allow
+    principals: [user:*]
+    actions: [any]
+    resources: ["folder:*"]
+    when: |
+      resource.pages > 3
+)y"},
+      {"s.yaml", kSchema}},
+     "p.yaml:10:15: `folder` has no `pages`\n"},
     {"InAFolder",
      {{"p.yaml", R"y(reeve: 1
 policy: p
