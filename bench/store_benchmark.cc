@@ -6,9 +6,9 @@
 // inserts them, synced every 10 ms; `cpu_us` and `bare_cpu_us` processor time of a record. BM_Rows:
 // records a second whose rows are made, in the first and in the last tenth (`first`, `last`);
 // `bytes` a record takes in all, `rows_of_bare` over inserting rows of numbers with no index.
-// BM_Durable/threads: synced records a second; `of_fdatasync` over what the disk does in the same
-// file system at the same time. BM_Verify: records a second; `of_scan` over reading and hashing the
-// segments.
+// BM_Query: the newest hundred of something. BM_Durable/threads: synced records a second;
+// `of_fdatasync` over what the disk does in the same file system at the same time. BM_Verify:
+// records a second; `of_scan` over reading and hashing the segments.
 //
 // Files are made in $TMPDIR or /tmp, which should be the disk in question.
 //   bazel run -c opt //bench:store_benchmark -- [RECORDS]     (a million)
@@ -35,6 +35,7 @@
 #include "absl/time/time.h"
 #include "reeve/engine/engine.h"
 #include "reeve/engine/testing.h"
+#include "reeve/store/audit_reader.h"
 #include "reeve/store/audit_store.h"
 #include "reeve/store/verify.h"
 
@@ -331,9 +332,6 @@ void BM_Rows(benchmark::State& state) {
       sum += seconds;
       if (p == 0) first = static_cast<double>(part) / seconds;
       last = static_cast<double>(part) / seconds;
-      if (std::getenv("PARTS") != nullptr)
-        std::fprintf(stderr, "part %d: %.0f/s %.2f us cpu\n", p, last,
-                     (CpuMicros() - cpu_before) / static_cast<double>(part));
     }
     state.SetIterationTime(sum);
     store.reset();
@@ -348,6 +346,31 @@ void BM_Rows(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_Rows)->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+// The newest hundred of a principal (0), of all denials (1), of a prefix of resources (2), in a
+// file of all records.
+void BM_Query(benchmark::State& state) {
+  static const Directory* const directory = new Directory;
+  static const std::string* const path = [] {
+    auto* const made = new std::string(*directory / "audit.db");
+    auto store = OpenStore(*made, true);
+    for (int64_t i = 0; i < total_records; ++i) {
+      Check(TheWorld().Decide(*store, i), "Append");
+    }
+    Check(store->Flush().ok() && store->Unfold().ok(), "Flush");
+    return made;
+  }();
+  AuditQuery query;
+  if (state.range(0) == 0) query.principal = "user:person7@EXAMPLE.COM";
+  if (state.range(0) == 1) query.allowed = false;
+  if (state.range(0) == 2) query.resource_prefix = "doc:/p7/";
+  auto reader = *AuditReader::Open(*path);
+  for (auto _ : state) {
+    const absl::StatusOr<std::vector<AuditRow>> rows = reader->Query(query);
+    Check(rows.ok() && rows->size() == 100, "Query");
+  }
+}
+BENCHMARK(BM_Query)->Arg(0)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond);
 
 // Segments and rows at once, until both are there.
 void BM_AcceptWithRows(benchmark::State& state) {

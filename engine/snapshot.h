@@ -33,6 +33,8 @@ class Snapshot {
   // What requests are held to; null if the set has no schema. With the type `anonymous` in any
   // case.
   const Schema* schema() const;
+  // Whether a decision may depend on when it is made.
+  bool reads_time() const;
 
   // Internal to engine/.
   const CompiledSet& compiled() const { return *compiled_; }
