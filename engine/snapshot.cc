@@ -20,6 +20,7 @@ size_t Snapshot::entity_count() const { return compiled_->entity_count(); }
 const Schema* Snapshot::schema() const {
   return compiled_->schema() == nullptr ? nullptr : &compiled_->schema()->schema();
 }
+
 bool Snapshot::reads_time() const { return compiled_->clauses().reads_time(); }
 
 struct SnapshotBuilder::Parts {
