@@ -261,6 +261,44 @@ TEST_F(AllocationExceptionTest, AGroupThatIsListedOftenCostsItsAncestorsOnce) {
   EXPECT_LT(allocated_bytes - before, 2 << 20);  // 65,536 numbers in a vector that doubles
 }
 
+// Fits, and does not: by the type of an attribute, one that is missing though looked for in the
+// set, one that is not declared, and an action.
+TEST_F(AllocationExceptionTest, NothingForASchema) {
+  SnapshotBuilder builder;
+  Schema schema;
+  const SchemaType record = SchemaType::Record({{"a", SchemaType::Kind::kInt}});
+  schema.entities = {
+      {"user",
+       {"group"},
+       {{"level", SchemaType::Kind::kInt}, {"list", SchemaType::List(record), false}}},
+      {"group", {}, {}},
+      {"doc", {}, {{"owner", SchemaType::Kind::kString}}}};
+  schema.actions = {{"x", {"user"}, {"doc"}, {}}};
+  builder.SetSchema(schema);
+  builder.AddEntity(
+      {EntityId("doc", "a document with a long name"), {}, {{"owner", Value::String("ada")}}});
+  builder.AddRule(MakeRule("+a", {"anyone"}, {"any"}, {"any"}));
+  ASSERT_TRUE(engine_->Replace(*builder.Build()).ok());
+  const Value list = Value::Of(Value::List{Value::Of(Attributes{{"a", Value::Int(1)}})});
+  const std::pair<Attributes, const char*> cases[] = {
+      {{{"level", Value::Int(1)}, {"list", list}}, ""},
+      {{{"level", Value::Bool(true)}}, "the attribute `level` of `user` is not of type int"},
+      {{}, "`user` lacks the attribute `level`, which is required"},
+      {{{"x", Value::Int(1)}},
+       "`user` has an attribute that is not declared; declared are `level`, `list`"},
+  };
+  for (const auto& [attributes, want] : cases) {
+    Principal principal = MakePrincipal("user:a user with a long name", {"staff"});
+    principal.attributes = attributes;
+    const Request request(principal, "x", {"doc", "a document with a long name"});
+    EXPECT_EQ(engine_->Decide(request).error(), want);
+    EXPECT_EQ(AllocationsOf(*engine_, request), 0) << want;
+    const Request other(principal, "y", {"doc", "a document with a long name"});
+    EXPECT_EQ(engine_->Decide(other).error(), "the action is not declared");
+    EXPECT_EQ(AllocationsOf(*engine_, other), 0);
+  }
+}
+
 // One for all of them, and one for their list.
 TEST_F(AllocationExceptionTest, ObligationsOfTheRulesThatDetermined) {
   std::vector<Rule> rules = Allow("anyone", "any", "any");

@@ -89,6 +89,12 @@ class CompiledSet::Compiler {
         return absl::InvalidArgumentError(
             absl::StrCat("entity `", ToString(entity.id), "`: ", View(defect)));
       }
+      if (set_.schema_ != nullptr) {
+        if (std::string_view defect = set_.schema_->DefectOf(entity); !defect.empty()) {
+          return absl::InvalidArgumentError(absl::StrCat("entity `", Printable(ToString(entity.id)),
+                                                         "` does not fit: ", View(defect)));
+        }
+      }
       const EntityGraph::Node node = set_.graph_.Add(entity.id);
       for (const EntityId& parent : entity.parents) {
         if (absl::Status status = CheckName(parent); !status.ok()) return status;
@@ -189,6 +195,8 @@ class CompiledSet::Compiler {
                                                        Printable(member.text()),
                                                        "`, which is no pattern of principals"));
       }
+      absl::Status declared = CheckDeclared(absl::StrCat("role `", role.name, "`"), member);
+      if (!declared.ok()) return declared;
       EntityGraph::Node node = EntityGraph::kNone;
       if (member.kind() == Pattern::Kind::kRole) {
         const NamedRole& other = roles_.at(member.text());
@@ -340,6 +348,21 @@ class CompiledSet::Compiler {
                                                        Printable(pattern->text()),
                                                        "` where it cannot stand"));
       }
+      for (const auto* patterns : {&rule.principals, &rule.resources}) {
+        for (const Pattern& pattern : *patterns) {
+          absl::Status declared = CheckDeclared(absl::StrCat("rule `", rule.id, "`"), pattern);
+          if (!declared.ok()) return declared;
+        }
+      }
+      for (const Pattern& action : rule.actions) {
+        if (set_.schema_ == nullptr || action.kind() != Pattern::Kind::kLiteral ||
+            set_.schema_->IsDeclaredAction(action.text())) {
+          continue;
+        }
+        return absl::InvalidArgumentError(absl::StrCat("rule `", rule.id, "` names action `",
+                                                       Printable(action.text()),
+                                                       "`, which is not declared"));
+      }
       CompiledRule& compiled = set_.compiled_rules_[i];
       if (absl::Status status = AddEntityAlternatives(rule, rule.principals, &compiled.principals);
           !status.ok()) {
@@ -432,11 +455,22 @@ class CompiledSet::Compiler {
       return absl::InvalidArgumentError(
           absl::StrCat("`", Printable(ToString(entity)), "`: ", View(defect)));
     }
-    if (!set_.IsDeclared(entity.type)) {
+    if (set_.schema_ != nullptr && !set_.schema_->IsDeclared(entity.type)) {
       return absl::InvalidArgumentError(
           absl::StrCat("entity type `", View(entity.type), "` is not declared"));
     }
     return absl::OkStatus();
+  }
+
+  // Whether the type that a pattern of entities says is one of the schema.
+  absl::Status CheckDeclared(const std::string& what, const Pattern& pattern) const {
+    const bool has_type =
+        pattern.kind() == Pattern::Kind::kLiteral || pattern.kind() == Pattern::Kind::kGlob;
+    if (set_.schema_ == nullptr || !has_type || set_.schema_->IsDeclared(pattern.type())) {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        what, " names entity type `", View(pattern.type()), "`, which is not declared"));
   }
 
   // Takes what is not literal. Returns whether there was any.
@@ -560,9 +594,9 @@ class CompiledSet::Compiler {
 
 absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
     std::vector<Rule> rules, const std::vector<Role>& roles, std::vector<Entity> entities,
-    absl::flat_hash_set<std::string> declared_types, std::vector<EntityId>* cycle) {
+    std::unique_ptr<const CompiledSchema> schema, std::vector<EntityId>* cycle) {
   std::unique_ptr<CompiledSet> set(new CompiledSet);
-  set->declared_types_ = std::move(declared_types);
+  set->schema_ = std::move(schema);
   Compiler compiler(set.get());
   if (absl::Status status = compiler.AddEntities(std::move(entities)); !status.ok()) return status;
   if (absl::Status status = compiler.AddRoles(roles); !status.ok()) return status;
@@ -590,11 +624,6 @@ const Attributes* CompiledSet::StoredAttributes(EntityGraph::Node node) const {
 uint32_t CompiledSet::FindAction(std::string_view action) const {
   const auto at = actions_.find(View(action));
   return at == actions_.end() ? kNoAction : at->second;
-}
-
-bool CompiledSet::IsDeclared(std::string_view type) const {
-  return declared_types_.empty() || declared_types_.contains(View(type)) ||
-         type == Principal::kAnonymousType;
 }
 
 absl::Span<const uint32_t> CompiledSet::ByPrefix(std::string_view prefix) const {

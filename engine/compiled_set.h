@@ -6,15 +6,16 @@
 #define REEVE_ENGINE_COMPILED_SET_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/clause_set.h"
+#include "engine/compiled_schema.h"
 #include "engine/entity_graph.h"
 #include "reeve/engine/entity.h"
 #include "reeve/engine/rule.h"
@@ -106,7 +107,7 @@ class CompiledSet {
   // InvalidArgument as SnapshotBuilder::Build().
   static absl::StatusOr<std::unique_ptr<const CompiledSet>> Compile(
       std::vector<Rule> rules, const std::vector<Role>& roles, std::vector<Entity> entities,
-      absl::flat_hash_set<std::string> declared_types, std::vector<EntityId>* cycle);
+      std::unique_ptr<const CompiledSchema> schema, std::vector<EntityId>* cycle);
 
   const std::vector<Rule>& rules() const { return rules_; }
   const CompiledRule& compiled(uint32_t rule) const { return compiled_rules_[rule]; }
@@ -143,8 +144,8 @@ class CompiledSet {
   const Attributes* StoredAttributes(EntityGraph::Node node) const;
   // kNoAction if no rule names it.
   uint32_t FindAction(std::string_view action) const;
-  // Whether a request may speak of entities of `type`.
-  bool IsDeclared(std::string_view type) const;
+  // What requests are held to; null if nothing.
+  const CompiledSchema* schema() const { return schema_.get(); }
 
   // The index. A rule that can match a request stands in the list of one of the nodes of its
   // resource or of its principal, of a prefix of its resource, of its action, or in unfiled(). It
@@ -186,7 +187,7 @@ class CompiledSet {
   EntityGraph graph_;
   absl::flat_hash_map<EntityGraph::Node, Attributes> attributes_;
   absl::flat_hash_map<std::string, uint32_t> actions_;
-  absl::flat_hash_set<std::string> declared_types_;
+  std::unique_ptr<const CompiledSchema> schema_;
 
   RuleLists by_resource_;
   RuleLists by_principal_;

@@ -427,23 +427,6 @@ TEST_F(EngineTest, DeniesAMalformedRequestAndKeepsARecord) {
   EXPECT_EQ(sink_.rows[0].reason, Reason::kBadRequest);
 }
 
-TEST_F(EngineTest, DeniesUndeclaredTypes) {
-  SnapshotBuilder builder;
-  for (const char* type : {"user", "doc"}) builder.DeclareEntityType(type);
-  builder.AddRule(Allow("anyone", "any", "any"));
-  ASSERT_TRUE(engine_->Replace(*builder.Build()).ok());
-  EXPECT_TRUE(engine_->Decide(Request(kBob, "x", {"doc", "1"})).allowed());
-  EXPECT_TRUE(engine_->Decide(Request(kAnonymous, "x", {"doc", "1"})).allowed());
-  EXPECT_EQ(engine_->Decide(Request(kBob, "x", {"file", "1"})).error(),
-            "the resource's entity type is not declared");
-  EXPECT_EQ(engine_->Decide(Request(kAda, "x", {"doc", "1"})).error(),
-            "the principal's entity type is not declared");
-  Request request(kBob, "x", {"doc", "1"});
-  const std::vector<EntityId> parents = {EntityId("folder", "f")};
-  request.resource_parents = parents;
-  EXPECT_EQ(engine_->Decide(request).error(), "a parent's entity type is not declared");
-}
-
 TEST_F(EngineTest, AllowBecomesDenyWhenTheRecordCannotBeKept) {
   Rule rule = Allow("anyone", "any", "any");
   rule.message = "welcome";

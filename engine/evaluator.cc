@@ -1,6 +1,7 @@
 #include "engine/evaluator.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -10,18 +11,13 @@ namespace reeve {
 
 std::string_view DefectUnder(const CompiledSet& set, const Request& request) {
   if (std::string_view defect = DefectOf(request); !defect.empty()) return defect;
-  if (!set.IsDeclared(request.principal->id.type) ||
-      (!request.principal->groups.empty() && !set.IsDeclared("group"))) {
-    return "the principal's entity type is not declared";
-  }
-  if (!set.IsDeclared(request.resource.type)) return "the resource's entity type is not declared";
-  for (const auto parents :
-       {absl::MakeConstSpan(request.principal->parents), request.resource_parents}) {
-    for (const EntityId& parent : parents) {
-      if (!set.IsDeclared(parent.type)) return "a parent's entity type is not declared";
-    }
-  }
-  return {};
+  if (set.schema() == nullptr) return {};
+  return set.schema()->DefectOf(request, [&set](EntityView entity) {
+    // The memory of one question, which the next one on this thread takes over.
+    static thread_local std::string text;
+    text.assign(entity.type).append(1, ':').append(entity.id);
+    return set.StoredAttributes(set.graph().Find(text));
+  });
 }
 
 Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,

@@ -1,8 +1,9 @@
 #include "reeve/engine/snapshot.h"
 
+#include <optional>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
+#include "engine/compiled_schema.h"
 #include "engine/compiled_set.h"
 
 namespace reeve {
@@ -16,6 +17,10 @@ const std::vector<Rule>& Snapshot::rules() const { return compiled_->rules(); }
 
 size_t Snapshot::entity_count() const { return compiled_->entity_count(); }
 
+const Schema* Snapshot::schema() const {
+  return compiled_->schema() == nullptr ? nullptr : &compiled_->schema()->schema();
+}
+
 bool Snapshot::reads_time() const { return compiled_->clauses().reads_time(); }
 
 struct SnapshotBuilder::Parts {
@@ -23,7 +28,7 @@ struct SnapshotBuilder::Parts {
   std::vector<CompiledSet::Role> roles;
   std::vector<Rule> rules;
   std::vector<Entity> entities;
-  absl::flat_hash_set<std::string> types;
+  std::optional<Schema> schema;
 };
 
 SnapshotBuilder::SnapshotBuilder() : parts_(std::make_unique<Parts>()) {}
@@ -41,13 +46,19 @@ void SnapshotBuilder::AddRule(Rule rule) { parts_->rules.push_back(std::move(rul
 
 void SnapshotBuilder::AddEntity(Entity entity) { parts_->entities.push_back(std::move(entity)); }
 
-void SnapshotBuilder::DeclareEntityType(std::string type) { parts_->types.insert(std::move(type)); }
+void SnapshotBuilder::SetSchema(Schema schema) { parts_->schema = std::move(schema); }
 
 absl::StatusOr<std::shared_ptr<const Snapshot>> SnapshotBuilder::Build(
     std::vector<EntityId>* cycle) {
   Parts parts = std::exchange(*parts_, Parts());
+  std::unique_ptr<const CompiledSchema> schema;
+  if (parts.schema.has_value()) {
+    auto made = CompiledSchema::Compile(*std::move(parts.schema));
+    if (!made.ok()) return made.status();
+    schema = *std::move(made);
+  }
   auto compiled = CompiledSet::Compile(std::move(parts.rules), parts.roles,
-                                       std::move(parts.entities), std::move(parts.types), cycle);
+                                       std::move(parts.entities), std::move(schema), cycle);
   if (!compiled.ok()) return compiled.status();
   return std::shared_ptr<const Snapshot>(
       new Snapshot(std::move(parts.digest), *std::move(compiled)));

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "reeve/engine/entity.h"
 #include "reeve/engine/rule.h"
+#include "reeve/engine/schema.h"
 
 namespace reeve {
 
@@ -29,6 +30,9 @@ class Snapshot {
   // Sorted by id.
   const std::vector<Rule>& rules() const;
   size_t entity_count() const;
+  // What requests are held to; null if the set has no schema. With the type `anonymous` in any
+  // case.
+  const Schema* schema() const;
   // Whether a decision may depend on when it is made.
   bool reads_time() const;
 
@@ -59,14 +63,16 @@ class SnapshotBuilder {
   void AddRule(Rule rule);
   void AddEntity(Entity entity);
 
-  // Declares that entities of `type` exist. Once one type is declared, a request with an entity of
-  // another is malformed. (`anonymous` is always declared.)
-  void DeclareEntityType(std::string type);
+  // Holds rules, roles, entities and requests to `schema`: a request that does not fit is
+  // malformed. Conditions are not checked: that is for those who compile them.
+  void SetSchema(Schema schema);
 
   // InvalidArgument if two rules, roles or entities have one name, a rule lacks principals, actions
   // or resources, it or a role names a role that was not added, a role contains itself, a pattern
-  // stands where it cannot (such as a role among resources), a rule or role has more than
-  // kMaxClauses clauses or one without a program, a role has one that reads `principal.roles`, an
+  // stands where it cannot (such as a role among resources) or names an entity type or an action
+  // that the schema does not declare, an entity does not fit it (but it may lack what is required),
+  // the schema itself is malformed, a rule or role has more than kMaxClauses clauses or one without
+  // a program, a role has one that reads `principal.roles`, an
   // entity's name is malformed, or parents form a cycle, which goes to *cycle then, if that is not
   // null: each the parent of the one before it. Leaves the builder empty.
   absl::StatusOr<std::shared_ptr<const Snapshot>> Build(std::vector<EntityId>* cycle = nullptr);

@@ -151,12 +151,6 @@ const Case kCases[] = {
        b.AddEntity(MakeEntity("a:3", {"a:1"}));
      },
      "parents form a cycle: `a:1` -> `a:2` -> `a:3`"},
-    {"UndeclaredType",
-     [](SnapshotBuilder& b) {
-       b.DeclareEntityType("user");
-       b.AddEntity(MakeEntity("doc:1", {}));
-     },
-     "entity type `doc` is not declared"},
 };
 
 INSTANTIATE_TEST_SUITE_P(All, BuildTest, ::testing::ValuesIn(kCases),

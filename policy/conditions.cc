@@ -34,12 +34,19 @@ bool CanBeBool(const Type& type) {
 
 }  // namespace
 
-Conditions::Conditions(std::string scope) : scope_(std::move(scope)) {
+Conditions::Conditions(std::string scope, const SchemaScope* schema)
+    : scope_(std::move(scope)), schema_(schema) {
+  environment_.AddVariable("action", Type::Of(TypeKind::kString));
+  if (schema != nullptr) {
+    Reach reach = schema->Everything();
+    schema->Narrow(&reach);
+    schema->Declare(reach, &environment_);
+    return;
+  }
   const Type attributes = Type::Map(Type::Of(TypeKind::kString), Type::Dyn());
   environment_.AddVariable("principal", attributes);
   environment_.AddVariable("resource", attributes);
   environment_.AddVariable("context", attributes);
-  environment_.AddVariable("action", Type::Of(TypeKind::kString));
   for (const char* field : {"type", "id", "name", "assurance", "via", "host", "actor"}) {
     environment_.AddField("principal", field, Type::Of(TypeKind::kString));
   }
@@ -50,6 +57,34 @@ Conditions::Conditions(std::string scope) : scope_(std::move(scope)) {
     environment_.AddField("resource", field, Type::Of(TypeKind::kString));
   }
   environment_.AddField("context", "time", Type::Of(TypeKind::kTimestamp));
+}
+
+void Conditions::SetReach(const Reach& reach) {
+  auto found = scoped_.find(reach);
+  if (found == scoped_.end()) {
+    Scoped scoped = {static_cast<uint32_t>(scoped_.size() + 1), environment_, {}};
+    schema_->Declare(reach, &scoped.environment);
+    found = scoped_.emplace(reach, std::move(scoped)).first;
+  }
+  reach_ = &found->second;
+}
+
+std::string Conditions::DefectOfNamed(const std::string& name) {
+  if (reach_ == nullptr) return {};
+  std::vector<std::string> to_check = {name};
+  while (!to_check.empty()) {
+    const std::string next = std::move(to_check.back());
+    to_check.pop_back();
+    const auto [found, is_new] = reach_->defects.try_emplace(next);
+    if (is_new) {
+      std::vector<cel::Defect> errors;
+      Read(texts_[next], reach_->environment, &errors);
+      if (!errors.empty()) found->second = errors[0].message;
+      FindNamed(named_.find(next)->second.ast, &to_check);
+    }
+    if (!found->second.empty()) return found->second;
+  }
+  return {};
 }
 
 bool Conditions::IsTaken(std::string_view name) const {
@@ -87,6 +122,7 @@ bool Conditions::AddNamed(const std::string& name, std::string_view text,
   environment_.AddVariable(name, checked.has_value() ? checked->type() : Type::Dyn());
   if (!checked.has_value()) return false;
   named_.insert_or_assign(name, *std::move(checked));
+  texts_[name] = text;
   return true;
 }
 
@@ -125,10 +161,11 @@ Conditions::Compiled Conditions::Compile(Kind kind, std::string_view text,
   Compiled result;
   std::vector<cel::Defect>& errors = result.defects.errors;
   std::optional<cel::CheckedExpr> checked;
+  const cel::Environment& scope = reach_ == nullptr ? environment_ : reach_->environment;
   if (bindings.empty()) {
-    checked = Read(text, environment_, &errors);
+    checked = Read(text, scope, &errors);
   } else {
-    cel::Environment environment = environment_;
+    cel::Environment environment = scope;
     for (const std::string& name : bindings) {
       environment.AddVariable(name, Type::Of(TypeKind::kString));
     }
@@ -136,6 +173,14 @@ Conditions::Compiled Conditions::Compile(Kind kind, std::string_view text,
   }
   if (!checked.has_value()) return result;
   FindNamed(checked->ast, &result.used);
+  for (const std::string& name : result.used) {
+    const std::string defect = DefectOfNamed(name);
+    if (defect.empty()) continue;
+    errors.push_back({checked->ast[checked->ast.root].place,
+                      absl::StrCat("`", name, "` cannot be used here: ", defect)});
+    return result;
+  }
+  if (kind == Kind::kClause) result.defects.unsure = checked->unsure;
   if (kind == Kind::kClause && !CanBeBool(checked->type())) {
     errors.push_back({checked->ast[checked->ast.root].place,
                       absl::StrCat("the condition is of type ", cel::ToString(checked->type()),
@@ -190,8 +235,9 @@ std::optional<Condition> Conditions::Compile(Kind kind, std::string_view text,
                                              const std::vector<std::string>& bindings,
                                              std::vector<std::string>* used,
                                              ConditionDefects* defects) {
-  const std::string key = absl::StrCat(kind == Kind::kFact ? "fact " : "",
-                                       absl::StrJoin(bindings, ","), ":", std::string(text));
+  const std::string key =
+      absl::StrCat(kind == Kind::kFact ? "fact " : "", reach_ == nullptr ? 0 : reach_->number, ":",
+                   absl::StrJoin(bindings, ","), ":", std::string(text));
   auto found = compiled_.find(key);
   if (found == compiled_.end()) {
     found = compiled_.emplace(key, Compile(kind, text, bindings)).first;
@@ -200,6 +246,8 @@ std::optional<Condition> Conditions::Compile(Kind kind, std::string_view text,
   used->insert(used->end(), compiled.used.begin(), compiled.used.end());
   defects->errors.insert(defects->errors.end(), compiled.defects.errors.begin(),
                          compiled.defects.errors.end());
+  defects->unsure.insert(defects->unsure.end(), compiled.defects.unsure.begin(),
+                         compiled.defects.unsure.end());
   return compiled.condition;
 }
 

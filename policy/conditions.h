@@ -2,6 +2,7 @@
 #ifndef REEVE_POLICY_CONDITIONS_H_
 #define REEVE_POLICY_CONDITIONS_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "policy/cel/ast.h"
 #include "policy/cel/checker.h"
 #include "policy/cel/compiler.h"
+#include "policy/schema_scope.h"
 #include "reeve/engine/rule.h"
 
 namespace reeve {
@@ -18,13 +20,20 @@ namespace reeve {
 // What is wrong with one text.
 struct ConditionDefects {
   std::vector<cel::Defect> errors;
+  // Of a condition without errors: what it reads and a request may lack.
+  std::vector<cel::Defect> unsure;
 };
 
 // One thread at a time.
 class Conditions {
  public:
   // `scope` tells the names of this file from those of others.
-  explicit Conditions(std::string scope);
+  // Without a schema (null, else it must outlive this) attributes are of any type.
+  explicit Conditions(std::string scope, const SchemaScope* schema = nullptr);
+
+  // From now on conditions are of requests within `reach`; in the beginning of all. Requires a
+  // schema. Names under `let` are to be added before.
+  void SetReach(const Reach& reach);
 
   // Whether conditions have a meaning for `name` already: a variable, a type, a reserved word.
   bool IsTaken(std::string_view name) const;
@@ -64,6 +73,9 @@ class Conditions {
                                    const std::vector<std::string>& bindings,
                                    std::vector<std::string>* used, ConditionDefects* defects);
   Compiled Compile(Kind kind, std::string_view text, const std::vector<std::string>& bindings);
+  // Why a name under `let` cannot be used within the reach, although it can elsewhere; empty if it
+  // can.
+  std::string DefectOfNamed(const std::string& name);
   void FindNamed(const cel::Ast& ast, std::vector<std::string>* used) const;
   // Counts what stands for the names that `ast` uses. Returns nothing if that is too much, having
   // said so if it was not said before; else the nodes of all.
@@ -71,7 +83,17 @@ class Conditions {
                                std::vector<cel::Defect>* errors);
 
   const std::string scope_;
+  const SchemaScope* const schema_;
   cel::Environment environment_;
+  // Of the reach; one for each.
+  struct Scoped {
+    uint32_t number;
+    cel::Environment environment;
+    std::map<std::string, std::string> defects;  // Of names under `let`, once asked for.
+  };
+  std::map<Reach, Scoped> scoped_;
+  Scoped* reach_ = nullptr;                   // Null: everything.
+  std::map<std::string, std::string> texts_;  // Of named_.
   cel::NamedExprs named_;
   absl::flat_hash_map<std::string, size_t> sizes_;       // Of named_, as Expand() returns them.
   size_t expanded_ = 0;                                  // By Expand(), in all.

@@ -7,6 +7,7 @@
 #include "policy/entities_reader.h"
 #include "policy/field_reader.h"
 #include "policy/policy_reader.h"
+#include "policy/schema_reader.h"
 
 namespace reeve {
 namespace {
@@ -25,15 +26,17 @@ class RootReader : public FieldReader {
 
 void RootReader::Read(YamlNode root, Documents* documents) {
   if (root.IsNull()) {
-    return Report({}, "the file is empty; begin it with `reeve: 1` and `policy:` or `entities:`");
+    return Report(
+        {}, "the file is empty; begin it with `reeve: 1` and `policy:`, `entities:` or `schema:`");
   }
   if (!root.IsMapping()) {
-    return Report(
-        root.position(),
-        "the file is not a mapping; begin it with `reeve: 1` and `policy:` or `entities:`");
+    return Report(root.position(),
+                  "the file is not a mapping; begin it with `reeve: 1` and `policy:`, `entities:` "
+                  "or `schema:`");
   }
   std::optional<YamlMember> policy;
   std::optional<YamlMember> entities;
+  std::optional<YamlMember> schema;
   bool first = true;
   for (const YamlMember member : root.members()) {
     const std::string_view key = member.key.text();
@@ -48,26 +51,43 @@ void RootReader::Read(YamlNode root, Documents* documents) {
       policy = member;
     } else if (key == "entities") {
       entities = member;
-    } else if (key == "schema" || key == "tests") {
+    } else if (key == "schema") {
+      schema = member;
+    } else if (key == "tests") {
       return Report(
           member.key.position(),
           absl::StrCat("`", std::string(key), "` files are not supported by this version"));
     }
   }
-  if (policy.has_value() && entities.has_value()) {
-    return Report(entities->key.position(),
-                  "a file is of one kind: `policy` or `entities`; make two files");
+  // A schema has `entities` of its own.
+  const std::optional<YamlMember>& other = schema.has_value() ? schema : entities;
+  if (policy.has_value() && other.has_value()) {
+    return Report(other->key.position(),
+                  "a file is of one kind: `policy`, `entities` or `schema`; make two files");
   }
   if (policy.has_value()) {
-    documents->policies.push_back(PolicyReader(file(), limits(), issues_).Read(root));
+    documents->policies.push_back(
+        PolicyReader(file(), limits(), issues_, documents->scope.get()).Read(root));
+  } else if (schema.has_value()) {
+    documents->schemas.push_back(SchemaReader(file(), limits(), issues_).Read(root));
   } else if (entities.has_value()) {
-    documents->entities.push_back(EntitiesReader(file(), limits(), issues_).Read(root));
+    documents->entities.push_back(
+        EntitiesReader(file(), limits(), issues_, documents->scope.get()).Read(root));
   } else {
-    Report(root.position(), "the file has neither `policy` nor `entities`, so it says nothing");
+    Report(root.position(),
+           "the file has neither `policy` nor `entities` nor `schema`, so it says nothing");
   }
 }
 
 }  // namespace
+
+bool IsSchema(const YamlDocument& yaml) {
+  if (!yaml.root().IsMapping()) return false;
+  for (const YamlMember member : yaml.root().members()) {
+    if (member.key.text() == "schema") return true;
+  }
+  return false;
+}
 
 void ReadDocument(std::string_view file, const YamlDocument& yaml, const LoadLimits& limits,
                   Documents* documents, std::vector<Issue>* issues) {

@@ -24,7 +24,7 @@ bool IsName(std::string_view name) {
 }  // namespace
 
 void FieldReader::Add(Issue issue) {
-  has_errors_ |= issue.severity == Issue::Severity::kError;
+  if (issue.severity == Issue::Severity::kError) ++errors_;
   if (reported_ > kMaxIssues) return;
   if (reported_++ == kMaxIssues) issue.message = "there are more problems; mend these first";
   issue.width = std::max(issue.width, 1);

@@ -46,7 +46,8 @@ class FieldReader {
     Add({Issue::Severity::kWarning, file_, position, std::move(message), {}, 1, warning});
   }
 
-  bool HasErrors() const { return has_errors_; }
+  bool HasErrors() const { return errors_ > 0; }
+  size_t errors() const { return errors_; }
 
   // Takes a mapping apart. Reports keys that `mapping` does not have, or that are not among
   // `known`; `what` says in what they stand.
@@ -87,7 +88,7 @@ class FieldReader {
   const std::string file_;
   const LoadLimits& limits_;
   std::vector<Issue>& issues_;
-  bool has_errors_ = false;
+  size_t errors_ = 0;
   size_t reported_ = 0;
   size_t suggested_ = 0;
 };

@@ -136,9 +136,49 @@ constexpr KeyFormat kEntitiesKeys[] = {
     {"entities", &kEntities, true, "What is known of entities before any request."},
 };
 
+// --- schema files ---
+
+constexpr ValueFormat kType = Scalar(Kind::kType);
+constexpr ValueFormat kFields = {Kind::kNamed, 0, &kType};
+constexpr ValueFormat kTypeText = Text(kMaxNameBytes);
+constexpr KeyFormat kTypeKey = {"type", &kTypeText, false,
+                                "`string`, `list(int)` and so on, or `list` or `map` with `of`."};
+constexpr KeyFormat kOfKey = {"of", &kType, false, "The type of the elements of a list or a map."};
+constexpr KeyFormat kFieldsKey = {"fields", &kFields, false, "What a record has."};
+constexpr KeyFormat kFieldKeys[] = {
+    kTypeKey,        kOfKey, kFieldsKey, {"required", &kBool, false, "`false`: it may be missing."},
+    kDescriptionKey,
+};
+constexpr KeyFormat kElementKeys[] = {kTypeKey, kOfKey, kFieldsKey, kDescriptionKey};
+constexpr ValueFormat kTypeName = Scalar(Kind::kTypeName);
+constexpr ValueFormat kTypeNames = List(&kTypeName);
+constexpr KeyFormat kEntityTypeKeys[] = {
+    kDescriptionKey,
+    {"parents", &kTypeNames, false, "The types that one of these may lie in directly."},
+    {"attributes", &kFields, false, "What conditions see of it."},
+    {"open", &kBool, false, "`true`: there may be other attributes, of any type."},
+};
+constexpr KeyFormat kSchemaActionKeys[] = {
+    kDescriptionKey,
+    {"principals", &kTypeNames, true, "The types of those whom it is for; `anyone` is every type."},
+    {"resources", &kTypeNames, true, "The types that it applies to; `any` is every type."},
+    {"context", &kFields, false, "The fields of the context that it alone has."},
+};
+constexpr ValueFormat kEntityTypes = Named(&kEntityTypeFormat);
+constexpr ValueFormat kSchemaActions = Named(&kSchemaActionFormat);
+constexpr KeyFormat kSchemaKeys[] = {
+    kReeveKey,
+    {"schema", &kName, true, "The name of the schema, unique in the set."},
+    kDescriptionKey,
+    {"entities", &kEntityTypes, false, "The types of entities."},
+    {"actions", &kSchemaActions, false, "The actions."},
+    {"context", &kFields, false, "The fields of every action's context."},
+};
+
 constexpr FileFormat kFileFormats[] = {
     {"policy", &kPolicyFormat},
     {"entities", &kEntitiesFormat},
+    {"schema", &kSchemaFormat},
 };
 
 }  // namespace
@@ -152,6 +192,11 @@ constexpr ValueFormat kRuleFormat = Block(Mapping(kRuleKeys));
 constexpr ValueFormat kPolicyFormat = Block(Mapping(kPolicyKeys));
 constexpr ValueFormat kEntityFormat = Mapping(kEntityKeys);
 constexpr ValueFormat kEntitiesFormat = Block(Mapping(kEntitiesKeys));
+constexpr ValueFormat kFieldFormat = Mapping(kFieldKeys);
+constexpr ValueFormat kElementFormat = Mapping(kElementKeys);
+constexpr ValueFormat kEntityTypeFormat = Mapping(kEntityTypeKeys);
+constexpr ValueFormat kSchemaActionFormat = Mapping(kSchemaActionKeys);
+constexpr ValueFormat kSchemaFormat = Block(Mapping(kSchemaKeys));
 
 absl::Span<const FileFormat> FileFormats() { return kFileFormats; }
 

@@ -26,12 +26,14 @@ struct ValueFormat {
     kResource,   // a pattern or a word, as text
     kAction,     // an action, an action set or a word
     kEntityId,   // `type:id`
+    kTypeName,   // what stands before the colon of one, or a word
     kWarning,    // the name of a warning
     kList,       // of `item`s, at least one, and at most `most`
     kMapping,    // with these `keys`
     kNamed,      // a mapping of names to `item`s, one to `most` unless that is 0
     kAnyOf,      // of one of the `alternatives`
     kValue,      // of an attribute
+    kType,       // of a value: words, or a mapping that says more (kFieldFormat)
   };
 
   Kind kind;
@@ -71,6 +73,11 @@ extern const ValueFormat kRegexFormat;
 extern const ValueFormat kObligationFormat;
 extern const ValueFormat kEntitiesFormat;
 extern const ValueFormat kEntityFormat;
+extern const ValueFormat kSchemaFormat;
+extern const ValueFormat kEntityTypeFormat;
+extern const ValueFormat kSchemaActionFormat;
+extern const ValueFormat kFieldFormat;    // Of what a record has.
+extern const ValueFormat kElementFormat;  // Of what a list or a map has.
 // Words.
 extern const ValueFormat kEffectFormat;
 extern const ValueFormat kAuditLevelFormat;

@@ -516,7 +516,8 @@ FormatResult FormatFile(const SourceFile& file, const LoadLimits& limits) {
   const ValueFormat* root = nullptr;
   for (const auto [key, value] : yaml->root().members()) {
     for (const FileFormat& format : FileFormats()) {
-      if (key.text() == format.kind) root = format.root;
+      // A schema has a key `entities`, too.
+      if (key.text() == format.kind && root != &kSchemaFormat) root = format.root;
     }
   }
   std::string text = Writer(*yaml).Write(Reader(*yaml, root).Take().get());

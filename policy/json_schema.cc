@@ -18,6 +18,7 @@ constexpr char kId[] = "urn:reeve:policy-files:1";
 constexpr char kName[] = "^[A-Za-z0-9_][A-Za-z0-9_.-]*$";
 constexpr char kIdentifier[] = "^[A-Za-z_][A-Za-z0-9_]*$";
 #define REEVE_ENTITY "[A-Za-z_][A-Za-z0-9_.-]{0,63}:[^ ].*"
+constexpr char kTypeName[] = "^[A-Za-z_][A-Za-z0-9_.-]{0,63}$";
 constexpr char kEntity[] = "^" REEVE_ENTITY "$";
 constexpr char kPrincipal[] = "^(anyone|authenticated|" REEVE_ENTITY ")$";
 constexpr char kResource[] = "^(any|" REEVE_ENTITY ")$";
@@ -62,6 +63,8 @@ Json SchemaOf(const ValueFormat& format) {
       return {{"type", "string"}, {"minLength", 1}, {"not", {{"enum", {"*", "**"}}}}};
     case Kind::kEntityId:
       return Matching(kEntity);
+    case Kind::kTypeName:
+      return Matching(kTypeName);
     case Kind::kWarning:
       return {{"enum", WarningNames()}};
     case Kind::kList:
@@ -87,7 +90,10 @@ Json SchemaOf(const ValueFormat& format) {
       Json schema = {{"type", "object"}};
       if (format.item->kind == Kind::kCondition) {
         schema["propertyNames"] = {{"pattern", kIdentifier}};
-      } else if (format.item->kind != Kind::kValue) {
+      } else if (format.item == &kEntityTypeFormat) {
+        schema["propertyNames"] = {{"pattern", kTypeName}};
+      } else if (format.item->kind != Kind::kValue && format.item->kind != Kind::kType &&
+                 format.item != &kSchemaActionFormat) {
         schema["propertyNames"] = {{"pattern", kName}, {"maxLength", kMaxNameBytes}};
       }
       if (format.most > 0) {
@@ -104,6 +110,8 @@ Json SchemaOf(const ValueFormat& format) {
       }
       return {{"anyOf", std::move(alternatives)}};
     }
+    case Kind::kType:
+      return {{"$ref", "#/$defs/type"}};
     case Kind::kValue:
       return {{"$ref", "#/$defs/value"}};
   }
@@ -133,6 +141,8 @@ std::optional<std::string> JsonSchema(std::string_view kind) {
                           {"type", {"null", "boolean", "number", "string", "array", "object"}},
                           {"items", value},
                           {"additionalProperties", value}};
+  definitions["type"] = {{"description", "What a value may be."},
+                         {"anyOf", {{{"type", {"string", "null"}}}, SchemaOf(kFieldFormat)}}};
   Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
                  {"$id", kId},
                  {"title", "A file of a Reeve policy set"}};

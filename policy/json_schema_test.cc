@@ -169,6 +169,10 @@ Json Example(const ValueFormat& format, size_t alternative) {
     case Kind::kResource:
     case Kind::kEntityId:
       return "user:b";
+    case Kind::kTypeName:
+      return "a";
+    case Kind::kType:
+      return "list(string)";
     case Kind::kAction:
       return "act";
     case Kind::kWarning:
@@ -255,6 +259,24 @@ void AddChanges(const ValueFormat& format, const Json& file, const Json::json_po
       change("no entity", false, [](Json& value) { value = "b"; });
       change("a space", false, [](Json& value) { value = "user: b"; });
       break;
+    case Kind::kTypeName:
+      change("no type", false, [](Json& value) { value = "a b"; });
+      change("an entity", false, [](Json& value) { value = "a:b"; });
+      change("longest type", true, [](Json& value) { value = std::string(kMaxTypeBytes, 'a'); });
+      change("too long a type", false,
+             [](Json& value) { value = std::string(kMaxTypeBytes + 1, 'a'); });
+      break;
+    case Kind::kType:
+      for (const Json& type : {Json("int"), Json(nullptr), Json({{"type", "int"}}),
+                               Json({{"type", "list"}, {"of", {{"type", "map(any)"}}}}),
+                               Json({{"fields", {{"x", "int"}}}, {"required", false}})}) {
+        change("another type", true, [&](Json& value) { value = type; });
+      }
+      change("a list for a type", false, [](Json& value) { value = Json::array({"int"}); });
+      change("an unknown key of a type", false, [](Json& value) {
+        value = {{"type", "int"}, {"optional", true}};
+      });
+      break;
     case Kind::kWarning:
       change("no warning", false, [](Json& value) { value = "open"; });
       break;
@@ -285,7 +307,9 @@ void AddChanges(const ValueFormat& format, const Json& file, const Json::json_po
       break;
     case Kind::kNamed:
       change("no mapping", false, [](Json& value) { value = 7; });
-      if (format.item->kind != Kind::kValue) {
+      // Others have names of any kind.
+      if (format.item->kind != Kind::kValue && format.item->kind != Kind::kType &&
+          format.item != &kSchemaActionFormat) {
         change("no name", false, [](Json& value) { value["a b"] = value["n"]; });
       }
       AddChanges(*format.item, file, at / "n", alternative, changes);

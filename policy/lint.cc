@@ -213,6 +213,12 @@ void Linter::Run(const std::vector<YamlNode>& policies) {
       CheckRule(policy.file, policy.rules[rule++], node);
     }
   }
+  if (documents_.scope == nullptr && !documents_.policies.empty()) {
+    const PolicyDocument& first = documents_.policies[0];
+    Note(first.file, first.name_position, Warning::kNoSchema,
+         "the set has no schema, so that a misspelt attribute, type or action is a rule that never "
+         "matches, and a request may hold anything; declare them in a file with `schema:`");
+  }
   FindDuplicates();
   FindCovered();
   if (match_cost_ > kMaxMatchCost) {

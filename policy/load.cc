@@ -6,6 +6,8 @@
 #include <array>
 #include <iterator>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -16,6 +18,7 @@
 #include "absl/types/span.h"
 #include "policy/document_reader.h"
 #include "policy/lint.h"
+#include "policy/schema_merger.h"
 #include "reeve/policy/snapshot_file.h"
 #include "reeve/policy/source_files.h"
 #include "reeve/policy/yaml_reader.h"
@@ -215,6 +218,12 @@ std::vector<AcceptedWarning> AcceptedBy(const Documents& documents) {
   return all;
 }
 
+// Whether the file can have a key `schema`: else that word, or an escape that stands for a part of
+// it, would be in it.
+bool MayBeSchema(std::string_view text) {
+  return text.find("schema") != std::string_view::npos || text.find('\\') != std::string_view::npos;
+}
+
 // Reads `file`, or takes its tree from `trees` if it comes from a snapshot file. To `lint` is to
 // read it all the same, and to see whether the tree is that of the text.
 std::optional<YamlDocument> ReadTree(const SourceFile& file, const LoadLimits& limits, bool lint,
@@ -246,20 +255,61 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
   const std::string digest = DigestOf(files);
   Documents documents;
   std::vector<KeptFile> kept;
+  const auto add_lines = [&result](std::string_view text, size_t before) {
+    if (result.issues.size() > before) {
+      AddLines(text, absl::MakeSpan(result.issues).subspan(before));
+    }
+  };
+  const auto read = [&](const std::string& name, YamlDocument yaml) {
+    const size_t before = result.issues.size();
+    ReadDocument(name, yaml, limits, &documents, &result.issues);
+    add_lines(yaml.source(), before);
+    if (lint) kept.push_back({name, std::move(yaml), documents.policies.size()});
+  };
+  // Schemas first: the others are held to them.
+  std::stable_partition(files.begin(), files.end(),
+                        [](const SourceFile& file) { return MayBeSchema(file.text); });
+  std::vector<std::pair<std::string, YamlDocument>> schemas;
+  std::vector<std::pair<std::string, YamlDocument>> waiting;
+  bool more_schemas = true;
+  const auto end_schemas = [&] {
+    more_schemas = false;
+    for (const auto& [name, yaml] : schemas) {
+      const size_t before = result.issues.size();
+      ReadDocument(name, yaml, limits, &documents, &result.issues);
+      add_lines(yaml.source(), before);
+    }
+    if (!schemas.empty() && !HasError(result.issues)) {
+      std::vector<Issue> found;
+      if (auto schema = MergeSchemas(documents.schemas, &found)) {
+        documents.scope = std::make_unique<SchemaScope>(*std::move(schema));
+      }
+      for (Issue& issue : found) {
+        const auto file =
+            std::find_if(schemas.begin(), schemas.end(),
+                         [&issue](const auto& schema) { return schema.first == issue.file; });
+        AddLines(file->second.source(), absl::MakeSpan(&issue, 1));
+        result.issues.push_back(std::move(issue));
+      }
+    }
+    schemas.clear();
+    for (auto& [name, yaml] : waiting) read(name, std::move(yaml));
+    waiting.clear();
+  };
   for (SourceFile& file : files) {
+    if (more_schemas && !MayBeSchema(file.text)) end_schemas();
     const size_t before = result.issues.size();
     std::optional<YamlDocument> yaml = ReadTree(file, limits, lint, &trees, &result.issues);
-    if (yaml.has_value()) {
-      ReadDocument(file.name, *yaml, limits, &documents, &result.issues);
-    }
-    if (result.issues.size() > before) {
-      AddLines(file.text, absl::MakeSpan(result.issues).subspan(before));
-    }
+    add_lines(file.text, before);
     file.text = std::string();
-    if (lint && yaml.has_value()) {
-      kept.push_back({file.name, *std::move(yaml), documents.policies.size()});
+    if (!yaml.has_value()) continue;
+    if (!more_schemas) {
+      read(file.name, *std::move(yaml));
+    } else {
+      (IsSchema(*yaml) ? schemas : waiting).emplace_back(file.name, *std::move(yaml));
     }
   }
+  if (more_schemas) end_schemas();
   CheckNames(documents, limits, &result.issues);
   if (documents.policies.empty() && !HasError(result.issues)) {
     result.issues.push_back({Issue::Severity::kError,
@@ -279,6 +329,7 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
     // cycle.
     SnapshotBuilder builder;
     builder.SetDigest(digest);
+    if (documents.scope != nullptr) builder.SetSchema(documents.scope->schema());
     for (PolicyDocument& policy : documents.policies) {
       for (PolicyDocument::RoleDefinition& role : policy.roles) {
         builder.AddRole(std::move(role.name), std::move(role.members), std::move(role.when));

@@ -36,12 +36,31 @@ void Decide(const LoadResult& loaded) {
   }
 }
 
+// The text as the schema of a set, or as what is held to one.
+void CheckBesideOthers(const std::string& text) {
+  static constexpr char kPolicy[] =
+      "reeve: 1\npolicy: others\nrules: [{id: r, effect: allow, principals: [anyone], actions: "
+      "[any], "
+      "resources: [any], when: 'principal.level > 3 && has(resource.owner)'}]\n";
+  static constexpr char kSchema[] =
+      "reeve: 1\nschema: others\nentities: {group: {}, user: {parents: [group], attributes: "
+      "{level: "
+      "int, tags: list(string), at: {fields: {city: string}, required: false}}}, doc: {attributes: "
+      "{owner: {type: string, required: false}}}}\nactions: {doc.read: {principals: [user], "
+      "resources: [doc], context: {reason: {type: string, required: false}}}}\n";
+  for (const char* other : {kPolicy, kSchema}) {
+    const LoadResult loaded = LoadPolicy({{"fuzz.yaml", text}, {"other.yaml", other}});
+    if (loaded.ok()) Decide(loaded);
+  }
+}
+
 }  // namespace
 }  // namespace reeve
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace reeve;  // NOLINT: the entry point is outside
   const std::string text(reinterpret_cast<const char*>(data), size);
+  CheckBesideOthers(text);
   const LoadResult loaded = LoadPolicy({{"fuzz.yaml", text}});
   bool error = false;
   for (const Issue& issue : loaded.issues) {

@@ -67,12 +67,14 @@ rules:
      ""},
     // Files.
     {"Empty", "",
-     "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:` or `entities:`\n"},
+     "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:` or "
+     "`schema:`\n"},
     {"CommentOnly", "# nothing\n",
-     "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:` or `entities:`\n"},
+     "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:` or "
+     "`schema:`\n"},
     {"ListRoot", "- a\n",
-     "p.yaml:1:1: the file is not a mapping; begin it with `reeve: 1` and `policy:` or "
-     "`entities:`\n"},
+     "p.yaml:1:1: the file is not a mapping; begin it with `reeve: 1` and `policy:`, "
+     "`entities:` or `schema:`\n"},
     {"NoVersion", "policy: p\nrules: [{id: r, effect: allow, " ANY "}]\n",
      "p.yaml:1:1: every file begins with `reeve: 1`\n"},
     {"OtherVersion", "reeve: 2\npolicy: p\nrules: [{id: r, effect: allow, " ANY "}]\n",
@@ -80,11 +82,12 @@ rules:
     {"QuotedVersion", "reeve: '1'\npolicy: p\nrules: [{id: r, effect: allow, " ANY "}]\n",
      "p.yaml:1:8: this version reads files that begin with `reeve: 1`\n"},
     {"NoKind", "reeve: 1\nrules: []\n",
-     "p.yaml:1:1: the file has neither `policy` nor `entities`, so it says nothing\n"},
+     "p.yaml:1:1: the file has neither `policy` nor `entities` nor `schema`, so it says nothing\n"},
     {"TwoKinds", "reeve: 1\npolicy: p\nentities: []\n",
-     "p.yaml:3:1: a file is of one kind: `policy` or `entities`; make two files\n"},
+     "p.yaml:3:1: a file is of one kind: `policy`, `entities` or `schema`; make two files\n"},
     {"Schema", "reeve: 1\nschema: x\n",
-     "p.yaml:2:1: `schema` files are not supported by this version\n"},
+     "p.yaml:1:1: the schema declares nothing; write `entities` and `actions`, or remove the "
+     "file\n"},
     {"BadPolicyName", "reeve: 1\npolicy: a/b\nrules: [{id: r, effect: allow, " ANY "}]\n",
      "p.yaml:2:9: the name of the policy `a/b` is not a name; use letters, digits and `_-.`, and "
      "begin with a letter, a digit or `_`\n"},

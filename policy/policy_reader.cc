@@ -57,7 +57,7 @@ PolicyDocument PolicyReader::Read(YamlNode root) {
   }
   CheckDescription(*fields);
   ReadAccept(*fields, std::nullopt, &policy_.accepted);
-  conditions_.emplace(policy_.name);
+  conditions_.emplace(policy_.name, schema_);
   if (const auto node = Find(*fields, "let")) ReadNamedConditions(*node);
   if (const auto node = Find(*fields, "actions")) ReadActionSets(*node);
   if (const auto node = Find(*fields, "roles")) ReadRoles(*node);
@@ -304,6 +304,7 @@ void PolicyReader::ReadRole(std::string_view name, YamlNode node) {
     }
     const auto when = fields->find("when");
     if (when != fields->end()) {
+      SetReachOfRole(role.members);
       role.when = ReadWhen(when->second, what, true, {});
     } else if (std::find(fields->misspelt.begin(), fields->misspelt.end(), "when") ==
                fields->misspelt.end()) {
@@ -478,6 +479,7 @@ std::optional<Pattern> PolicyReader::ReadPrincipal(YamlNode node, RoleSet* in_ro
     Report(node.position(), std::string(pattern.status().message()));
     return std::nullopt;
   }
+  CheckDeclared(*pattern, node.position());
   if (pattern->kind() == Pattern::Kind::kGlob && pattern->type() == "group") {
     Warn(node.position(), Warning::kGroupGlob,
          absl::StrCat(Quoted(*text),
@@ -507,7 +509,10 @@ std::optional<Pattern> PolicyReader::ReadResource(YamlNode node) {
     return std::nullopt;
   }
   absl::StatusOr<Pattern> pattern = Pattern::Entity(*text);
-  if (pattern.ok()) return *std::move(pattern);
+  if (pattern.ok()) {
+    CheckDeclared(*pattern, node.position());
+    return *std::move(pattern);
+  }
   Report(node.position(), std::string(pattern.status().message()));
   return std::nullopt;
 }
@@ -552,7 +557,76 @@ void PolicyReader::ReadActions(YamlNode node, std::vector<Pattern>* actions) {
   if (pattern->kind() == Pattern::Kind::kGlob && !pattern->glob().binding_names().empty()) {
     Report(node.position(), absl::StrCat(Quoted(*text), " binds a name in an action; write `*`"));
   }
+  CheckDeclaredAction(*pattern, node.position());
   actions->push_back(*std::move(pattern));
+}
+
+void PolicyReader::CheckDeclared(const Pattern& pattern, Position position) {
+  if (schema_ == nullptr || schema_->FindType(pattern.type()) != nullptr) return;
+  Report(position,
+         absl::StrCat("entity type `", View(pattern.type()), "` is not declared by the schema",
+                      Suggest(pattern.type(), schema_->types())));
+}
+
+void PolicyReader::CheckDeclaredAction(const Pattern& pattern, Position position) {
+  if (schema_ == nullptr) return;
+  Reach reach = schema_->Nothing();
+  if (schema_->AddActions(pattern, &reach.actions)) return;
+  const bool is_glob = pattern.kind() == Pattern::Kind::kGlob;
+  Report(position, absl::StrCat(Quoted(pattern.text()),
+                                is_glob ? " matches no action that the schema declares"
+                                        : " is not an action that the schema declares",
+                                is_glob ? "" : Suggest(pattern.text(), schema_->actions())));
+}
+
+void PolicyReader::AddPrincipalTypes(const std::vector<Pattern>& patterns,
+                                     std::vector<bool>* types) const {
+  absl::flat_hash_set<std::string> asked;
+  std::vector<const std::vector<Pattern>*> to_visit = {&patterns};
+  while (!to_visit.empty()) {
+    const std::vector<Pattern>& next = *to_visit.back();
+    to_visit.pop_back();
+    for (const Pattern& pattern : next) {
+      if (pattern.kind() != Pattern::Kind::kRole) {
+        schema_->AddTypes(pattern, types);
+        continue;
+      }
+      if (!asked.insert(pattern.text()).second) continue;
+      const auto role =
+          std::find_if(policy_.roles.begin(), policy_.roles.end(),
+                       [&](const auto& defined) { return defined.name == pattern.text(); });
+      // One that is not read yet can be of anyone.
+      if (role == policy_.roles.end()) {
+        types->assign(types->size(), true);
+      } else {
+        to_visit.push_back(&role->members);
+      }
+    }
+  }
+}
+
+void PolicyReader::SetReachOfRole(const std::vector<Pattern>& members) {
+  if (schema_ == nullptr) return;
+  Reach reach = schema_->Everything();
+  reach.principals = schema_->Nothing().principals;
+  AddPrincipalTypes(members, &reach.principals);
+  schema_->Narrow(&reach);
+  conditions_->SetReach(reach);
+}
+
+void PolicyReader::SetReachOfRule(const Rule& rule, Position position, bool has_errors) {
+  if (schema_ == nullptr) return;
+  Reach reach = schema_->Nothing();
+  AddPrincipalTypes(rule.principals, &reach.principals);
+  for (const Pattern& pattern : rule.actions) schema_->AddActions(pattern, &reach.actions);
+  for (const Pattern& pattern : rule.resources) schema_->AddTypes(pattern, &reach.resources);
+  if (has_errors) reach = schema_->Everything();
+  if (!schema_->Narrow(&reach) && !has_errors) {
+    Warn(position, Warning::kImpossibleRule,
+         "this rule can never match: by the schema none of its actions is for its principals and "
+         "applies to its resources");
+  }
+  conditions_->SetReach(reach);
 }
 
 void PolicyReader::CheckBindings(const Pattern& pattern, Position position,
@@ -593,6 +667,7 @@ void PolicyReader::CheckAllBind(const Rule& rule, const Condition& condition, Po
 }
 
 void PolicyReader::ReadRule(YamlNode node) {
+  const size_t errors_before = errors();
   std::string what = "the rule";
   if (node.IsMapping()) {
     for (const auto [key, value] : node.members()) {
@@ -653,6 +728,7 @@ void PolicyReader::ReadRule(YamlNode node) {
   }
   bindings.insert(bindings.end(), bound_by_principals.begin(), bound_by_principals.end());
   std::sort(bindings.begin(), bindings.end());
+  SetReachOfRule(rule, definition.id, errors() > errors_before);
   if (const auto when = fields->find("when"); when != fields->end()) {
     rule.when = ReadWhen(when->second, what, false, bindings);
     Names reported;

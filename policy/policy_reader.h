@@ -15,12 +15,16 @@
 #include "policy/conditions.h"
 #include "policy/document.h"
 #include "policy/field_reader.h"
+#include "policy/schema_scope.h"
 
 namespace reeve {
 
 class PolicyReader : public FieldReader {
  public:
-  using FieldReader::FieldReader;
+  // `schema` may be null; else what is read is held to it, and it must outlive this.
+  PolicyReader(std::string_view file, const LoadLimits& limits, std::vector<Issue>* issues,
+               const SchemaScope* schema)
+      : FieldReader(file, limits, issues), schema_(schema) {}
 
   // Reads the whole file, whose root is a mapping. Once for each reader. After an error what it
   // returns is of no use but to find more errors.
@@ -82,6 +86,16 @@ class PolicyReader : public FieldReader {
   void CheckBindings(const Pattern& pattern, Position position, const Names& bound_elsewhere,
                      Names* bound);
 
+  // Reports a type, or an action, that the schema does not declare.
+  void CheckDeclared(const Pattern& pattern, Position position);
+  void CheckDeclaredAction(const Pattern& pattern, Position position);
+  // The types of principals that match one of `patterns`.
+  void AddPrincipalTypes(const std::vector<Pattern>& patterns, std::vector<bool>* types) const;
+  // Lets conditions from now on be of what those of a role, or of a rule, can be about.
+  void SetReachOfRole(const std::vector<Pattern>& members);
+  // What a pattern that has an error would have matched is not known.
+  void SetReachOfRule(const Rule& rule, Position position, bool has_errors);
+
   struct NamedSet {
     Position position;
     bool used = false;
@@ -96,6 +110,7 @@ class PolicyReader : public FieldReader {
     std::vector<Pattern> actions;  // When it is done.
   };
 
+  const SchemaScope* const schema_;
   PolicyDocument policy_;
   std::optional<Conditions> conditions_;  // Once the policy has a name.
   std::map<std::string, NamedSet, std::less<>> named_conditions_;

@@ -14,6 +14,7 @@ enum class Warning : uint8_t {
   kNone,  // An error.
   // What one file shows.
   kGroupGlob,
+  kImpossibleRule,
   kSuspectAction,
   kUnreadFile,
   kUnusedActionSet,
@@ -27,6 +28,7 @@ enum class Warning : uint8_t {
   kDenyOnUnknown,
   kDuplicateRule,
   kNarrowGlob,
+  kNoSchema,
   kOpenAllow,
   kShadowRule,
   kUnchecked,

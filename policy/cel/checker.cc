@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "policy/cel/unifier.h"
+#include "reeve/engine/text.h"
 #include "reeve/policy/spelling.h"
 
 namespace reeve::cel {
@@ -146,6 +147,9 @@ class Checker {
     }
     checked_.types.reserve(types_.size());
     for (const TypeId type : types_) checked_.types.push_back(unifier_.Export(type));
+    for (auto& [path, unsure] : unsure_) {
+      if (guarded_.count(path) == 0) checked_.unsure.push_back(std::move(unsure));
+    }
     return std::move(checked_);
   }
 
@@ -404,6 +408,10 @@ class Checker {
         }
         field = unifier_[held].parameters[1];
         break;
+      case TypeKind::kRecord:
+        field = CheckRecordField(id, unifier_[held].name, expr.name, expr.operand);
+        if (field == kError) return kError;
+        break;
       case TypeKind::kParameter:
         unifier_.Assign(kDyn, held);
         break;
@@ -420,6 +428,39 @@ class Checker {
     if (expr.test_only) return kBool;
     field = unifier_.Resolve(field);
     return wrapped || expr.optional ? unifier_.Optional(field) : field;
+  }
+
+  // What stands under `name` in a record, taken from `operand` by the selection or index `id`.
+  TypeId CheckRecordField(ExprId id, std::string_view record_name, std::string_view name,
+                          ExprId operand) {
+    const Environment::Record* const record = environment_.FindRecord(record_name);
+    if (record == nullptr) return kDyn;
+    const auto field = record->fields.find(name);
+    const Expr& expr = At(id);
+    if (field == record->fields.end()) {
+      if (record->open) return kDyn;
+      std::vector<std::string_view> words;
+      for (const auto& [word, unused] : record->fields) words.push_back(word);
+      return Fail(expr.place,
+                  absl::StrCat(record->lacks, " `", Printable(name), "`", DidYouMean(name, words)));
+    }
+    std::vector<size_t> ends;
+    std::string path = NameOfPath(PathTo(operand), &ends);
+    if (field->second.may_be_missing && !path.empty() && !expr.optional &&
+        expr.name != op::kOptionalIndex) {
+      absl::StrAppend(&path, ".", View(name));
+      if (expr.test_only) {
+        guarded_.insert(path);
+      } else {
+        unsure_.push_back({path,
+                           {expr.place, absl::StrCat("`", Printable(path),
+                                                     "` may be missing, and the condition is then "
+                                                     "unknown; write `has(",
+                                                     Printable(path), ")` before it")}});
+      }
+    }
+    Unifier::Variables variables;
+    return unifier_.Import(field->second.type, &variables);
   }
 
   // Replaces optional_type(T) by T.
@@ -522,6 +563,9 @@ class Checker {
       case TypeKind::kMap:
         first = parameters[0];
         second = parameters[1];
+        break;
+      case TypeKind::kRecord:
+        first = Unifier::Of(TypeKind::kString);
         break;
       case TypeKind::kParameter:
         unifier_.Assign(kDyn, range);
@@ -672,6 +716,7 @@ class Checker {
       if (const TypeId type = Extreme(arguments); type != kError) return type;
       return Mismatch(expr, candidates, arguments);
     }
+    if (const TypeId type = IndexOfRecord(expr, arguments); type != kDyn) return type;
     TypeId result = kError;
     for (const Overload* candidate : candidates) {
       TypeId type;
@@ -683,6 +728,21 @@ class Checker {
       }
     }
     return result == kError ? Mismatch(expr, candidates, arguments) : result;
+  }
+
+  // Of a record by a name that is written out: what stands under it. Else dyn.
+  TypeId IndexOfRecord(const Expr& expr, const std::vector<ExprId>& arguments) {
+    if (expr.name != op::kIndex && expr.name != op::kOptionalIndex) return kDyn;
+    const TypeId record = unifier_.Resolve(types_[arguments[0]]);
+    const Expr& key = At(arguments[1]);
+    const auto* name = std::get_if<std::string>(&key.literal);
+    if (KindOf(record) != TypeKind::kRecord || key.kind != ExprKind::kLiteral || name == nullptr) {
+      return kDyn;
+    }
+    const ExprId id = static_cast<ExprId>(&expr - checked_.ast.nodes.data());
+    const TypeId field = CheckRecordField(id, unifier_[record].name, *name, arguments[0]);
+    if (field == kError || expr.name == op::kIndex) return field;
+    return unifier_.Optional(field);
   }
 
   // Numbers of one type give that type, others give what is only known later.
@@ -741,7 +801,10 @@ class Checker {
       return kind == TypeKind::kDyn || kind == TypeKind::kError || kind == TypeKind::kNull ||
              kind == TypeKind::kParameter;
     };
-    return a == b || open(a) || open(b);
+    const auto is_map = [](TypeKind kind) {
+      return kind == TypeKind::kMap || kind == TypeKind::kRecord;
+    };
+    return a == b || open(a) || open(b) || (is_map(a) && is_map(b));
   }
 
   // What is wrong with a call, told to its author.
@@ -988,6 +1051,8 @@ class Checker {
   std::vector<Local> locals_;  // the innermost last
   absl::flat_hash_map<const Overload*, Signature> signatures_;
   std::vector<Defect> defects_;
+  std::vector<std::pair<std::string, Defect>> unsure_;  // By what may be missing.
+  std::set<std::string> guarded_;                       // What has() asks for.
   int depth_ = 0;
 };
 

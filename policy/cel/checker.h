@@ -33,6 +33,19 @@ class Environment {
   void AddVariable(std::string name, Type type);  // `a.b.c` may be a name
   // A field that a variable, which is a map, has under a type of its own.
   void AddField(std::string variable, std::string field, Type type);
+  // What stands under the names of a Type::Record(name).
+  struct Record {
+    struct Field {
+      Type type;
+      bool may_be_missing = false;
+    };
+    std::map<std::string, Field, std::less<>> fields;
+    bool open = false;  // There may be other names, of any type.
+    // What a message about another name begins with: "`doc` has no", "none of `doc`, `folder` has".
+    std::string lacks;
+  };
+  // Adds or replaces.
+  void AddRecord(std::string name, Record record);
   void AddFunction(std::string name, Overload overload);
   // Names are looked up in it and in those around it first (cel-spec, "Name Resolution"):
   // `com.example`.
@@ -41,6 +54,7 @@ class Environment {
   // Null if there is none. Valid until the next change.
   const Type* FindVariable(std::string_view name) const;
   const Type* FindField(std::string_view variable, std::string_view field) const;
+  const Record* FindRecord(std::string_view name) const;
   const std::vector<Overload>* FindFunction(std::string_view name) const;
   const std::string& container() const { return container_; }
   const std::map<std::string, Type, std::less<>>& variables() const { return variables_; }
@@ -54,6 +68,7 @@ class Environment {
 
   std::map<std::string, Type, std::less<>> variables_;
   std::map<std::string, std::map<std::string, Type, std::less<>>, std::less<>> fields_;
+  std::map<std::string, Record, std::less<>> records_;
   std::map<std::string, std::vector<Overload>, std::less<>> functions_;
   std::string container_;
 };
@@ -81,6 +96,9 @@ struct CheckedExpr {
   // if types were not checked, and nodes that are no longer part of the tree.
   std::vector<Type> types;
   std::vector<bool> is_type;  // By ExprId.
+  // Selections of what a record may lack, without a has() of the same anywhere: "`resource.owner`
+  // may be missing, ...". No defects: the expression is then unknown.
+  std::vector<Defect> unsure;
   const Type& type() const { return types[ast.root]; }
 };
 

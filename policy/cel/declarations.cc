@@ -271,6 +271,15 @@ const Type* Environment::FindField(std::string_view variable, std::string_view f
   return found == fields->second.end() ? nullptr : &found->second;
 }
 
+void Environment::AddRecord(std::string name, Record record) {
+  records_.insert_or_assign(std::move(name), std::move(record));
+}
+
+const Environment::Record* Environment::FindRecord(std::string_view name) const {
+  const auto found = records_.find(name);
+  return found == records_.end() ? nullptr : &found->second;
+}
+
 const Type* Environment::FindVariable(std::string_view name) const {
   const auto found = variables_.find(name);
   return found == variables_.end() ? nullptr : &found->second;

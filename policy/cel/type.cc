@@ -44,6 +44,7 @@ std::string_view NameOf(const Type& type) {
       return "map";
     case TypeKind::kAbstract:
     case TypeKind::kParameter:
+    case TypeKind::kRecord:
       return type.name;
     default:
       break;

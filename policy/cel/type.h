@@ -28,6 +28,7 @@ enum class TypeKind : uint8_t {
   kType,       // parameters: the type that it names, or none
   kAbstract,   // name and parameters: optional_type(T), net.IP, net.CIDR
   kParameter,  // name: of a generic function; also the checker's variables
+  kRecord,     // name: of a map whose keys and their types an Environment knows
 };
 
 // A value type.
@@ -45,6 +46,7 @@ struct Type {
   static Type Optional(Type value) {
     return {TypeKind::kAbstract, "optional_type", {std::move(value)}};
   }
+  static Type Record(std::string name) { return {TypeKind::kRecord, std::move(name), {}}; }
   static Type Parameter(std::string name) { return {TypeKind::kParameter, std::move(name), {}}; }
 };
 bool operator==(const Type& a, const Type& b);

@@ -62,7 +62,10 @@ TypeId Unifier::Import(const Type& type, Variables* variables) {
     if (is_new) variable->second = NewVariable();
     return variable->second;
   }
-  if (type.parameters.empty() && type.kind != TypeKind::kAbstract) return Of(type.kind);
+  if (type.parameters.empty() && type.kind != TypeKind::kAbstract &&
+      type.kind != TypeKind::kRecord) {
+    return Of(type.kind);
+  }
   std::vector<TypeId> parameters;
   for (const Type& parameter : type.parameters) parameters.push_back(Import(parameter, variables));
   return Make(type.kind, type.name, std::move(parameters));
@@ -156,6 +159,12 @@ bool Unifier::Assignable(TypeId a, TypeId b) {
   if (IsDynOrError(left.kind) || IsDynOrError(right.kind)) return true;
   if (left.kind == TypeKind::kNull) return TakesNull(right.kind);
   if (right.kind == TypeKind::kNull) return TakesNull(left.kind);
+  // A record is a map of strings to anything.
+  for (const auto& [record, map] : {std::pair(&left, &right), std::pair(&right, &left)}) {
+    if (record->kind != TypeKind::kRecord || map->kind != TypeKind::kMap) continue;
+    return Assignable(Of(TypeKind::kString), map->parameters[0]) &&
+           Assignable(Of(TypeKind::kDyn), map->parameters[1]);
+  }
   if (left.kind != right.kind || left.kind == TypeKind::kType) return left.kind == right.kind;
   if (left.name != right.name || left.parameters.size() != right.parameters.size()) return false;
   for (size_t i = 0; i < left.parameters.size(); ++i) {
@@ -199,7 +208,9 @@ bool Unifier::MoreGeneral(TypeId a, TypeId b) const {
   const Node& right = nodes_[b];
   if (a == b || IsDynOrError(left.kind) || left.kind == TypeKind::kParameter) return true;
   if (IsDynOrError(right.kind) || right.kind == TypeKind::kParameter) return false;
-  if (left.kind != right.kind) return right.kind == TypeKind::kNull;
+  if (left.kind != right.kind) {
+    return right.kind == TypeKind::kNull || right.kind == TypeKind::kRecord;
+  }
   if (left.kind == TypeKind::kType) return true;
   if (left.name != right.name || left.parameters.size() != right.parameters.size()) return false;
   for (size_t i = 0; i < left.parameters.size(); ++i) {

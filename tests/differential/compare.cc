@@ -144,7 +144,7 @@ std::unique_ptr<Engine> MakeEngine(const World& world) {
     builder.AddRole(role.name, role.members, role.when);
   }
   for (const Entity& entity : world.entities) builder.AddEntity(entity);
-  for (const std::string& type : world.types) builder.DeclareEntityType(type);
+  if (world.schema.has_value()) builder.SetSchema(*world.schema);
   const auto snapshot = builder.Build();
   Engine::Options options;
   options.audit_level = AuditLevel::kOff;
@@ -234,6 +234,29 @@ std::string Describe(const std::vector<Condition>& when) {
   return text;
 }
 
+std::string Describe(const std::vector<SchemaField>& fields) {
+  return " " + ToString(SchemaType::Record(fields));
+}
+
+std::string Describe(const std::vector<std::string>& names) {
+  std::string text = " [";
+  for (const std::string& name : names) text += " " + name;
+  return text + " ]";
+}
+
+std::string Describe(const Schema& schema) {
+  std::string text = "context" + Describe(schema.context) + "\n";
+  for (const Schema::EntityType& type : schema.entities) {
+    text += (type.open ? "open type " : "type ") + type.name + Describe(type.parents) +
+            Describe(type.attributes) + "\n";
+  }
+  for (const Schema::Action& action : schema.actions) {
+    text += "action " + action.name + Describe(action.principals) + Describe(action.resources) +
+            Describe(action.context) + "\n";
+  }
+  return text;
+}
+
 std::string Describe(const std::string& name, const TextTemplate& text) {
   if (text.empty()) return "";
   std::string described = "\n  " + name + " `" + text.text + "`";
@@ -295,7 +318,7 @@ std::string Comparison::failure() const { return failure_; }
 
 std::string Describe(const World& world) {
   std::string text;
-  for (const std::string& type : world.types) text += "type " + type + "\n";
+  if (world.schema.has_value()) text += Describe(*world.schema);
   for (const Entity& entity : world.entities) {
     text += "entity " + ToString(entity.id) + " in " + DescribeIds(entity.parents) +
             Describe(&entity.attributes) + "\n";

@@ -245,6 +245,75 @@ TEST(ExhaustiveTest, EverySmallSet) {
   tally.ExpectAtLeast(1000);
 }
 
+// Every request of these under every schema of these: each kind of type, required or not, open or
+// not, stored or not, with and without the parent and the action's types.
+TEST(ExhaustiveTest, EverySchema) {
+  using Kind = SchemaType::Kind;
+  const std::vector<SchemaType> types = {Kind::kAny,
+                                         Kind::kInt,
+                                         Kind::kString,
+                                         SchemaType::List(Kind::kInt),
+                                         SchemaType::Map(Kind::kInt),
+                                         SchemaType::Record({{"a", Kind::kInt}}),
+                                         SchemaType::Record({{"a", Kind::kInt, false}})};
+  const std::vector<std::optional<Value>> values = {
+      std::nullopt,
+      Value(),
+      Value::Int(1),
+      Value::String("x"),
+      Value::Of(Value::List()),
+      Value::Of(Value::List{Value::Int(1)}),
+      Value::Of(Value::List{Value::Int(1), Value()}),
+      Value::Of(Attributes()),
+      Value::Of(Attributes{{"a", Value::Int(1)}}),
+      Value::Of(Attributes{{"a", Value()}}),
+      Value::Of(Attributes{{"a", Value::Int(1)}, {"b", Value::Int(1)}}),
+  };
+  std::vector<OwnedRequest> requests(values.size() * 24);
+  size_t next = 0;
+  for (const std::optional<Value>& value : values) {
+    for (const char* name : {"f", "g", "id", "via"}) {
+      for (int i = 0; i < 6; ++i) {
+        OwnedRequest& request = requests[next++];
+        request.principal = i == 3 ? Principal() : MakePrincipal("user:ada");
+        request.action = i == 4 ? "write" : "read";
+        request.resource = MakeId("doc:a");
+        if (i == 5) request.principal.groups = {"staff"};
+        Attributes* const to = i == 1   ? &request.resource_attributes
+                               : i == 2 ? &request.context
+                                        : &request.principal.attributes;
+        if (value.has_value()) to->Set(name, *value);
+      }
+    }
+  }
+  Tally tally;
+  uint64_t fitting = 0;
+  for (const SchemaType& type : types) {
+    for (uint32_t bits = 0; bits < 64; ++bits) {
+      const SchemaField field = {"f", type, (bits & 1) != 0};
+      World world;
+      world.rules = {TinyRule("r", Effect::kAllow, "anyone", "any", "any")};
+      world.schema.emplace();
+      world.schema->entities = {{"user", {}, {field}, (bits & 2) != 0}, {"doc", {}, {}}};
+      world.schema->entities.push_back({"group", {}, {}});
+      if ((bits & 4) != 0) world.schema->entities[0].parents = {"group"};
+      if ((bits & 8) != 0) world.schema->entities[1].attributes = {field};
+      if ((bits & 16) != 0) world.schema->context = {field};
+      world.schema->actions = {{"read", {"user"}, {"doc"}, {}}, {"write", {"group"}, {"doc"}, {}}};
+      if ((bits & 32) != 0 && type == SchemaType(Kind::kInt)) {
+        world.entities = {{MakeId("user:ada"), {}, {{"f", Value::Int(7)}}}};
+      }
+      Comparison comparison(world);
+      for (const OwnedRequest& request : requests) {
+        ASSERT_TRUE(comparison.Agree(request.View(), false)) << comparison.failure();
+        fitting += comparison.decision().allowed();
+        tally.Add(comparison.decision());
+      }
+    }
+  }
+  EXPECT_GE(fitting, 1000u);
+}
+
 // ---- Random worlds ----
 
 TEST(RandomTest, EngineAndReferenceAgree) {

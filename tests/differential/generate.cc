@@ -6,6 +6,7 @@
 #include "absl/time/time.h"
 #include "policy/conditions.h"
 #include "reeve/tests/differential/generate_cel.h"
+#include "reeve/tests/differential/generate_schema.h"
 
 namespace reeve::differential {
 namespace {
@@ -636,19 +637,10 @@ World MakeWorld(Choices& choices, const Size& size) {
     world.rules.push_back(std::move(rule));
   }
   if (choices.OneIn(4)) {
-    world.types = {"user", "group", "team", "doc", "folder", "host", "file"};
-    // What no entity has may be left out.
-    const auto unused = [&world](const std::string& type) {
-      return std::none_of(world.entities.begin(), world.entities.end(), [&](const Entity& e) {
-        if (e.id.type == type) return true;
-        return std::any_of(e.parents.begin(), e.parents.end(),
-                           [&](const EntityId& parent) { return parent.type == type; });
-      });
-    };
-    const std::string left_out = Pick(choices, world.types);
-    if (unused(left_out)) {
-      world.types.erase(std::find(world.types.begin(), world.types.end(), left_out));
-    }
+    constexpr std::string_view kTypes[] = {"user",   "group", "team", "doc",
+                                           "folder", "host",  "file", "anonymous"};
+    constexpr std::string_view kDeclared[] = {"level", "owner", "tags", "meta", "since", "color"};
+    world.schema = MakeSchema(choices, world, {kTypes, kActions, kDeclared});
   }
   return world;
 }
@@ -719,6 +711,7 @@ void MakeRequest(Choices& choices, const World& world, const Size& size, uint32_
     }
   }
   request->time = absl::FromUnixSeconds(int64_t{choices.Below(65536)} * 40000);
+  if (world.schema.has_value() && !choices.OneIn(5)) FitToSchema(choices, *world.schema, request);
   if (choices.OneIn(malformed)) Spoil(choices, request);
 }
 

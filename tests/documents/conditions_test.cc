@@ -371,7 +371,7 @@ TEST(PolicyLanguageTest, FilesLoad) {
   for (const Block& block : ReadDocument("doc/policy-language.md").blocks) {
     if (block.kind == "yaml") files.push_back({std::to_string(files.size()) + ".yaml", block.text});
   }
-  EXPECT_EQ(files.size(), 2U);
+  EXPECT_EQ(files.size(), 3U);
   EXPECT_EQ(ShownIssues(LoadPolicy(files)), "");
 }
 

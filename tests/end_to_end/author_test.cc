@@ -42,6 +42,8 @@ rules:
     actions: [any]
     resources: [any]
     shadow: true
+
+accept: [no-schema]
 )";
 
 constexpr char kUntidy[] =

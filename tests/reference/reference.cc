@@ -12,6 +12,7 @@
 #include "policy/cel/parser.h"
 #include "reeve/engine/text.h"
 #include "reeve/engine/value.h"
+#include "reeve/tests/reference/schema.h"
 
 namespace reeve::reference {
 namespace {
@@ -316,36 +317,40 @@ Evaluator::Names Evaluator::WithAncestors(Names names) const {
   return names;
 }
 
-bool Evaluator::IsDeclared(std::string_view type) const {
-  if (world_.types.empty() || type == "anonymous") return true;
-  return std::find(world_.types.begin(), world_.types.end(), type) != world_.types.end();
+const Attributes* Evaluator::Stored(EntityView entity) const {
+  for (const Entity& stored : world_.entities) {
+    if (EntityView(stored.id) == entity) return &stored.attributes;
+  }
+  return nullptr;
 }
 
 bool Evaluator::IsMalformed(const Request& request) const {
   const Principal& principal = *request.principal;
   if (!request.defect.empty()) return true;
-  if (!IsEntityName(principal.id) || !IsDeclared(principal.id.type)) return true;
+  if (!IsEntityName(principal.id)) return true;
   if (principal.groups.size() > 65536) return true;
   for (const std::string& group : principal.groups) {
-    if (!IsEntityName({"group", group}) || !IsDeclared("group")) return true;
+    if (!IsEntityName({"group", group})) return true;
   }
   if (principal.parents.size() > 1024) return true;
   for (const EntityId& parent : principal.parents) {
-    if (!IsEntityName(parent) || !IsDeclared(parent.type)) return true;
+    if (!IsEntityName(parent)) return true;
   }
   if (!AreAttributes(principal.attributes)) return true;
   if (request.action.empty() || request.action.size() > 256 || !IsPlainText(request.action)) {
     return true;
   }
-  if (!IsEntityName(request.resource) || !IsDeclared(request.resource.type)) return true;
+  if (!IsEntityName(request.resource)) return true;
   if (request.resource_parents.size() > 1024) return true;
   for (const EntityId& parent : request.resource_parents) {
-    if (!IsEntityName(parent) || !IsDeclared(parent.type)) return true;
+    if (!IsEntityName(parent)) return true;
   }
   if (request.resource_attributes != nullptr && !AreAttributes(*request.resource_attributes)) {
     return true;
   }
-  return request.context != nullptr && !AreAttributes(*request.context);
+  if (request.context != nullptr && !AreAttributes(*request.context)) return true;
+  return world_.schema.has_value() &&
+         !Fits(*world_.schema, request, Stored(principal.id), Stored(request.resource));
 }
 
 namespace {

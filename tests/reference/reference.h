@@ -15,7 +15,9 @@
 //     the allow rules that missed by what is not known.
 //  8. The same set and the same request have the same answer.
 //  9. A shadow rule is evaluated and named apart, and never decides.
-// 10. A malformed request is denied before any rule is asked.
+// 10. A malformed request is denied before any rule is asked; so is one that does not fit the
+// schema,
+//     if there is one (schema.h).
 //
 // And of patterns:
 // 11. A pattern without wildcards matches the entity that it names and every entity that has it
@@ -85,6 +87,7 @@
 #include "reeve/engine/pattern.h"
 #include "reeve/engine/request.h"
 #include "reeve/engine/rule.h"
+#include "reeve/engine/schema.h"
 #include "reeve/tests/reference/cel/evaluate.h"
 
 namespace reeve::reference {
@@ -102,7 +105,7 @@ struct World {
   std::vector<Rule> rules;
   std::vector<Role> roles;
   std::vector<Entity> entities;
-  std::vector<std::string> types;  // Declared; none if all are.
+  std::optional<Schema> schema;
 };
 
 using ClauseOutcomeList = std::vector<ClauseOutcome>;  // One for each clause of a rule.
@@ -170,7 +173,8 @@ class Evaluator {
   };
 
   bool IsMalformed(const Request& request) const;
-  bool IsDeclared(std::string_view type) const;
+  // What the world knows of it; null if nothing.
+  const Attributes* Stored(EntityView entity) const;
 
   // Everything that one can get to from `names` by going to parents, with `names`.
   Names WithAncestors(Names names) const;
