@@ -549,6 +549,9 @@ TEST_F(AuditReaderTest, RowsAreThoseOfTheView) {
     request.time = absl::FromUnixSeconds(seconds) + absl::Nanoseconds(123456789);
     request.context = &context;
     ASSERT_TRUE(decider_.Append(*store_, request, AuditLevel::kRecorded).ok());
+    decider_.clock.now = *request.time;
+    request.time = std::nullopt;
+    ASSERT_TRUE(decider_.Append(*store_, request, AuditLevel::kRecorded).ok());
   }
   Principal large = eve;
   large.groups.assign(70000, "g");
@@ -556,7 +559,7 @@ TEST_F(AuditReaderTest, RowsAreThoseOfTheView) {
   ASSERT_TRUE(store_->Flush().ok());
   const absl::StatusOr<std::vector<AuditRow>> rows = reader_->Query({});
   ASSERT_EQ(rows.status(), absl::OkStatus());
-  EXPECT_EQ(rows->size(), 16u);
+  EXPECT_EQ(rows->size(), 19u);
   EXPECT_EQ(Select(path_, "SELECT count(*) FROM decisions WHERE groups IS NULL"),
             std::vector<std::string>{"1"});
   for (const AuditRow& row : *rows) CompareWithView(row);

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "reeve/engine/audit.h"
 #include "reeve/engine/clock.h"
+#include "reeve/store/audit_mask.h"
 
 namespace reeve {
 
@@ -50,6 +52,13 @@ class AuditStore final : public AuditSink {
     std::string checkpoint_file;
     absl::Duration checkpoint_interval = absl::Minutes(1);  // More than zero.
     int64_t checkpoint_records = 100000;                    // At least 1.
+    // What records must not hold as it is. At most 60.
+    std::vector<AuditMask> masks;
+    // The key of those that hash: 32 to 64 random bytes, the same for all stores whose records are
+    // to be joined. Or a file that holds nothing else, with mode 0600. If the file cannot be used
+    // the store opens all the same, and what would be hashed is dropped: see Stats::mask_status.
+    std::string mask_key;
+    std::string mask_key_file;
     // Tells when the store was opened and closed; records bring their own time. Not owned; must
     // outlive the store. Not null.
     const Clock* clock = &Clock::System();
@@ -71,6 +80,8 @@ class AuditStore final : public AuditSink {
     absl::Status status;
     // Why the last checkpoint did not get into checkpoint_file. It is in the store nevertheless.
     absl::Status checkpoint_status;
+    // Why there is no key for masks that hash; OK if there is one, or none is needed.
+    absl::Status mask_status;
     // Why the last attempt to make rows failed. It is repeated, and nothing else waits for it.
     absl::Status rows_status;
   };

@@ -84,6 +84,7 @@ constexpr Field kReferences[] = {
     Field::kMessage,
     Field::kObligations,
     Field::kError,
+    Field::kMasked,
 };
 static_assert(sizeof(kReferences) / sizeof(kReferences[0]) == kFieldCount,
               "a field lacks a column");
@@ -92,8 +93,8 @@ constexpr char kInsertRecord[] =
     "INSERT INTO records(number, writer, seq, time, id, latency, level, reason, assurance, flags, "
     "principal, action, resource, via, host, actor, policy, evidence, groups, principal_parents, "
     "principal_attributes, resource_parents, resource_attributes, context, rules, near_misses, "
-    "shadow_rules, message, obligations, error, clauses) "
-    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "shadow_rules, message, obligations, error, masked, clauses, fixed_time) "
+    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
 std::string JsonOf(std::string_view bytes, Keep keep, uint8_t format) {
   if (keep == Keep::kRules) {
@@ -375,7 +376,8 @@ absl::Status Unfolder::Unfold(int64_t writer, int64_t first_seq, const Segment& 
         return status;
       }
     }
-    if (absl::Status status = BindClauses(at, record, lookup); !status.ok()) return status;
+    if (absl::Status status = BindClauses(at++, record, lookup); !status.ok()) return status;
+    if ((head.flags & kTimeFixed) != 0) add.Bind(at, head.fixed_micros());
     if (absl::Status status = add.Finish(); !status.ok()) return status;
     if (absl::Status status = AddNames(record, lookup); !status.ok()) return status;
     ++next_number_;

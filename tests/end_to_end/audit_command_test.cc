@@ -6,11 +6,20 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "reeve/adapters/authzen/request_json.h"
+#include "reeve/engine/engine.h"
+#include "reeve/engine/testing.h"
+#include "reeve/policy/load.h"
+#include "reeve/store/audit_store.h"
 #include "reeve/tests/end_to_end/process.h"
 #include "reeve/tests/end_to_end/run_program.h"
 
@@ -21,6 +30,7 @@ using end_to_end::Ended;
 using end_to_end::Process;
 using end_to_end::RunProgram;
 using nlohmann::json;
+using reeve::testing::FakeClock;
 
 constexpr char kPolicy[] = R"(reeve: 1
 policy: documents
@@ -49,7 +59,7 @@ rules:
     shadow: true
 )";
 
-std::string Request(int minute, const char* user, const char* action, const std::string& path) {
+std::string Asked(int minute, const char* user, const char* action, const std::string& path) {
   char time[32];
   std::snprintf(time, sizeof time, "2027-01-15T%02d:%02d:00Z", 8 + minute / 60, minute % 60);
   return json({{"subject",
@@ -74,18 +84,39 @@ std::string ReadFile(const std::string& path) {
 }
 
 // Seven decisions, of which three are allowed, and a request that is none.
-class AuditCommandTest : public testing::Test {
+class AuditCommandTest : public ::testing::Test {
  protected:
   AuditCommandTest()
       : policy_(directory_.Write("policy/documents.yaml", kPolicy)), db_(directory_ / "audit.db") {
-    const std::string requests = Request(0, "ada", "doc.read", "/finance/q1") +
-                                 Request(10, "ada", "doc.read", "/finance/q2") +
-                                 Request(20, "ada", "doc.read", "/finance/ledger/1") +
-                                 Request(30, "bob", "doc.write", "/finance/q1") +
-                                 Request(40, "bob", "doc.write", "/finance/q2") +
-                                 Request(70, "=cmd()", "doc.read", "/finance/q1") +
-                                 Request(80, "bob", "doc.delete", "/legal/lease") + "{}\n";
-    EXPECT_EQ(Reeve({"check", "--jsonl", "--audit", db_, policy_}, requests).status, 2);
+    const std::string requests = Asked(0, "ada", "doc.read", "/finance/q1") +
+                                 Asked(10, "ada", "doc.read", "/finance/q2") +
+                                 Asked(20, "ada", "doc.read", "/finance/ledger/1") +
+                                 Asked(30, "bob", "doc.write", "/finance/q1") +
+                                 Asked(40, "bob", "doc.write", "/finance/q2") +
+                                 Asked(70, "=cmd()", "doc.read", "/finance/q1") +
+                                 Asked(80, "bob", "doc.delete", "/legal/lease") + "{}\n";
+    Record(requests);
+  }
+
+  // Records what `requests` ask, one on a line, at the times that they name.
+  void Record(const std::string& requests) {
+    const LoadResult loaded = LoadPolicy(policy_, {});
+    ASSERT_TRUE(loaded.ok());
+    absl::StatusOr<std::unique_ptr<AuditStore>> store = AuditStore::Open(db_);
+    ASSERT_TRUE(store.ok());
+    FakeClock clock;
+    Engine::Options options;
+    options.audit = store->get();
+    options.audit_level = AuditLevel::kDurable;
+    options.clock = &clock;
+    const std::unique_ptr<Engine> engine = *Engine::Create(options);
+    ASSERT_TRUE(engine->Replace(loaded.snapshot).ok());
+    std::istringstream lines(requests);
+    for (std::string line; std::getline(lines, line);) {
+      const JsonRequest asked = JsonRequest::Parse(line);
+      clock.now = asked.request().time.value_or(absl::FromUnixSeconds(1790000000));  // 2026
+      EXPECT_EQ(engine->Decide(asked.request()).record_failed(), false);
+    }
   }
 
   Ended Reeve(std::vector<std::string> arguments, const std::string& input = "",
@@ -137,7 +168,7 @@ TEST_F(AuditCommandTest, QueryFilters) {
   for (const auto& c : kCases) {
     std::vector<std::string> arguments = {"query", "--count"};
     arguments.insert(arguments.end(), c.filters.begin(), c.filters.end());
-    const std::string name = testing::PrintToString(c.filters);
+    const std::string name = ::testing::PrintToString(c.filters);
     EXPECT_EQ(Audit(arguments).out, std::string(c.want) + "\n") << name;
     arguments[1] = "--format=jsonl";
     EXPECT_EQ(std::to_string(LinesOf(Audit(arguments).out)), c.want) << name;
@@ -295,8 +326,8 @@ TEST_F(AuditCommandTest, TailFollowsWithFiltersInEachFormat) {
     // One that is shown tells that it has begun.
     bool begun = false;
     for (int i = 0; i < 600 && !begun; ++i) {
-      Reeve({"check", "--audit", db_, policy_}, Request(90, "ada", "doc.read", "/other"));
-      Reeve({"check", "--audit", db_, policy_}, Request(90, "bob", "doc.write", "/new"));
+      Reeve({"check", "--audit", db_, policy_}, Asked(90, "ada", "doc.read", "/other"));
+      Reeve({"check", "--audit", db_, policy_}, Asked(90, "bob", "doc.write", "/new"));
       for (const std::string& line : c.before) EXPECT_EQ(tail.ReadLine(), line);
       begun = tail.ReadLine() == c.want;
     }
@@ -383,7 +414,7 @@ TEST_F(AuditCommandTest, ExportGoesOnWhereItEnded) {
     EXPECT_EQ(again.status, 2);
     EXPECT_EQ(again.err, file + ": is there already; name another file, or add --append\n");
 
-    Reeve({"check", "--audit", db_, policy_}, Request(95, "ada", "doc.read", "/finance/new"));
+    Reeve({"check", "--audit", db_, policy_}, Asked(95, "ada", "doc.read", "/finance/new"));
     const Ended more =
         Audit({"export", "--format", c.format, "-o", file, "--append", "--after", cursor});
     EXPECT_EQ(more.status, 0) << more.err;
@@ -403,7 +434,7 @@ TEST_F(AuditCommandTest, ExportGoesOnWhereItEnded) {
 TEST_F(AuditCommandTest, ExportSaysWhereItStoppedIfItCannotWrite) {
   std::string requests;
   for (int i = 0; i < 1500; ++i) {
-    requests += Request(i % 60, "ada", "doc.read", "/finance/" + std::to_string(i));
+    requests += Asked(i % 60, "ada", "doc.read", "/finance/" + std::to_string(i));
   }
   Reeve({"check", "--jsonl", "--audit", db_, policy_}, requests);
   const std::string file = directory_ / "all.jsonl";
@@ -504,7 +535,7 @@ TEST_F(AuditCommandTest, ExitStatusesAndWhatIsWrongWithACall) {
   };
   for (const auto& c : kCases) {
     const Ended ended = Audit(c.arguments);
-    const std::string name = testing::PrintToString(c.arguments);
+    const std::string name = ::testing::PrintToString(c.arguments);
     EXPECT_EQ(ended.status, c.status) << name << ended.err;
     EXPECT_EQ(ended.err.substr(0, std::string(c.error).size()), c.error) << name;
     if (c.status > 1) {
