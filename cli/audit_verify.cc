@@ -90,6 +90,7 @@ void PrintJson(const AuditReport& report) {
                        {"uuid", writer.uuid},
                        {"process", writer.process},
                        {"machine", writer.machine},
+                       {"follows", writer.follows},
                        {"closed", writer.closed != 0},
                        {"chained", writer.chained},
                        {"last_seq", writer.last_seq},
@@ -147,6 +148,13 @@ int Verify(const Options& options) {
                  "%lld records were written before there was a chain: whether they were changed "
                  "cannot be told\n",
                  static_cast<long long>(report->unchained_records));
+  }
+  for (const AuditWriter& writer : report->writers) {
+    if (writer.follows.empty()) continue;
+    std::fprintf(stderr,
+                 "writer %lld began this file after `%s` was damaged and set aside; verify that as "
+                 "well\n",
+                 static_cast<long long>(writer.id), writer.follows.c_str());
   }
   options.format == Format::kJson ? PrintJson(*report) : PrintText(*report);
   return report->intact() ? kYes : kNo;

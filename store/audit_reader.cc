@@ -120,7 +120,7 @@ class RowReader {
       if (!status.ok()) return status;
     }
     // Older formats know one time.
-    if (row.time_fixed) {
+    if (row.time_fixed || !record_.IsNull(column)) {
       row.fixed_time = TimeText(record_.IsNull(column) ? row.unix_us : record_.Number(column));
     }
     for (const auto& [cache, text] :

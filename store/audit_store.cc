@@ -97,7 +97,9 @@ class AuditStore::Impl {
         makes_checkpoints_(!options.checkpoint_key.empty()),
         makes_rows_(options.make_rows),
         file_(std::move(file)),
-        open_(NewBatch()) {}
+        open_(NewBatch()) {
+    NoteSetAside();
+  }
 
   ~Impl() {
     if (!started_) return;
@@ -184,6 +186,7 @@ class AuditStore::Impl {
     stats.kept = static_cast<int64_t>(held_records_);
     stats.queued = stats.kept + static_cast<int64_t>(taken_records_) + open;
     stats.status = absl::Status(failure_, failure_message_);
+    stats.set_aside_status = absl::Status(set_aside_failure_, set_aside_message_);
     stats.mask_status = absl::Status(mask_failure_, mask_message_);
     stats.rows_status = absl::Status(row_failure_, row_message_);
     stats.checkpoint_status = absl::Status(checkpoint_failure_, checkpoint_message_);
@@ -468,10 +471,20 @@ class AuditStore::Impl {
     return batch;
   }
 
+  void NoteSetAside() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const FilesSetAside& files = file_->set_aside();
+    if (files.count == stats_.set_aside) return;
+    stats_.set_aside = files.count;
+    stats_.set_aside_file = files.last;
+    set_aside_failure_ = files.why.code();
+    set_aside_message_ = std::string(files.why.message());
+  }
+
   // Answers those who wait for `batch`. `written` records were committed, or an attempt failed.
   void Publish(Batch& batch, const absl::Status& status, int64_t written) {
     MutexLock lock(mutex_);
     stats_.written += written;
+    NoteSetAside();
     if (written > 0) stats_.bytes += file_->bytes();
     if (!status.ok()) {
       ++stats_.failed_commits;
@@ -538,6 +551,8 @@ class AuditStore::Impl {
   std::string failure_message_ ABSL_GUARDED_BY(mutex_);
   absl::StatusCode checkpoint_failure_ ABSL_GUARDED_BY(mutex_) = absl::StatusCode::kOk;
   std::string checkpoint_message_ ABSL_GUARDED_BY(mutex_);
+  absl::StatusCode set_aside_failure_ ABSL_GUARDED_BY(mutex_) = absl::StatusCode::kOk;
+  std::string set_aside_message_ ABSL_GUARDED_BY(mutex_);
   absl::StatusCode row_failure_ ABSL_GUARDED_BY(mutex_) = absl::StatusCode::kOk;
   std::string row_message_ ABSL_GUARDED_BY(mutex_);
   Time retry_at_ ABSL_GUARDED_BY(mutex_);
@@ -590,7 +605,8 @@ absl::StatusOr<std::unique_ptr<AuditStore>> AuditStore::Open(const std::string& 
   absl::StatusOr<std::unique_ptr<const MaskSet>> masks = MakeMasks(options, &mask_status);
   if (!masks.ok()) return masks.status();
   absl::StatusOr<std::unique_ptr<WriterFile>> file =
-      WriterFile::Open(path, ToChrono(options.max_wait), *options.clock, std::move(checkpoints));
+      WriterFile::Open(path, ToChrono(options.max_wait), *options.clock, std::move(checkpoints),
+                       options.damaged == Options::Damaged::kSetAside);
   if (!file.ok()) return file.status();
   auto impl = std::make_unique<Impl>(Printable(path, 1000), *std::move(file), options,
                                      *std::move(masks), mask_status);

@@ -82,6 +82,7 @@ Hash HashOfOpening(const Opening& opening, std::string_view previous) {
   AppendSized(opening.host, &head);
   AppendSized(opening.boot, &head);
   AppendSized(opening.process, &head);
+  if (!opening.follows.empty()) AppendSized(opening.follows, &head);
   return HashOf(head, {});
 }
 

@@ -32,6 +32,8 @@ struct Opening {
   int64_t pid = 0;
   int64_t started = 0;
   std::string_view host, boot, process;
+  // The damaged file that was set aside before the file began; empty if none was.
+  std::string_view follows;
 };
 
 // A segment as it stands in its row.

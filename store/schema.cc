@@ -254,10 +254,12 @@ CREATE VIEW decisions_by_hour AS SELECT
 FROM hours h LEFT JOIN names n ON n.id = h.rule;
 )sql";
 
-// What was masked, and the time that a request fixed, from segments of format 3.
+// What was masked, and the time that a request fixed, from segments of format 3; which damaged file
+// was set aside before this one.
 constexpr char kVersion6[] = R"sql(
 ALTER TABLE records ADD COLUMN masked INTEGER REFERENCES texts(id);
 ALTER TABLE records ADD COLUMN fixed_time INTEGER;
+ALTER TABLE writers ADD COLUMN follows TEXT;
 
 DROP VIEW IF EXISTS decisions;
 CREATE VIEW decisions AS SELECT
@@ -320,12 +322,11 @@ CREATE VIEW decisions AS SELECT
   r.time AS unix_us,
   coalesce((SELECT text FROM texts WHERE id = r.clauses), '[]') AS clauses,
   coalesce((SELECT text FROM texts WHERE id = r.masked), '{}') AS masked,
-  CASE WHEN r.flags & 4 THEN
-    strftime('%Y-%m-%dT%H:%M:%S',
-      (coalesce(r.fixed_time, r.time) - (coalesce(r.fixed_time, r.time) % 1000000 + 1000000) %
-        1000000) / 1000000, 'unixepoch') ||
-      printf('.%06dZ', (coalesce(r.fixed_time, r.time) % 1000000 + 1000000) % 1000000)
-  END AS fixed_time,
+  strftime('%Y-%m-%dT%H:%M:%S', (coalesce(r.fixed_time, iif(r.flags & 4, r.time, NULL)) -
+           (coalesce(r.fixed_time, iif(r.flags & 4, r.time, NULL)) % 1000000 + 1000000) % 1000000) /
+           1000000, 'unixepoch') ||
+    printf('.%06dZ', (coalesce(r.fixed_time, iif(r.flags & 4, r.time, NULL)) % 1000000 + 1000000) % 1000000)
+    AS fixed_time,
   r.flags & 1024 = 0 AS principal_complete,
   r.flags & 2048 = 0 AS resource_complete
 FROM records r

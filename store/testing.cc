@@ -1,6 +1,8 @@
 #include "reeve/store/testing.h"
 
 #include <sqlite3.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -80,6 +82,15 @@ std::string Verify(const std::string& path) {
              ? ""
              : absl::StrCat(report->records, " records, ", report->rows, " rows");
 }
+
+WithoutPrivileges::WithoutPrivileges() {
+  if (syscall(SYS_capget, &header_, before_) != 0) std::abort();
+  __user_cap_data_struct now[2] = {before_[0], before_[1]};
+  now[0].effective &= ~(1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH);
+  if (syscall(SYS_capset, &header_, now) != 0) std::abort();
+}
+
+WithoutPrivileges::~WithoutPrivileges() { syscall(SYS_capset, &header_, before_); }
 
 Decider::Decider() {
   Engine::Options options;

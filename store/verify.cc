@@ -148,6 +148,7 @@ class ChainWalker {
         "typeof(opened_hash) IN ('blob', 'null') AND "
         "(typeof(closed), typeof(last_seq)) IN (VALUES('integer', 'integer'), ('null', 'null')) "
         "AND typeof(closed_hash) = iif(closed IS NULL OR opened_hash IS NULL, 'null', 'blob') "
+        "AND (follows IS NULL OR (typeof(follows) = 'text' AND follows <> '')), follows "
         "FROM writers ORDER BY id");
     if (!rows.ok()) return rows.status();
     int64_t next_id = 1;
@@ -169,6 +170,7 @@ class ChainWalker {
       known.process =
           Printable(absl::StrCat(std::string(rows->Text(6)), "[", rows->Number(4), "]"));
       known.machine = Printable(rows->Text(2));
+      known.follows = Printable(rows->Text(13), 1000);
       known.opened = rows->Number(7);
       known.closed = rows->Number(8);
       known.chained = !rows->IsNull(10);
@@ -188,6 +190,7 @@ class ChainWalker {
         opening.host = rows->Text(2);
         opening.boot = rows->Text(3);
         opening.process = rows->Text(6);
+        opening.follows = rows->Text(13);
         if (View(HashOfOpening(opening, previous)) != std::string_view(writer.opened_hash)) {
           findings_.Add(Kind::kChanged, id, 0, "its row does not match the hash of its opening");
         }

@@ -41,6 +41,8 @@ struct AuditWriter {
   std::string uuid;     // as text
   std::string process;  // name[pid]
   std::string machine;
+  // The damaged file that was set aside before this one began with this writer; empty if none was.
+  std::string follows;
   int64_t opened = 0;  // microseconds since 1970
   // 0 if it did not end in order: it is at work, or was killed, and its newest records may have
   // been lost with it.
