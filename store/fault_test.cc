@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -333,7 +334,10 @@ TEST(SlowDiskTest, AnAnswerDoesNotWaitForever) {
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
   {
     MutexLock lock(faults.mutex);
-    while (!faults.held) faults.changed.Wait(faults.mutex);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (!faults.held && faults.changed.WaitUntil(faults.mutex, deadline)) {
+    }
+    ASSERT_TRUE(faults.held);
   }
   // While it hangs others are withdrawn.
   EXPECT_EQ(Decider().Append(*store, "doc.read", "doc:withdrawn").code(),
@@ -343,8 +347,8 @@ TEST(SlowDiskTest, AnAnswerDoesNotWaitForever) {
     faults.hold = false;
     faults.changed.NotifyAll();
   }
-  while (!Decider().Append(*store, "doc.read", "doc:after").ok()) {
-  }
+  EXPECT_TRUE(
+      testing::Eventually([&] { return Decider().Append(*store, "doc.read", "doc:after").ok(); }));
   store.reset();
   EXPECT_EQ(Verify(path), "");
   // The first one may be there though it was answered with an error: it is documented.

@@ -4,6 +4,7 @@
 
 #include <linux/capability.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -53,6 +54,10 @@ class Decider {
  private:
   std::unique_ptr<Engine> engine_;
 };
+
+// Asks `done` again and again until it is true, for at most a minute: however slow the machine is.
+// Returns whether it was.
+bool Eventually(const std::function<bool()>& done);
 
 // Makes file modes hold for the superuser too, on this thread, as long as it lives.
 class WithoutPrivileges {

@@ -491,6 +491,27 @@ TEST_F(AuditCommandTest, ExportIsOcsf) {
                               policy));
 }
 
+TEST_F(AuditCommandTest, VerifyTellsOfAFileThatWasSetAside) {
+  ASSERT_EQ(Audit({"verify"}).status, 0);
+  // All but the first page.
+  const std::string bytes = ReadFile(db_);
+  std::ofstream(db_, std::ios::binary)
+      << bytes.substr(0, 4096) << std::string(bytes.size() - 4096, 'x');
+  const Ended damaged = Audit({"verify"});
+  EXPECT_EQ(damaged.status, 3) << damaged.err;
+  AuditStore::Options options;
+  options.damaged = AuditStore::Options::Damaged::kSetAside;
+  const std::string aside = (*AuditStore::Open(db_, options))->stats().set_aside_file;
+  const Ended now = Audit({"verify"});
+  EXPECT_EQ(now.status, 0);
+  EXPECT_EQ(now.err, "writer 1 began this file after `" + aside +
+                         "` was damaged and set aside; verify that as well\n");
+  EXPECT_EQ(json::parse(Audit({"verify", "--format", "json"}).out)["writers"][0]["follows"], aside);
+  const Ended before = Reeve({"audit", "verify", directory_ / aside});
+  EXPECT_EQ(before.status, 3);
+  EXPECT_NE(before.err.find("is damaged"), std::string::npos) << before.err;
+}
+
 TEST_F(AuditCommandTest, ExitStatusesAndWhatIsWrongWithACall) {
   const struct {
     std::vector<std::string> arguments;
