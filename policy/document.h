@@ -23,6 +23,7 @@ struct PolicyDocument {
   struct RuleDefinition {
     Rule rule;
     Position id;
+    std::vector<Position> when;  // Of each clause, unless one of them is wrong.
   };
 
   std::string file;

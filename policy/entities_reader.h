@@ -2,17 +2,14 @@
 #ifndef REEVE_POLICY_ENTITIES_READER_H_
 #define REEVE_POLICY_ENTITIES_READER_H_
 
-#include <optional>
-
 #include "policy/document.h"
-#include "policy/field_reader.h"
-#include "reeve/engine/value.h"
+#include "policy/value_reader.h"
 
 namespace reeve {
 
-class EntitiesReader : public FieldReader {
+class EntitiesReader : public ValueReader {
  public:
-  using FieldReader::FieldReader;
+  using ValueReader::ValueReader;
 
   // Reads the whole file, whose root is a mapping. Once for each reader. After an error what it
   // returns is of no use but to find more errors.
@@ -21,11 +18,6 @@ class EntitiesReader : public FieldReader {
  private:
   void ReadEntities(YamlNode node);
   void ReadEntity(YamlNode node);
-  std::optional<EntityId> ReadEntityId(YamlNode node);
-  // What has a value at `depth`. Recursive, to kMaxValueDepth.
-  std::optional<Attributes> ReadAttributes(YamlNode node, int depth);
-  std::optional<Value> ReadValue(YamlNode node, int depth);
-  std::optional<Value> ReadPlainValue(YamlNode node);
 
   EntitiesDocument document_;
 };

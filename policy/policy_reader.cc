@@ -573,6 +573,12 @@ void PolicyReader::ReadRule(YamlNode node) {
   if (const auto when = fields->find("when"); when != fields->end()) {
     rule.when = ReadWhen(when->second, what, bindings);
     CheckAllBind(rule, when->second.key.position());
+    const YamlNode clauses = when->second.value;
+    if (clauses.IsSequence()) {
+      for (const YamlNode clause : clauses.items()) definition.when.push_back(clause.position());
+    } else {
+      definition.when.push_back(clauses.position());
+    }
   }
   CheckDescription(*fields);
   if (const auto value = Find(*fields, "message")) {
