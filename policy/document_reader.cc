@@ -7,6 +7,7 @@
 #include "policy/entities_reader.h"
 #include "policy/field_reader.h"
 #include "policy/policy_reader.h"
+#include "policy/tests_reader.h"
 
 namespace reeve {
 namespace {
@@ -25,15 +26,17 @@ class RootReader : public FieldReader {
 
 void RootReader::Read(YamlNode root, Documents* documents) {
   if (root.IsNull()) {
-    return Report({}, "the file is empty; begin it with `reeve: 1` and `policy:` or `entities:`");
+    return Report(
+        {}, "the file is empty; begin it with `reeve: 1` and `policy:`, `entities:` or `tests:`");
   }
   if (!root.IsMapping()) {
-    return Report(
-        root.position(),
-        "the file is not a mapping; begin it with `reeve: 1` and `policy:` or `entities:`");
+    return Report(root.position(),
+                  "the file is not a mapping; begin it with `reeve: 1` and `policy:`, `entities:` "
+                  "or `tests:`");
   }
   std::optional<YamlMember> policy;
   std::optional<YamlMember> entities;
+  std::optional<YamlMember> tests;
   bool first = true;
   for (const YamlMember member : root.members()) {
     const std::string_view key = member.key.text();
@@ -48,22 +51,28 @@ void RootReader::Read(YamlNode root, Documents* documents) {
       policy = member;
     } else if (key == "entities") {
       entities = member;
-    } else if (key == "schema" || key == "tests") {
+    } else if (key == "tests") {
+      tests = member;
+    } else if (key == "schema") {
       return Report(
           member.key.position(),
           absl::StrCat("`", std::string(key), "` files are not supported by this version"));
     }
   }
-  if (policy.has_value() && entities.has_value()) {
-    return Report(entities->key.position(),
-                  "a file is of one kind: `policy` or `entities`; make two files");
+  if (policy.has_value() + entities.has_value() + tests.has_value() > 1) {
+    const YamlMember& second = entities.has_value() ? *entities : *tests;
+    return Report(second.key.position(),
+                  "a file is of one kind: `policy`, `entities` or `tests`; make two files");
   }
   if (policy.has_value()) {
     documents->policies.push_back(PolicyReader(file(), limits(), issues_).Read(root));
   } else if (entities.has_value()) {
     documents->entities.push_back(EntitiesReader(file(), limits(), issues_).Read(root));
+  } else if (tests.has_value()) {
+    documents->tests.push_back(TestsReader(file(), limits(), issues_).Read(root));
   } else {
-    Report(root.position(), "the file has neither `policy` nor `entities`, so it says nothing");
+    Report(root.position(),
+           "the file has none of `policy`, `entities` and `tests`, so it says nothing");
   }
 }
 

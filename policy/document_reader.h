@@ -8,6 +8,7 @@
 #include "policy/document.h"
 #include "reeve/policy/issue.h"
 #include "reeve/policy/load.h"
+#include "reeve/policy/test_suite.h"
 #include "reeve/policy/yaml_document.h"
 
 namespace reeve {
@@ -15,6 +16,7 @@ namespace reeve {
 struct Documents {
   std::vector<PolicyDocument> policies;
   std::vector<EntitiesDocument> entities;
+  std::vector<TestSuite> tests;
 };
 
 // Adds what the file `file` holds to *documents, and what is wrong with it to *issues. After an

@@ -13,6 +13,8 @@
 #include "absl/types/span.h"
 #include "policy/document_reader.h"
 #include "policy/source_files.h"
+#include "policy/tests_reader.h"
+#include "reeve/policy/test_suite.h"
 #include "reeve/policy/yaml_reader.h"
 
 namespace reeve {
@@ -26,10 +28,8 @@ Sha256 Hash(std::string_view text) {
   return hash;
 }
 
-// Of the texts alone: neither the names of files nor their order change what a set means.
-std::string DigestOf(const std::vector<SourceFile>& files) {
-  std::vector<Sha256> hashes;
-  for (const SourceFile& file : files) hashes.push_back(Hash(file.text));
+// Of the texts of files alone: neither their names nor their order change what a set means.
+std::string DigestOf(std::vector<Sha256> hashes) {
   std::sort(hashes.begin(), hashes.end());
   std::string all;
   for (const Sha256& hash : hashes) all.append(hash.begin(), hash.end());
@@ -134,19 +134,29 @@ void AddLines(std::string_view text, absl::Span<Issue> issues) {
   }
 }
 
-// `issues` are those of finding the files.
-LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
-                const LoadLimits& limits) {
+PolicySource SourceOf(const PolicyDocument& policy, std::string text) {
+  PolicySource source = {policy.file, std::move(text), {}};
+  for (const PolicyDocument::RuleDefinition& definition : policy.rules) {
+    source.rules.push_back({definition.rule.id, definition.id, definition.when});
+  }
+  return source;
+}
+
+// `issues` are those of finding the files. What tests need goes to *tests, unless that is null.
+LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const LoadLimits& limits,
+                PolicyTests* tests = nullptr) {
   LoadResult result;
   result.issues = std::move(issues);
   std::sort(files.begin(), files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
-  const std::string digest = DigestOf(files);
+  std::vector<Sha256> hashes;
   Documents documents;
   for (SourceFile& file : files) {
     YamlLimits yaml_limits;
     yaml_limits.max_bytes = limits.max_file_bytes;
     const size_t before = result.issues.size();
+    const size_t policies = documents.policies.size();
+    const size_t suites = documents.tests.size();
     const std::optional<YamlDocument> yaml =
         ReadYaml(file.name, file.text, yaml_limits, &result.issues);
     if (yaml.has_value()) {
@@ -155,9 +165,15 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
     if (result.issues.size() > before) {
       AddLines(file.text, absl::MakeSpan(result.issues).subspan(before));
     }
+    // Tests are no part of what the set means.
+    if (documents.tests.size() == suites) hashes.push_back(Hash(file.text));
+    if (tests != nullptr && documents.policies.size() > policies) {
+      tests->sources.push_back(SourceOf(documents.policies.back(), std::move(file.text)));
+    }
     file.text = std::string();
   }
   CheckNames(documents, limits, &result.issues);
+  CheckTests(documents.tests, documents.policies, &result.issues);
   if (documents.policies.empty() && !HasError(result.issues)) {
     result.issues.push_back({Issue::Severity::kError,
                              files.empty() ? "" : files[0].name,
@@ -168,7 +184,7 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
     // What the set says is handed over piece by piece; entities are kept to name the place of a
     // cycle.
     SnapshotBuilder builder;
-    builder.SetDigest(digest);
+    builder.SetDigest(DigestOf(std::move(hashes)));
     for (PolicyDocument& policy : documents.policies) {
       for (PolicyDocument::RoleDefinition& role : policy.roles) {
         builder.AddRole(std::move(role.name), std::move(role.members), std::move(role.when));
@@ -186,6 +202,7 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
     absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot = builder.Build(&cycle);
     if (snapshot.ok()) {
       result.snapshot = *std::move(snapshot);
+      if (tests != nullptr) tests->suites = std::move(documents.tests);
     } else {
       result.issues.push_back(
           CycleIssue(cycle, documents.entities, std::string(snapshot.status().message())));
@@ -195,18 +212,30 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues,
   return result;
 }
 
+LoadResult LoadFiles(const std::string& path, const std::vector<std::string>& more_files,
+                     const LoadLimits& limits, PolicyTests* tests) {
+  std::vector<SourceFile> files;
+  std::vector<Issue> issues;
+  ReadSourceFiles(path, limits, &files, &issues);
+  for (const std::string& file : more_files) ReadSourceFiles(file, limits, &files, &issues);
+  if (files.empty() && issues.empty()) {
+    issues.push_back({Issue::Severity::kError, path, {}, "holds no `*.yaml` file"});
+  }
+  return Load(std::move(files), std::move(issues), limits, tests);
+}
+
 }  // namespace
 
 LoadResult LoadPolicy(const std::string& path, const std::vector<std::string>& entity_files,
                       const LoadLimits& limits) {
-  std::vector<SourceFile> files;
-  std::vector<Issue> issues;
-  ReadSourceFiles(path, limits, &files, &issues);
-  for (const std::string& file : entity_files) ReadSourceFiles(file, limits, &files, &issues);
-  if (files.empty() && issues.empty()) {
-    issues.push_back({Issue::Severity::kError, path, {}, "holds no `*.yaml` file"});
-  }
-  return Load(std::move(files), std::move(issues), limits);
+  return LoadFiles(path, entity_files, limits, nullptr);
+}
+
+PolicyTests LoadPolicyTests(const std::string& path, const std::vector<std::string>& more_files,
+                            const LoadLimits& limits) {
+  PolicyTests tests;
+  tests.loaded = LoadFiles(path, more_files, limits, &tests);
+  return tests;
 }
 
 LoadResult LoadPolicy(std::vector<SourceFile> files, const LoadLimits& limits) {

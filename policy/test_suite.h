@@ -1,0 +1,110 @@
+// Tests of a policy set, written in YAML beside it: doc/testing.md. Begin with LoadPolicyTests().
+#ifndef REEVE_POLICY_TEST_SUITE_H_
+#define REEVE_POLICY_TEST_SUITE_H_
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "reeve/engine/decision.h"
+#include "reeve/engine/entity.h"
+#include "reeve/engine/principal.h"
+#include "reeve/engine/value.h"
+#include "reeve/policy/issue.h"
+#include "reeve/policy/load.h"
+
+namespace reeve {
+
+// What the engine is to answer. What is not stated is not compared.
+struct TestExpectation {
+  struct Name {
+    std::string text;
+    Position position;
+  };
+
+  Position position;
+  bool allowed = false;
+  std::optional<Reason> reason;
+  std::vector<Name> rules;         // If not empty: exactly these, in any order.
+  std::vector<Name> shadow_rules;  // Likewise.
+  std::optional<std::string> message;
+  std::vector<Name> obligations;  // Likewise, of all determining rules.
+};
+
+// One request of a case: what it is made of, by number in the suite and in the case.
+struct TestRequest {
+  static constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
+
+  uint32_t principal;
+  uint32_t action;
+  uint32_t resource;
+  uint32_t context;      // kNone if it has none.
+  uint32_t expectation;  // kNone if it is not listed, and therefore to be denied.
+};
+
+// One item under `cases`: the requests of a matrix.
+struct TestCase {
+  std::string name;  // Unique in the suite. One line, safe to print.
+  Position position;
+  absl::Time time;  // Of the requests whose context has none.
+  std::vector<std::string> actions;
+  std::vector<TestExpectation> expectations;
+  std::vector<TestRequest> requests;  // Not empty.
+};
+
+// A file that begins with `tests:`.
+struct TestSuite {
+  struct NamedPrincipal {
+    std::string name;
+    Principal principal;
+  };
+  struct NamedResource {
+    std::string name;
+    Entity resource;
+  };
+  struct NamedContext {
+    std::string name;
+    Attributes attributes;
+    std::optional<absl::Time> time;
+  };
+
+  std::string file;
+  std::string name;  // Unique in the set.
+  Position name_position;
+  std::vector<NamedPrincipal> principals;
+  std::vector<NamedResource> resources;
+  std::vector<NamedContext> contexts;
+  std::vector<TestCase> cases;
+};
+
+// A file of rules as its author sees it, for reports.
+struct PolicySource {
+  struct RulePlace {
+    std::string id;  // `documents/editors-edit`
+    Position position;
+    std::vector<Position> when;  // Of each clause.
+  };
+
+  std::string file;
+  std::string text;
+  std::vector<RulePlace> rules;  // In the order of the file.
+};
+
+struct PolicyTests {
+  LoadResult loaded;
+  std::vector<TestSuite> suites;      // By file; none unless it loaded.
+  std::vector<PolicySource> sources;  // Likewise.
+};
+
+// LoadPolicy(), and keeps the tests, which it only checks. `more_files` are loaded with the set, as
+// if they lay in it.
+PolicyTests LoadPolicyTests(const std::string& path,
+                            const std::vector<std::string>& more_files = {},
+                            const LoadLimits& limits = {});
+
+}  // namespace reeve
+
+#endif  // REEVE_POLICY_TEST_SUITE_H_
