@@ -31,6 +31,7 @@ void AddContext(CLI::App* app, int* status);
 void AddEval(CLI::App* app, int* status);
 void AddKeygen(CLI::App* app, int* status);
 void AddLint(CLI::App* app, int* status);
+void AddTest(CLI::App* app, int* status);
 void AddVersion(CLI::App* app, int* status);
 void AddWhoami(CLI::App* app, int* status);
 

@@ -64,6 +64,7 @@ int Main(int argc, char** argv) {
   AddCheck(&app, &status);
   AddEval(&app, &status);
   AddLint(&app, &status);
+  AddTest(&app, &status);
   AddAudit(&app, &status);
   AddWhoami(&app, &status);
   AddContext(&app, &status);
