@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "cli/command.h"
+#include "cli/no_record.h"
 #include "reeve/adapters/authzen/decision_json.h"
 #include "reeve/adapters/authzen/evaluate_json.h"
 #include "reeve/adapters/authzen/request_json.h"
@@ -34,12 +35,6 @@ struct Options {
   bool explain = false;
   bool json_lines = false;
   Format format = Format::kText;
-};
-
-// For decisions that nobody acts on.
-class NoRecord final : public AuditSink {
- public:
-  absl::Status Append(const AuditRecord&, AuditLevel) override { return absl::OkStatus(); }
 };
 
 std::string RuleIds(Decision::Rules rules) {

@@ -151,6 +151,7 @@ int Test(const Options& options) {
     std::fputs(SummaryText(run).c_str(), stdout);
   }
   if (!WriteReports(options, run, tests.sources)) return kFailure;
+  std::fflush(stdout);  // what follows is about it
   const bool reached = !options.coverage || ReachesThresholds(options, *run.coverage);
   return run.failed() == 0 && reached ? kYes : kNo;
 }

@@ -137,7 +137,7 @@ absl::StatusOr<std::unique_ptr<TestRunner>> TestRunner::Create(const PolicyTests
                                                                bool with_coverage) {
   auto runner = std::unique_ptr<TestRunner>(new TestRunner(tests, with_coverage));
   Engine::Options options;
-  options.audit_level = AuditLevel::kOff;  // nobody acts on these decisions
+  options.audit = &runner->no_record_;
   absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Create(options);
   if (!engine.ok()) return engine.status();
   runner->engine_ = *std::move(engine);

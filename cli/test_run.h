@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cli/no_record.h"
 #include "re2/re2.h"
 #include "reeve/engine/engine.h"
 #include "reeve/policy/test_suite.h"
@@ -98,6 +99,7 @@ class TestRunner {
   std::string PlaceOf(const Rule& rule) const;
 
   const bool with_coverage_;
+  NoRecord no_record_;  // So that rules may ask for one.
   std::unique_ptr<Engine> engine_;
   Coverage coverage_;
   std::unordered_map<std::string_view, size_t> by_id_;  // Into coverage_.rules.
