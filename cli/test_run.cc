@@ -225,21 +225,29 @@ std::string TestRunner::PlaceOf(const Rule& rule) const {
                       found.place->position.column);
 }
 
-// Those that decided, then those that were to decide; if nobody did, the nearest.
+// Those that decided and those that were to decide, then the nearest.
 void TestRunner::Explain(const Decision& decision, const Request& request,
                          const TestExpectation& expected, TestResult* result) const {
   const std::vector<RuleExplanation> all = reeve::Explain(decision, request);
   Names wanted = IdsOf(decision.rules());
   wanted.merge(TextsOf(expected.rules));
   wanted.merge(TextsOf(expected.shadow_rules));
+  // Who expected an allow, by whichever rule, asks why none did.
+  const bool show_nearest =
+      wanted.empty() || (expected.allowed && !decision.allowed() && expected.rules.empty());
   std::vector<const RuleExplanation*> chosen;
+  std::vector<const RuleExplanation*> nearest;
   for (const RuleExplanation& rule : all) {
-    const bool nearest = wanted.empty() && (rule.rule->effect == Effect::kAllow);
-    if (nearest || wanted.erase(rule.rule->id) > 0) chosen.push_back(&rule);
+    if (wanted.erase(rule.rule->id) > 0) {
+      chosen.push_back(&rule);
+    } else if (show_nearest && rule.rule->effect == Effect::kAllow) {
+      nearest.push_back(&rule);
+    }
   }
   std::stable_sort(
-      chosen.begin(), chosen.end(),
+      nearest.begin(), nearest.end(),
       [](const RuleExplanation* a, const RuleExplanation* b) { return Missed(*a) < Missed(*b); });
+  chosen.insert(chosen.end(), nearest.begin(), nearest.end());
   if (chosen.size() > kMaxExplained) chosen.resize(kMaxExplained);
   std::vector<std::string>& lines = result->explanation;
   for (const RuleExplanation* rule : chosen) {
