@@ -64,6 +64,8 @@ int Main(int argc, char** argv) {
   AddCheck(&app, &status);
   AddEval(&app, &status);
   AddLint(&app, &status);
+  AddFmt(&app, &status);
+  AddSchema(&app, &status);
   AddTest(&app, &status);
   AddAudit(&app, &status);
   AddWhoami(&app, &status);

@@ -18,7 +18,7 @@
 #include "re2/re2.h"
 #include "reeve/cli/output.h"
 #include "reeve/engine/text.h"
-#include "reeve/policy/test_suite.h"
+#include "reeve/policy/load_tests.h"
 
 namespace reeve {
 namespace {

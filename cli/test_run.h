@@ -14,6 +14,7 @@
 #include "cli/no_record.h"
 #include "re2/re2.h"
 #include "reeve/engine/engine.h"
+#include "reeve/policy/load_tests.h"
 #include "reeve/policy/test_suite.h"
 
 namespace reeve {

@@ -33,8 +33,10 @@ std::string_view DefectOf(EntityView entity) {
   if (entity.type == kRoleType) return "the entity type `role` is reserved for roles of a policy";
   if (entity.id.empty()) return "the entity id is empty";
   if (entity.id.size() > kMaxIdBytes) return "the entity id is too long";
-  if (!IsValidUtf8(entity.id)) return "the entity id is not valid UTF-8";
-  if (HasControlCharacter(entity.id)) return "the entity id has a control character";
+  if (HasControlCharacter(entity.id)) {
+    return IsValidUtf8(entity.id) ? "the entity id has a control character"
+                                  : "the entity id is not valid UTF-8";
+  }
   if (entity.id == "/") return {};
   const bool is_path = entity.id[0] == '/';
   std::string_view rest = entity.id.substr(is_path ? 1 : 0);

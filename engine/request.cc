@@ -25,9 +25,9 @@ std::string_view DefectOfPrincipal(const Principal& principal) {
 std::string_view DefectOfAction(std::string_view action) {
   if (action.empty()) return "the action is empty";
   if (action.size() > kMaxActionBytes) return "the action is too long";
-  if (!IsValidUtf8(action)) return "the action is not valid UTF-8";
-  if (HasControlCharacter(action)) return "the action has a control character";
-  return {};
+  if (!HasControlCharacter(action)) return {};
+  return IsValidUtf8(action) ? "the action has a control character"
+                             : "the action is not valid UTF-8";
 }
 
 std::string_view DefectOf(const Request& request) {

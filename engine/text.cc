@@ -1,6 +1,7 @@
 #include "reeve/engine/text.h"
 
 #include <cstdint>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -35,7 +36,13 @@ constexpr Range kHidden[] = {
 
 // Most text is printable ASCII, and needs no decoding: drops it from the front.
 void SkipPrintableAscii(std::string_view* text) {
+  constexpr uint64_t kEach = 0x0101010101010101;
   size_t n = 0;
+  for (uint64_t word; n + sizeof(word) <= text->size(); n += sizeof(word)) {
+    std::memcpy(&word, text->data() + n, sizeof(word));
+    // The high bit of a byte says that it, or one below it, is 7F or more or less than 20.
+    if (((word | (word + kEach) | (word - 0x20 * kEach)) & 0x80 * kEach) != 0) break;
+  }
   while (n < text->size() && (*text)[n] >= 0x20 && (*text)[n] < 0x7F) ++n;
   text->remove_prefix(n);
 }

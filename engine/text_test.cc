@@ -50,6 +50,20 @@ const Case kCases[] = {
 INSTANTIATE_TEST_SUITE_P(All, TextTest, testing::ValuesIn(kCases),
                          [](const auto& info) { return info.param.name; });
 
+// Text is looked at by words: whatever stands beside a byte, and wherever.
+TEST(HasControlCharacterTest, FindsABytePlacedAnywhere) {
+  for (int byte = 0; byte < 0x100; ++byte) {
+    const bool bad = byte < 0x20 || byte >= 0x7F;
+    for (const char beside : {' ', '~'}) {
+      for (size_t at = 0; at < 20; ++at) {
+        std::string text(20, beside);
+        text[at] = static_cast<char>(byte);
+        EXPECT_EQ(HasControlCharacter(text), bad) << byte << " at " << at;
+      }
+    }
+  }
+}
+
 TEST(Utf8, DecodesWhatItAppendsOverAllCodePoints) {
   for (char32_t c = 0; c <= 0x10FFFF; ++c) {
     if (c >= 0xD800 && c < 0xE000) continue;

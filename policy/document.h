@@ -9,8 +9,19 @@
 #include "reeve/engine/pattern.h"
 #include "reeve/engine/rule.h"
 #include "reeve/policy/issue.h"
+#include "reeve/policy/test_suite.h"
 
 namespace reeve {
+
+// A warning that a file accepts, as a whole or in one rule.
+struct AcceptedWarning {
+  std::string file;
+  // The rule, from its first character to behind its last one. 0:0 for the whole file.
+  Position begin;
+  Position end;
+  Position position;  // Where it is accepted.
+  Warning warning = Warning::kNone;
+};
 
 // A file that begins with `policy:`. Names of rules and roles carry the name of the policy before a
 // slash, and action sets have been put in their places.
@@ -31,6 +42,7 @@ struct PolicyDocument {
   Position name_position;
   std::vector<RoleDefinition> roles;
   std::vector<RuleDefinition> rules;
+  std::vector<AcceptedWarning> accepted;
 };
 
 // A file that begins with `entities:`.
@@ -42,6 +54,13 @@ struct EntitiesDocument {
 
   std::string file;
   std::vector<EntityDefinition> entities;
+  std::vector<AcceptedWarning> accepted;
+};
+
+// A file that begins with `tests:`.
+struct TestsDocument {
+  TestSuite suite;
+  std::vector<AcceptedWarning> accepted;
 };
 
 }  // namespace reeve

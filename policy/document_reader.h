@@ -7,8 +7,7 @@
 
 #include "policy/document.h"
 #include "reeve/policy/issue.h"
-#include "reeve/policy/load.h"
-#include "reeve/policy/test_suite.h"
+#include "reeve/policy/load_input.h"
 #include "reeve/policy/yaml_document.h"
 
 namespace reeve {
@@ -16,13 +15,17 @@ namespace reeve {
 struct Documents {
   std::vector<PolicyDocument> policies;
   std::vector<EntitiesDocument> entities;
-  std::vector<TestSuite> tests;
+  std::vector<TestsDocument> tests;
 };
 
 // Adds what the file `file` holds to *documents, and what is wrong with it to *issues. After an
 // error what was added is of no use but to find more errors.
 void ReadDocument(std::string_view file, const YamlDocument& yaml, const LoadLimits& limits,
                   Documents* documents, std::vector<Issue>* issues);
+
+// Reports names of suites of tests that are given twice, and rules that tests name and no policy
+// has.
+void CheckTests(const Documents& documents, std::vector<Issue>* issues);
 
 }  // namespace reeve
 

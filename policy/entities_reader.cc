@@ -5,16 +5,11 @@
 #include "absl/strings/str_cat.h"
 
 namespace reeve {
-namespace {
-
-const std::vector<std::string_view> kEntitiesKeys = {"reeve", "entities", "description"};
-
-}  // namespace
-
 EntitiesDocument EntitiesReader::Read(YamlNode root) {
   document_.file = file();
-  const std::optional<Fields> fields = ReadFields(root, "the file", kEntitiesKeys);
+  const std::optional<Fields> fields = ReadFields(root, "the file", kEntitiesFormat);
   CheckDescription(*fields);
+  ReadAccept(*fields, std::nullopt, &document_.accepted);
   if (const auto node = Find(*fields, "entities")) ReadEntities(*node);
   return std::move(document_);
 }
@@ -33,7 +28,7 @@ void EntitiesReader::ReadEntities(YamlNode node) {
 }
 
 void EntitiesReader::ReadEntity(YamlNode node) {
-  const auto fields = ReadFields(node, "the entity", {"id", "parents", "attributes"});
+  const auto fields = ReadFields(node, "the entity", kEntityFormat);
   if (!fields.has_value()) return;
   const auto id_node = Require(*fields, "id", node.position(), "the entity");
   EntitiesDocument::EntityDefinition definition;

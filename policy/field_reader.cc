@@ -23,45 +23,12 @@ bool IsName(std::string_view name) {
 
 }  // namespace
 
-bool LooksLikeNumber(std::string_view text) {
-  if (text.empty()) return false;
-  std::string_view digits = text;
-  if (digits[0] == '-' || digits[0] == '+') digits.remove_prefix(1);
-  if (digits == ".inf" || digits == ".Inf" || digits == ".INF" || digits == ".nan" ||
-      digits == ".NaN" || digits == ".NAN") {
-    return true;
-  }
-  if (digits.size() > 2 && digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'o')) {
-    return std::all_of(digits.begin() + 2, digits.end(), absl::ascii_isxdigit);
-  }
-  if (digits.empty() || !(absl::ascii_isdigit(digits[0]) || digits[0] == '.')) return false;
-  bool any_digit = false;
-  bool exponent = false;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    const char c = digits[i];
-    if (absl::ascii_isdigit(c)) {
-      any_digit = true;
-    } else if ((c == 'e' || c == 'E') && any_digit && !exponent && i + 1 < digits.size()) {
-      exponent = true;
-      if ((digits[i + 1] == '+' || digits[i + 1] == '-') && i + 2 < digits.size()) ++i;
-    } else if (c != '.' || exponent) {
-      return false;
-    }
-  }
-  return any_digit;
-}
-
-bool LooksLikeBool(std::string_view text) {
-  return text == "true" || text == "false" || text == "True" || text == "False" || text == "TRUE" ||
-         text == "FALSE";
-}
-
-void FieldReader::Report(Position position, std::string message, Issue::Severity severity,
-                         int width) {
-  has_errors_ |= severity == Issue::Severity::kError;
+void FieldReader::Add(Issue issue) {
+  has_errors_ |= issue.severity == Issue::Severity::kError;
   if (reported_ > kMaxIssues) return;
-  if (reported_++ == kMaxIssues) message = "there are more problems; mend these first";
-  issues_.push_back({severity, file_, position, std::move(message), {}, std::max(width, 1)});
+  if (reported_++ == kMaxIssues) issue.message = "there are more problems; mend these first";
+  issue.width = std::max(issue.width, 1);
+  issues_.push_back(std::move(issue));
 }
 
 std::string FieldReader::Suggest(std::string_view word,
@@ -71,6 +38,14 @@ std::string FieldReader::Suggest(std::string_view word,
   if (suggested_ == kMaxSuggestions || known.size() > kMaxKnown) return {};
   ++suggested_;
   return DidYouMean(word, known);
+}
+
+std::optional<FieldReader::Fields> FieldReader::ReadFields(YamlNode node, const std::string& what,
+                                                           const ValueFormat& mapping) {
+  std::vector<std::string_view> known;
+  known.reserve(mapping.keys.size());
+  for (const KeyFormat& key : mapping.keys) known.push_back(key.name);
+  return ReadFields(node, what, known);
 }
 
 std::optional<FieldReader::Fields> FieldReader::ReadFields(
@@ -202,6 +177,40 @@ bool FieldReader::CheckList(YamlNode node, std::string_view what, const std::str
     return false;
   }
   return true;
+}
+
+void FieldReader::ReadAccept(const Fields& fields, std::optional<YamlNode> owner,
+                             std::vector<AcceptedWarning>* accepted) {
+  const auto list = Find(fields, "accept");
+  if (!list.has_value() || !CheckList(*list, "accept", "; name a warning or remove the key")) {
+    return;
+  }
+  if (list->size() > kMaxAccepts) {
+    return Report(list->position(), absl::StrCat("`accept` has more than ", kMaxAccepts, " items"));
+  }
+  AcceptedWarning accept;
+  accept.file = file_;
+  if (owner.has_value()) {
+    accept.begin = owner->position();
+    accept.end = owner->EndPosition();
+  }
+  for (const YamlNode item : list->items()) {
+    const auto name = ReadText(item, "the name of a warning", kMaxNameBytes);
+    if (!name.has_value()) continue;
+    const std::optional<Warning> warning = WarningNamed(*name);
+    if (!warning.has_value()) {
+      std::vector<std::string_view> names;
+      for (const WarningInfo& info : AllWarnings()) names.push_back(info.name);
+      const std::string meant = Suggest(*name, names);
+      Report(item.position(),
+             absl::StrCat(Quoted(*name), " is not a warning",
+                          meant.empty() ? "; `reeve lint --list` names them" : meant));
+      continue;
+    }
+    accept.position = item.position();
+    accept.warning = *warning;
+    accepted->push_back(accept);
+  }
 }
 
 void FieldReader::CheckDescription(const Fields& fields) {

@@ -8,21 +8,18 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/document.h"
+#include "policy/file_format.h"
+#include "policy/yaml_text.h"
 #include "reeve/engine/entity.h"
 #include "reeve/policy/issue.h"
-#include "reeve/policy/load.h"
+#include "reeve/policy/load_input.h"
 #include "reeve/policy/yaml_document.h"
 
 namespace reeve {
 
-inline constexpr size_t kMaxNameBytes = 128;
-inline constexpr size_t kMaxDescriptionBytes = 64 * 1024;
 inline constexpr size_t kMaxIssues = 1000;
 inline constexpr size_t kMaxPatternBytes = kMaxTypeBytes + 1 + kMaxIdBytes;
-
-// Whether YAML 1.1 or 1.2 reads a plain scalar as something else than a string.
-bool LooksLikeNumber(std::string_view text);
-bool LooksLikeBool(std::string_view text);
 
 // Reads one file. Each Read function reports what is wrong where it stands and returns nothing
 // then, so that the rest is read on.
@@ -42,15 +39,19 @@ class FieldReader {
   const LoadLimits& limits() const { return limits_; }
 
   // After kMaxIssues of one file no more are kept. `width` is that of Issue.
-  void Report(Position position, std::string message,
-              Issue::Severity severity = Issue::Severity::kError, int width = 1);
-  void Warn(Position position, std::string message) {
-    Report(position, std::move(message), Issue::Severity::kWarning);
+  void Report(Position position, std::string message, int width = 1) {
+    Add({Issue::Severity::kError, file_, position, std::move(message), {}, width});
+  }
+  void Warn(Position position, Warning warning, std::string message) {
+    Add({Issue::Severity::kWarning, file_, position, std::move(message), {}, 1, warning});
   }
 
   bool HasErrors() const { return has_errors_; }
 
-  // Takes a mapping apart. Reports keys that are not among `known`; `what` says in what they stand.
+  // Takes a mapping apart. Reports keys that `mapping` does not have, or that are not among
+  // `known`; `what` says in what they stand.
+  std::optional<Fields> ReadFields(YamlNode node, const std::string& what,
+                                   const ValueFormat& mapping);
   std::optional<Fields> ReadFields(YamlNode node, const std::string& what,
                                    const std::vector<std::string_view>& known);
   // The value under `key`, if it is there and not null.
@@ -75,7 +76,14 @@ class FieldReader {
   // Whether `node` is a list that is not empty and not too long. `if_empty` says what to write.
   bool CheckList(YamlNode node, std::string_view what, const std::string& if_empty);
 
+  // Adds the warnings that are accepted under `accept`, by the whole file or by what `owner` is,
+  // to *accepted.
+  void ReadAccept(const Fields& fields, std::optional<YamlNode> owner,
+                  std::vector<AcceptedWarning>* accepted);
+
  private:
+  void Add(Issue issue);
+
   const std::string file_;
   const LoadLimits& limits_;
   std::vector<Issue>& issues_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "reeve/engine/text.h"
@@ -13,8 +14,35 @@ std::string ToString(const Issue& issue) {
   if (issue.position.line > 0) {
     absl::StrAppend(&place, ":", issue.position.line, ":", issue.position.column);
   }
-  return absl::StrCat(place, issue.severity == Issue::Severity::kWarning ? ": warning: " : ": ",
-                      issue.message);
+  const char* const severity = issue.severity == Issue::Severity::kWarning ? ": warning: "
+                               : issue.severity == Issue::Severity::kNote  ? ": note: "
+                                                                           : ": ";
+  const std::string name(NameOf(issue.warning));
+  return absl::StrCat(place, severity, issue.message, name.empty() ? "" : " [", name,
+                      name.empty() ? "" : "]");
+}
+
+void SortIssues(std::vector<Issue>* issues) {
+  std::stable_sort(issues->begin(), issues->end(), [](const Issue& a, const Issue& b) {
+    return std::tie(a.file, a.position.line, a.position.column) <
+           std::tie(b.file, b.position.line, b.position.column);
+  });
+}
+
+void AddLines(std::string_view text, absl::Span<Issue> issues) {
+  // A line may be the whole file, and an issue shows a part of it only.
+  constexpr size_t kMaxLine = 4096;
+  std::vector<size_t> begins = {0};
+  for (size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
+    begins.push_back(at + 1);
+  }
+  for (Issue& issue : issues) {
+    const auto line = static_cast<size_t>(issue.position.line);
+    if (line < 1 || line > begins.size()) continue;
+    const std::string_view rest = text.substr(begins[line - 1]);
+    const std::string_view whole = rest.substr(0, rest.find_first_of("\r\n"));
+    if (whole.size() <= kMaxLine) issue.line = whole;
+  }
 }
 
 std::string Excerpt(const Issue& issue) {

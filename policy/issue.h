@@ -2,7 +2,11 @@
 #define REEVE_POLICY_ISSUE_H_
 
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "absl/types/span.h"
+#include "reeve/policy/warning.h"
 
 namespace reeve {
 
@@ -23,6 +27,7 @@ struct Issue {
   enum class Severity {
     kError,    // The policy set does not load.
     kWarning,  // It loads; the author should look.
+    kNote,     // It loads; the author should know.
   };
 
   Severity severity = Severity::kError;
@@ -34,15 +39,23 @@ struct Issue {
   // The line at `position`, without its end; empty if there is none to show.
   std::string line = {};
   int width = 1;  // How many columns of it from `position` on the issue is about; at least 1.
+  Warning warning = Warning::kNone;  // Of a warning or a note, which.
 };
 
 // "documents.yaml:14:9: unknown key `principels`; did you mean `principals`?"; a warning says so
-// before its message; an issue of the file as a whole has no line and column.
+// before its message, and its name behind it in brackets; an issue of the file as a whole has no
+// line and column.
 std::string ToString(const Issue& issue);
 
 // Two lines, each with its end: the line of the file, cut to what is near the place, and below it a
 // caret, with tildes under the rest of the width. Empty if the issue has no line.
 std::string Excerpt(const Issue& issue);
+
+// By file and place. Those of one place stay in their order.
+void SortIssues(std::vector<Issue>* issues);
+
+// Shows each of the issues, which are of one file, the line of `text` that it is about.
+void AddLines(std::string_view text, absl::Span<Issue> issues);
 
 }  // namespace reeve
 

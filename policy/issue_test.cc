@@ -18,6 +18,9 @@ TEST(IssueTest, ToStringNamesThePlace) {
             "p.yaml:3:7: it is wrong");
   EXPECT_EQ(ToString(Issue{Issue::Severity::kWarning, "p.yaml", {3, 7}, "it is odd"}),
             "p.yaml:3:7: warning: it is odd");
+  EXPECT_EQ(ToString(Issue{
+                Issue::Severity::kNote, "p.yaml", {3, 7}, "it is", {}, 1, Warning::kShadowRule}),
+            "p.yaml:3:7: note: it is [shadow-rule]");
   EXPECT_EQ(ToString(Issue{Issue::Severity::kError, "p.yaml", {}, "it is empty"}),
             "p.yaml: it is empty");
 }

@@ -12,9 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "policy/document_reader.h"
-#include "policy/source_files.h"
-#include "policy/tests_reader.h"
-#include "reeve/policy/test_suite.h"
+#include "policy/lint.h"
+#include "reeve/policy/load_tests.h"
+#include "reeve/policy/source_files.h"
 #include "reeve/policy/yaml_reader.h"
 
 namespace reeve {
@@ -110,28 +110,99 @@ bool HasError(const std::vector<Issue>& issues) {
                      [](const Issue& issue) { return issue.severity == Issue::Severity::kError; });
 }
 
-void Sort(std::vector<Issue>* issues) {
-  std::stable_sort(issues->begin(), issues->end(), [](const Issue& a, const Issue& b) {
-    return std::tie(a.file, a.position.line, a.position.column) <
-           std::tie(b.file, b.position.line, b.position.column);
-  });
+// Whether `position` lies where `accepted` holds.
+bool HoldsAt(const AcceptedWarning& accepted, const std::string& file, Position position) {
+  const auto order = [](Position at) { return std::make_pair(at.line, at.column); };
+  if (file != accepted.file) return false;
+  if (accepted.begin == Position()) return true;
+  return order(position) >= order(accepted.begin) && order(position) <= order(accepted.end);
 }
 
-// Shows each of the issues of one file the line that it is about.
-void AddLines(std::string_view text, absl::Span<Issue> issues) {
-  // A line may be the whole file, and an issue shows a part of it only.
-  constexpr size_t kMaxLine = 4096;
-  std::vector<size_t> begins = {0};
-  for (size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
-    begins.push_back(at + 1);
+// Removes the warnings that are accepted. Those of `accepted` that accept nothing stay in it.
+void RemoveAccepted(std::vector<AcceptedWarning>* accepted, std::vector<Issue>* issues) {
+  if (accepted->empty()) return;
+  std::vector<char> used(accepted->size(), false);
+  const auto is_accepted = [&](const Issue& issue) {
+    bool found = false;
+    for (size_t i = 0; i < accepted->size() && issue.warning != Warning::kNone; ++i) {
+      const AcceptedWarning& one = (*accepted)[i];
+      if (one.warning != issue.warning || !HoldsAt(one, issue.file, issue.position)) continue;
+      used[i] = true;
+      found = true;
+    }
+    return found;
+  };
+  issues->erase(std::remove_if(issues->begin(), issues->end(), is_accepted), issues->end());
+  size_t kept = 0;
+  for (size_t i = 0; i < accepted->size(); ++i) {
+    if (!used[i]) (*accepted)[kept++] = (*accepted)[i];
   }
-  for (Issue& issue : issues) {
-    const auto line = static_cast<size_t>(issue.position.line);
-    if (line < 1 || line > begins.size()) continue;
-    const std::string_view rest = text.substr(begins[line - 1]);
-    const std::string_view whole = rest.substr(0, rest.find_first_of("\r\n"));
-    if (whole.size() <= kMaxLine) issue.line = whole;
+  accepted->resize(kept);
+}
+
+// A file that lint looks at again.
+struct KeptFile {
+  std::string name;
+  YamlDocument yaml;
+  size_t policies;  // How many there are in the files up to this one.
+};
+
+// All warnings of a set without errors but those that it accepts, and those accepted in vain.
+void AddWarnings(const Documents& documents, const std::vector<KeptFile>& files,
+                 std::vector<AcceptedWarning> accepted, std::vector<Issue>* issues) {
+  std::vector<YamlNode> roots;
+  for (const KeptFile& file : files) {
+    if (file.policies > roots.size()) roots.push_back(file.yaml.root());
   }
+  std::vector<Issue> found;
+  Lint(documents, roots, &found);
+  issues->insert(issues->end(), found.begin(), found.end());
+  RemoveAccepted(&accepted, issues);
+  // What is accepted in vain may be accepted, too; what accepts nothing even then is reported once
+  // more.
+  for (int round = 0; round < 2; ++round) {
+    std::vector<AcceptedWarning> left;
+    for (const AcceptedWarning& one : accepted) {
+      if ((one.warning == Warning::kUselessAccept) != (round == 1)) {
+        left.push_back(one);
+        continue;
+      }
+      issues->push_back({Issue::Severity::kWarning,
+                         one.file,
+                         one.position,
+                         absl::StrCat("there is no `", std::string(NameOf(one.warning)), "` ",
+                                      one.begin == Position() ? "in this file" : "in this rule",
+                                      " to accept; remove it"),
+                         {},
+                         1,
+                         Warning::kUselessAccept});
+    }
+    accepted = std::move(left);
+    if (round == 0) RemoveAccepted(&accepted, issues);
+  }
+  SortIssues(issues);
+  for (const KeptFile& file : files) {
+    const auto first = std::find_if(issues->begin(), issues->end(),
+                                    [&](const Issue& issue) { return issue.file == file.name; });
+    const auto last = std::find_if(first, issues->end(),
+                                   [&](const Issue& issue) { return issue.file != file.name; });
+    if (first == last) continue;
+    AddLines(file.yaml.source(), absl::MakeSpan(&*first, static_cast<size_t>(last - first)));
+  }
+}
+
+std::vector<AcceptedWarning> AcceptedBy(const Documents& documents) {
+  std::vector<AcceptedWarning> all;
+  for (const PolicyDocument& policy : documents.policies) {
+    all.insert(all.end(), policy.accepted.begin(), policy.accepted.end());
+  }
+  for (const EntitiesDocument& document : documents.entities) {
+    all.insert(all.end(), document.accepted.begin(), document.accepted.end());
+  }
+  for (const TestsDocument& document : documents.tests) {
+    all.insert(all.end(), document.accepted.begin(), document.accepted.end());
+  }
+  return all;
 }
 
 PolicySource SourceOf(const PolicyDocument& policy, std::string text) {
@@ -144,21 +215,21 @@ PolicySource SourceOf(const PolicyDocument& policy, std::string text) {
 
 // `issues` are those of finding the files. What tests need goes to *tests, unless that is null.
 LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const LoadLimits& limits,
-                PolicyTests* tests = nullptr) {
+                bool lint, PolicyTests* tests = nullptr) {
   LoadResult result;
   result.issues = std::move(issues);
   std::sort(files.begin(), files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
   std::vector<Sha256> hashes;
   Documents documents;
+  std::vector<KeptFile> kept;
   for (SourceFile& file : files) {
     YamlLimits yaml_limits;
     yaml_limits.max_bytes = limits.max_file_bytes;
     const size_t before = result.issues.size();
     const size_t policies = documents.policies.size();
     const size_t suites = documents.tests.size();
-    const std::optional<YamlDocument> yaml =
-        ReadYaml(file.name, file.text, yaml_limits, &result.issues);
+    std::optional<YamlDocument> yaml = ReadYaml(file.name, file.text, yaml_limits, &result.issues);
     if (yaml.has_value()) {
       ReadDocument(file.name, *yaml, limits, &documents, &result.issues);
     }
@@ -171,15 +242,25 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
       tests->sources.push_back(SourceOf(documents.policies.back(), std::move(file.text)));
     }
     file.text = std::string();
+    if (lint && yaml.has_value()) {
+      kept.push_back({file.name, *std::move(yaml), documents.policies.size()});
+    }
   }
   CheckNames(documents, limits, &result.issues);
-  CheckTests(documents.tests, documents.policies, &result.issues);
+  CheckTests(documents, &result.issues);
   if (documents.policies.empty() && !HasError(result.issues)) {
     result.issues.push_back({Issue::Severity::kError,
                              files.empty() ? "" : files[0].name,
                              {},
                              "the set has no file with `policy:`, so it has no rules"});
   }
+  std::vector<AcceptedWarning> accepted = AcceptedBy(documents);
+  if (lint && !HasError(result.issues)) {
+    AddWarnings(documents, kept, std::move(accepted), &result.issues);
+  } else {
+    RemoveAccepted(&accepted, &result.issues);
+  }
+  kept.clear();
   if (!HasError(result.issues)) {
     // What the set says is handed over piece by piece; entities are kept to name the place of a
     // cycle.
@@ -202,18 +283,22 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
     absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot = builder.Build(&cycle);
     if (snapshot.ok()) {
       result.snapshot = *std::move(snapshot);
-      if (tests != nullptr) tests->suites = std::move(documents.tests);
+      if (tests != nullptr) {
+        for (TestsDocument& document : documents.tests) {
+          tests->suites.push_back(std::move(document.suite));
+        }
+      }
     } else {
       result.issues.push_back(
           CycleIssue(cycle, documents.entities, std::string(snapshot.status().message())));
     }
   }
-  Sort(&result.issues);
+  SortIssues(&result.issues);
   return result;
 }
 
 LoadResult LoadFiles(const std::string& path, const std::vector<std::string>& more_files,
-                     const LoadLimits& limits, PolicyTests* tests) {
+                     const LoadLimits& limits, bool lint, PolicyTests* tests = nullptr) {
   std::vector<SourceFile> files;
   std::vector<Issue> issues;
   ReadSourceFiles(path, limits, &files, &issues);
@@ -221,25 +306,34 @@ LoadResult LoadFiles(const std::string& path, const std::vector<std::string>& mo
   if (files.empty() && issues.empty()) {
     issues.push_back({Issue::Severity::kError, path, {}, "holds no `*.yaml` file"});
   }
-  return Load(std::move(files), std::move(issues), limits, tests);
+  return Load(std::move(files), std::move(issues), limits, lint, tests);
 }
 
 }  // namespace
 
 LoadResult LoadPolicy(const std::string& path, const std::vector<std::string>& entity_files,
                       const LoadLimits& limits) {
-  return LoadFiles(path, entity_files, limits, nullptr);
+  return LoadFiles(path, entity_files, limits, /*lint=*/false);
 }
 
 PolicyTests LoadPolicyTests(const std::string& path, const std::vector<std::string>& more_files,
                             const LoadLimits& limits) {
   PolicyTests tests;
-  tests.loaded = LoadFiles(path, more_files, limits, &tests);
+  tests.loaded = LoadFiles(path, more_files, limits, /*lint=*/false, &tests);
   return tests;
 }
 
 LoadResult LoadPolicy(std::vector<SourceFile> files, const LoadLimits& limits) {
-  return Load(std::move(files), {}, limits);
+  return Load(std::move(files), {}, limits, /*lint=*/false);
+}
+
+LoadResult LintPolicy(const std::string& path, const std::vector<std::string>& entity_files,
+                      const LoadLimits& limits) {
+  return LoadFiles(path, entity_files, limits, /*lint=*/true);
+}
+
+LoadResult LintPolicy(std::vector<SourceFile> files, const LoadLimits& limits) {
+  return Load(std::move(files), {}, limits, /*lint=*/true);
 }
 
 }  // namespace reeve

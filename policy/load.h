@@ -12,14 +12,9 @@
 
 #include "reeve/engine/snapshot.h"
 #include "reeve/policy/issue.h"
+#include "reeve/policy/load_input.h"
 
 namespace reeve {
-
-// The text of one file, and the name to call it by in issues.
-struct SourceFile {
-  std::string name;
-  std::string text;
-};
 
 // What loading came to. Either a snapshot or at least one error: nothing is half loaded.
 struct LoadResult {
@@ -28,16 +23,6 @@ struct LoadResult {
   std::shared_ptr<const Snapshot> snapshot;  // Null if there is an error among `issues`.
   // Errors and warnings of all files, by file and place.
   std::vector<Issue> issues;
-};
-
-// Most that a policy set may hold. doc/policy-language.md states them for authors.
-struct LoadLimits {
-  size_t max_files = 10000;
-  size_t max_file_bytes = size_t{64} << 20;
-  size_t max_total_bytes = size_t{512} << 20;
-  size_t max_rules = 2'000'000;
-  size_t max_entities = 4'000'000;
-  size_t max_list = 100'000;  // Of one list of principals, actions, resources or parents.
 };
 
 // Loads the set at `path`, a file or a directory. A directory is read recursively: regular files
@@ -50,6 +35,13 @@ LoadResult LoadPolicy(const std::string& path, const std::vector<std::string>& e
 // The same from memory. The digest is of the texts alone: what files are called, and where they
 // lie, does not change what a set means. Files of tests are checked, and are not in it.
 LoadResult LoadPolicy(std::vector<SourceFile> files, const LoadLimits& limits = {});
+
+// The same as LoadPolicy(), and looks for what is risky or without effect, and for warnings that
+// are accepted in vain, in a set that has no errors. Takes longer: for `reeve lint` and tests, not
+// for servers.
+LoadResult LintPolicy(const std::string& path, const std::vector<std::string>& entity_files = {},
+                      const LoadLimits& limits = {});
+LoadResult LintPolicy(std::vector<SourceFile> files, const LoadLimits& limits = {});
 
 }  // namespace reeve
 

@@ -192,24 +192,26 @@ rules:
     {"GlobOfGroups", RULE("principals: ['group:*-guests'], actions: [any], resources: [any]"),
      "p.yaml:4:41: warning: `group:*-guests` matches a principal that is a group, not the members "
      "of "
-     "groups; name the groups\n"},
+     "groups; name the groups [group-glob]\n"},
     {"ActionSetMisspelt",
      "reeve: 1\npolicy: p\nactions: {edit: [a, b]}\nrules: [{id: r, effect: deny, principals: "
      "[anyone], actions: [edit, edti, all], resources: [any]}]\n",
-     "p.yaml:4:69: warning: `edti` is an action, not an action set; did you mean `edit`?\n"
-     "p.yaml:4:75: warning: `all` is an action of that name; write `any` to mean every action\n"},
+     "p.yaml:4:69: warning: `edti` is an action, not an action set; did you mean `edit`? "
+     "[suspect-action]\n"
+     "p.yaml:4:75: warning: `all` is an action of that name; write `any` to mean every action "
+     "[suspect-action]\n"},
     {"ActionSetUsedThroughAnother",
      "reeve: 1\npolicy: p\nactions: {inner: [a], outer: [inner], other: [deep], deep: [b]}\nrules: "
      "[{id: r, effect: deny, principals: [anyone], actions: [outer], resources: [any]}]\n",
-     "p.yaml:3:39: warning: action set `other` is not used by any rule\n"
-     "p.yaml:3:54: warning: action set `deep` is not used by any rule\n"},
+     "p.yaml:3:39: warning: action set `other` is not used by any rule [unused-action-set]\n"
+     "p.yaml:3:54: warning: action set `deep` is not used by any rule [unused-action-set]\n"},
     // Roles and action sets.
     {"UnusedRoleAndSet",
      "reeve: 1\npolicy: p\nroles: {editor: [anyone]}\nactions: {edit: [a]}\nrules: [{id: r, "
      "effect: "
      "allow, " ANY "}]\n",
-     "p.yaml:3:9: warning: role `editor` is not used by any rule\n"
-     "p.yaml:4:11: warning: action set `edit` is not used by any rule\n"},
+     "p.yaml:3:9: warning: role `editor` is not used by any rule [unused-role]\n"
+     "p.yaml:4:11: warning: action set `edit` is not used by any rule [unused-action-set]\n"},
     {"RoleOfRoles",
      "reeve: 1\npolicy: p\nroles: {a: [anyone], b: ['role:a']}\nrules: [{id: r, effect: allow, "
      "principals: ['role:a', 'role:b'], actions: [any], resources: [any]}]\n",
@@ -228,6 +230,29 @@ rules:
     {"ActionSetNamedAny",
      "reeve: 1\npolicy: p\nactions: {any: [x]}\nrules: [{id: r, effect: allow, " ANY "}]\n",
      "p.yaml:3:11: `any` means every action; give the set another name\n"},
+    // Warnings that are accepted.
+    {"AcceptedByTheFile",
+     "reeve: 1\npolicy: p\naccept: [unused-role]\nroles: {editor: [anyone]}\nactions: {edit: "
+     "[a]}\nrules: [{id: r, effect: allow, " ANY "}]\n",
+     "p.yaml:5:11: warning: action set `edit` is not used by any rule [unused-action-set]\n"},
+    {"AcceptedByOneRule",
+     "reeve: 1\npolicy: p\nrules:\n"
+     "  - {id: r, effect: deny, accept: [group-glob], principals: [anyone], actions: [a], "
+     "resources: "
+     "[any]}\n"
+     "  - {id: s, effect: deny, principals: ['group:a*'], actions: [a], resources: [any]}\n"
+     "  - {id: t, effect: deny, principals: ['group:b*'], actions: [a], resources: [any], accept: "
+     "[group-glob]}\n",
+     "p.yaml:5:40: warning: `group:a*` matches a principal that is a group, not the members of "
+     "groups; name the groups [group-glob]\n"},
+    {"AcceptWhatIsNoWarning",
+     "reeve: 1\npolicy: p\naccept: [unused-rule, xyzzy]\nrules: [{id: r, effect: allow, accept: "
+     "[], " ANY "}]\n",
+     "p.yaml:3:10: `unused-rule` is not a warning; did you mean `unused-role`?\n"
+     "p.yaml:3:23: `xyzzy` is not a warning; `reeve lint --list` names them\n"
+     "p.yaml:4:40: `accept` is empty; name a warning or remove the key\n"},
+    {"AcceptIsNoList", RULE("accept: open-allow, " ANY),
+     "p.yaml:4:36: `accept` is not a list; write `[open-allow]`\n"},
     // The reader below is at work.
     {"DuplicateKey", RULE("effect: deny, " ANY),
      "p.yaml:4:28: key `effect` is given twice; first at 4:13\n"},
@@ -245,7 +270,7 @@ INSTANTIATE_TEST_SUITE_P(All, LoadTest, testing::ValuesIn(kCases),
 const Case kLetCases[] = {
     {"Used", LET("  a: context.x > 1\n  b: a && principal.name != ''\n", "b"), ""},
     {"Unused", LET("  a: context.x > 1\n  b: a && true\n", "'true'"),
-     "p.yaml:5:3: warning: `b` is not used by any condition\n"},
+     "p.yaml:5:3: warning: `b` is not used by any condition [unused-let]\n"},
     {"UsedByARoleOnly",
      "reeve: 1\npolicy: p\nlet: {a: context.x}\nroles: {m: {when: a}}\nrules:\n  - {id: r, "
      "effect: allow, principals: [role:m], actions: [any], resources: [any]}\n",
@@ -511,7 +536,7 @@ const Case kRoleCases[] = {
     {"RoleOfRoles", ROLES("{m: {principals: [role:n], when: context.x}, n: [anyone]}"),
      "p.yaml:3:26: `role:n` is a role, and roles of roles are not supported by this version; list "
      "the principals\n"
-     "p.yaml:3:53: warning: role `n` is not used by any rule\n"},
+     "p.yaml:3:53: warning: role `n` is not used by any rule [unused-role]\n"},
     {"BindingInARole", ROLES("{m: {principals: ['user:{n}'], when: n == 'x'}}"),
      "p.yaml:3:26: `user:{n}` binds a name in a role, where no condition can see it; write `*`\n"
      "p.yaml:3:45: unknown name `n`\n"},
@@ -520,7 +545,7 @@ const Case kRoleCases[] = {
      "principals: [role:m], actions: [any], resources: ['d:{n}'], when: n == 'x'}\n",
      "p.yaml:3:19: unknown name `n`\n"},
     {"Unused", ROLES("{m: [anyone], n: {when: context.x}}"),
-     "p.yaml:3:22: warning: role `n` is not used by any rule\n"},
+     "p.yaml:3:22: warning: role `n` is not used by any rule [unused-role]\n"},
     {"Text", ROLES("{m: context.x}"), "p.yaml:3:12: `m` is not a list; write `[context.x]`\n"},
     // Bindings.
     {"BindingOfPrincipals", BIND("'user:{n}'", "any", "n == resource.owner && limit > 1"), ""},

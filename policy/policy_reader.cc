@@ -17,8 +17,6 @@ namespace {
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
-constexpr size_t kMaxMessageBytes = 1024;
-constexpr size_t kMaxObligations = 64;
 constexpr size_t kMaxRegexSteps = 1'000'000;
 constexpr size_t kMaxExpandedActions = 1'000'000;
 
@@ -31,12 +29,6 @@ void Unite(std::vector<Pattern>* patterns) {
   };
   patterns->erase(std::remove_if(patterns->begin(), patterns->end(), is_again), patterns->end());
 }
-
-const std::vector<std::string_view> kPolicyKeys = {"reeve", "policy",  "description", "roles",
-                                                   "let",   "actions", "rules"};
-const std::vector<std::string_view> kRuleKeys = {
-    "id",    "effect",  "principals", "actions",     "resources",  "when",
-    "audit", "message", "shadow",     "obligations", "description"};
 
 // The name that the message of the checker says is unknown; empty if it says something else.
 std::string UnknownName(const std::string& message) {
@@ -57,12 +49,13 @@ std::vector<std::string_view> Keys(const Map& map) {
 
 PolicyDocument PolicyReader::Read(YamlNode root) {
   policy_.file = file();
-  const std::optional<Fields> fields = ReadFields(root, "the policy", kPolicyKeys);
+  const std::optional<Fields> fields = ReadFields(root, "the policy", kPolicyFormat);
   if (const auto node = Find(*fields, "policy")) {
     policy_.name_position = node->position();
     if (const auto name = ReadName(*node, "the name of the policy")) policy_.name = *name;
   }
   CheckDescription(*fields);
+  ReadAccept(*fields, std::nullopt, &policy_.accepted);
   conditions_.emplace(policy_.name);
   if (const auto node = Find(*fields, "let")) ReadNamedConditions(*node);
   if (const auto node = Find(*fields, "actions")) ReadActionSets(*node);
@@ -89,11 +82,14 @@ void PolicyReader::WarnOfUnused() {
   for (const auto& [name, named] : named_conditions_) {
     // What cannot be read may use it.
     if (!named.used && !HasErrors()) {
-      Warn(named.position, absl::StrCat("`", name, "` is not used by any condition"));
+      Warn(named.position, Warning::kUnusedLet,
+           absl::StrCat("`", name, "` is not used by any condition"));
     }
   }
   for (const auto& [name, role] : roles_) {
-    if (!role.used) Warn(role.position, absl::StrCat("role `", name, "` is not used by any rule"));
+    if (!role.used)
+      Warn(role.position, Warning::kUnusedRole,
+           absl::StrCat("role `", name, "` is not used by any rule"));
   }
   // A set is also used through the sets that name it.
   std::vector<const ActionSet*> used;
@@ -112,7 +108,8 @@ void PolicyReader::WarnOfUnused() {
   }
   for (const auto& [name, set] : action_sets_) {
     if (!set.used) {
-      Warn(set.position, absl::StrCat("action set `", name, "` is not used by any rule"));
+      Warn(set.position, Warning::kUnusedActionSet,
+           absl::StrCat("action set `", name, "` is not used by any rule"));
     }
   }
 }
@@ -232,7 +229,7 @@ void PolicyReader::ReadRole(std::string_view name, YamlNode node) {
   const std::string what = absl::StrCat("role `", View(name), "`");
   if (!node.IsMapping()) {
     role.members = ReadMembers(name, node);
-  } else if (const auto fields = ReadFields(node, what, {"principals", "when"})) {
+  } else if (const auto fields = ReadFields(node, what, kRoleFormat)) {
     if (const auto principals = Find(*fields, "principals")) {
       role.members = ReadMembers("principals", *principals);
     } else {
@@ -316,7 +313,7 @@ void PolicyReader::ReportDefects(YamlNode node, const ConditionDefects& defects)
     const Position begin = node.PositionInScalar(defect.place.begin);
     const Position end = node.PositionInScalar(defect.place.end);
     const int width = begin.line == end.line ? end.column - begin.column : 1;
-    Report(begin, defect.message, Issue::Severity::kError, width);
+    Report(begin, defect.message, width);
   }
 }
 
@@ -337,7 +334,7 @@ void PolicyReader::ReportRegexSteps(Position position) {
 }
 
 std::optional<Pattern> PolicyReader::ReadRegex(YamlNode node, std::string_view what) {
-  const auto fields = ReadFields(node, absl::StrCat("the pattern of ", View(what)), {"re"});
+  const auto fields = ReadFields(node, absl::StrCat("the pattern of ", View(what)), kRegexFormat);
   if (!fields.has_value()) return std::nullopt;
   const auto expression = Require(*fields, "re", node.position(), "the pattern");
   if (!expression.has_value()) return std::nullopt;
@@ -397,9 +394,10 @@ std::optional<Pattern> PolicyReader::ReadPrincipal(YamlNode node, bool in_role) 
     return std::nullopt;
   }
   if (pattern->kind() == Pattern::Kind::kGlob && pattern->type() == "group") {
-    Warn(node.position(), absl::StrCat(Quoted(*text),
-                                       " matches a principal that is a group, not "
-                                       "the members of groups; name the groups"));
+    Warn(node.position(), Warning::kGroupGlob,
+         absl::StrCat(Quoted(*text),
+                      " matches a principal that is a group, not "
+                      "the members of groups; name the groups"));
   }
   if (in_role && pattern->kind() == Pattern::Kind::kGlob &&
       !pattern->glob().binding_names().empty()) {
@@ -455,12 +453,14 @@ void PolicyReader::ReadActions(YamlNode node, std::vector<Pattern>* actions) {
   }
   const std::vector<std::string_view> words = {"all", "anything", "everything"};
   if (std::find(words.begin(), words.end(), *text) != words.end()) {
-    Warn(node.position(), absl::StrCat("`", View(*text),
-                                       "` is an action of that name; write `any` to "
-                                       "mean every action"));
+    Warn(node.position(), Warning::kSuspectAction,
+         absl::StrCat("`", View(*text),
+                      "` is an action of that name; write `any` to "
+                      "mean every action"));
   } else if (const std::string meant = Suggest(*text, Keys(action_sets_));
              !meant.empty() && text->size() > 2) {
-    Warn(node.position(), absl::StrCat(Quoted(*text), " is an action, not an action set", meant));
+    Warn(node.position(), Warning::kSuspectAction,
+         absl::StrCat(Quoted(*text), " is an action, not an action set", meant));
   }
   absl::StatusOr<Pattern> pattern = Pattern::Action(*text);
   if (!pattern.ok()) return Report(node.position(), std::string(pattern.status().message()));
@@ -518,7 +518,7 @@ void PolicyReader::ReadRule(YamlNode node) {
       }
     }
   }
-  const auto fields = ReadFields(node, what, kRuleKeys);
+  const auto fields = ReadFields(node, what, kRuleFormat);
   if (!fields.has_value()) return;
   PolicyDocument::RuleDefinition definition;
   Rule& rule = definition.rule;
@@ -581,6 +581,7 @@ void PolicyReader::ReadRule(YamlNode node) {
     }
   }
   CheckDescription(*fields);
+  ReadAccept(*fields, node, &policy_.accepted);
   if (const auto value = Find(*fields, "message")) {
     if (const auto text = ReadText(*value, "`message`", kMaxMessageBytes)) rule.message = *text;
   }
@@ -632,7 +633,7 @@ void PolicyReader::ReadObligations(YamlNode node, Rule* rule) {
                   absl::StrCat("`obligations` has more than ", kMaxObligations, " items"));
   }
   for (const YamlNode item : node.items()) {
-    const auto fields = ReadFields(item, "the obligation", {"id"});
+    const auto fields = ReadFields(item, "the obligation", kObligationFormat);
     if (!fields.has_value()) continue;
     const auto id = Require(*fields, "id", item.position(), "the obligation");
     if (!id.has_value()) continue;

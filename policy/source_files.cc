@@ -1,4 +1,4 @@
-#include "policy/source_files.h"
+#include "reeve/policy/source_files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -118,7 +118,10 @@ class Finder {
       issues_.push_back({Issue::Severity::kWarning,
                          entry.path().string(),
                          {},
-                         "is not read; the names of policy files end in `.yaml` or `.yml`"});
+                         "is not read; the names of policy files end in `.yaml` or `.yml`",
+                         {},
+                         1,
+                         Warning::kUnreadFile});
     }
   }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "reeve/policy/issue.h"
-#include "reeve/policy/load.h"
+#include "reeve/policy/load_input.h"
 
 namespace reeve {
 

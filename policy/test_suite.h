@@ -1,4 +1,4 @@
-// Tests of a policy set, written in YAML beside it: doc/testing.md. Begin with LoadPolicyTests().
+// Tests of a policy set, written in YAML beside it: doc/testing.md. Begin with load_tests.h.
 #ifndef REEVE_POLICY_TEST_SUITE_H_
 #define REEVE_POLICY_TEST_SUITE_H_
 
@@ -14,7 +14,6 @@
 #include "reeve/engine/principal.h"
 #include "reeve/engine/value.h"
 #include "reeve/policy/issue.h"
-#include "reeve/policy/load.h"
 
 namespace reeve {
 
@@ -79,31 +78,6 @@ struct TestSuite {
   std::vector<NamedContext> contexts;
   std::vector<TestCase> cases;
 };
-
-// A file of rules as its author sees it, for reports.
-struct PolicySource {
-  struct RulePlace {
-    std::string id;  // `documents/editors-edit`
-    Position position;
-    std::vector<Position> when;  // Of each clause.
-  };
-
-  std::string file;
-  std::string text;
-  std::vector<RulePlace> rules;  // In the order of the file.
-};
-
-struct PolicyTests {
-  LoadResult loaded;
-  std::vector<TestSuite> suites;      // By file; none unless it loaded.
-  std::vector<PolicySource> sources;  // Likewise.
-};
-
-// LoadPolicy(), and keeps the tests, which it only checks. `more_files` are loaded with the set, as
-// if they lay in it.
-PolicyTests LoadPolicyTests(const std::string& path,
-                            const std::vector<std::string>& more_files = {},
-                            const LoadLimits& limits = {});
 
 }  // namespace reeve
 

@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "policy/document_reader.h"
 #include "reeve/engine/request.h"
 #include "reeve/engine/rfc3339.h"
 #include "reeve/policy/spelling.h"
@@ -16,36 +17,14 @@ namespace {
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
-constexpr size_t kMaxCaseNameBytes = 200;
-constexpr size_t kMaxMessageBytes = 64 * 1024;
 constexpr size_t kMaxRequests = 1'000'000;  // Of all cases of a file.
 
 // When no file says what time it is: always the same, so that a test does not depend on the day.
 constexpr std::string_view kDefaultTime = "2000-01-01T00:00:00Z";
 
-const std::vector<std::string_view> kTestsKeys = {
-    "reeve", "tests", "description", "time", "principals", "resources", "contexts", "cases"};
-const std::vector<std::string_view> kPrincipalKeys = {"id",      "groups",     "groups_complete",
-                                                      "parents", "attributes", "assurance",
-                                                      "via",     "host",       "actor"};
-const std::vector<std::string_view> kResourceKeys = {"id", "parents", "attributes"};
-const std::vector<std::string_view> kExpectationKeys = {
-    "decision", "reason", "rule", "rules", "shadow_rule", "shadow_rules", "message", "obligations"};
-const std::vector<std::string_view> kAxisKeys = {"principal", "principals", "action",  "actions",
-                                                 "resource",  "resources",  "context", "contexts"};
-
-std::vector<std::string_view> Joined(
-    std::vector<std::string_view> keys,
-    const std::vector<const std::vector<std::string_view>*>& more) {
-  for (const auto* other : more) keys.insert(keys.end(), other->begin(), other->end());
-  return keys;
-}
-
-const std::vector<std::string_view> kCaseKeys =
-    Joined({"name", "description", "time", "expect"}, {&kAxisKeys, &kExpectationKeys});
-const std::vector<std::string_view> kItemKeys = Joined({}, {&kAxisKeys, &kExpectationKeys});
-
-// The reasons that a decision of a test can have.
+// In the order of the words of the tables.
+constexpr Assurance kAssurances[] = {Assurance::kNone, Assurance::kAsserted, Assurance::kKernelWeak,
+                                     Assurance::kKernel, Assurance::kCrypto};
 constexpr Reason kReasons[] = {Reason::kAllowRule, Reason::kDenyRule,   Reason::kDenyUnknown,
                                Reason::kNoRule,    Reason::kBadRequest, Reason::kLimit};
 
@@ -53,11 +32,12 @@ std::string At(Position position) { return absl::StrCat(position.line, ":", posi
 
 }  // namespace
 
-TestSuite TestsReader::Read(YamlNode root) {
+TestsDocument TestsReader::Read(YamlNode root) {
   suite_.file = file();
   time_ = *ParseRfc3339(kDefaultTime);
-  const std::optional<Fields> fields = ReadFields(root, "the tests", kTestsKeys);
+  const std::optional<Fields> fields = ReadFields(root, "the tests", kTestsFormat);
   CheckDescription(*fields);
+  ReadAccept(*fields, std::nullopt, &accepted_);
   if (const auto node = Find(*fields, "tests")) {
     suite_.name_position = node->position();
     if (node->IsScalar()) {
@@ -81,7 +61,7 @@ TestSuite TestsReader::Read(YamlNode root) {
       WarnOfUnused(*fixtures);
     }
   }
-  return std::move(suite_);
+  return {std::move(suite_), std::move(accepted_)};
 }
 
 // --- What requests are made of ---
@@ -131,7 +111,7 @@ void TestsReader::ReadPrincipal(std::string_view name, YamlNode node) {
   std::optional<Fields> fields;
   std::optional<YamlNode> id = node;
   if (!node.IsScalar()) {
-    fields = ReadFields(node, what, kPrincipalKeys);
+    fields = ReadFields(node, what, kPrincipalFormat);
     if (!fields.has_value()) return;
     id = Require(*fields, "id", node.position(), what);
   }
@@ -142,7 +122,8 @@ void TestsReader::ReadPrincipal(std::string_view name, YamlNode node) {
   principal.assurance = anonymous ? Assurance::kNone : Assurance::kAsserted;
   if (!fields.has_value()) return;
   if (const auto value = Find(*fields, "assurance")) {
-    principal.assurance = ReadAssurance(*value).value_or(principal.assurance);
+    const auto word = ReadWord(*value, "assurance", kAssuranceFormat);
+    if (word.has_value()) principal.assurance = kAssurances[*word];
   }
   if (const auto value = Find(*fields, "groups")) ReadGroups(*value, &principal);
   if (const auto value = Find(*fields, "groups_complete")) {
@@ -168,18 +149,17 @@ void TestsReader::ReadPrincipal(std::string_view name, YamlNode node) {
   }
 }
 
-std::optional<Assurance> TestsReader::ReadAssurance(YamlNode node) {
+std::optional<size_t> TestsReader::ReadWord(YamlNode node, std::string_view key,
+                                            const ValueFormat& format) {
   const std::string_view text = node.IsScalar() ? node.text() : std::string_view();
-  std::vector<std::string_view> known;
-  for (const Assurance assurance : {Assurance::kNone, Assurance::kAsserted, Assurance::kKernelWeak,
-                                    Assurance::kKernel, Assurance::kCrypto}) {
-    if (text == ToString(assurance)) return assurance;
-    known.push_back(ToString(assurance));
+  std::string list;
+  for (size_t i = 0; i < format.words.size(); ++i) {
+    if (format.words[i] == text) return i;
+    const bool last = i + 1 == format.words.size();
+    absl::StrAppend(&list, i == 0 ? "`" : last ? " or `" : ", `", View(format.words[i]), "`");
   }
-  Report(node.position(), absl::StrCat("`assurance` is ", Quoted(text),
-                                       "; it is `none`, `asserted`, `kernel_weak`, `kernel` or "
-                                       "`crypto`",
-                                       Suggest(text, known)));
+  Report(node.position(), absl::StrCat("`", View(key), "` is ", Quoted(text), "; it is ", list,
+                                       Suggest(text, {format.words.begin(), format.words.end()})));
   return std::nullopt;
 }
 
@@ -213,7 +193,7 @@ void TestsReader::ReadResource(std::string_view name, YamlNode node) {
   std::optional<Fields> fields;
   std::optional<YamlNode> id = node;
   if (!node.IsScalar()) {
-    fields = ReadFields(node, what, kResourceKeys);
+    fields = ReadFields(node, what, kTestedResourceFormat);
     if (!fields.has_value()) return;
     id = Require(*fields, "id", node.position(), what);
   }
@@ -258,7 +238,8 @@ std::optional<absl::Time> TestsReader::ReadTime(YamlNode node) {
 void TestsReader::WarnOfUnused(const Fixtures& fixtures) {
   for (const auto& [name, fixture] : fixtures.by_name) {
     if (fixture.used) continue;
-    Warn(fixture.position, absl::StrCat(fixtures.kind, " `", name, "` is not used by any case"));
+    Warn(fixture.position, Warning::kUnusedFixture,
+         absl::StrCat(fixtures.kind, " `", name, "` is not used by any case"));
   }
 }
 
@@ -296,7 +277,7 @@ void TestsReader::ReadCase(YamlNode node) {
       }
     }
   }
-  const std::optional<Fields> fields = ReadFields(node, what, kCaseKeys);
+  const std::optional<Fields> fields = ReadFields(node, what, kCaseFormat);
   if (!fields.has_value()) return;
   TestCase made;
   made.position = node.position();
@@ -307,16 +288,19 @@ void TestsReader::ReadCase(YamlNode node) {
 
   Axes axes;
   bool complete = true;
-  const auto take = [&](std::optional<std::vector<Named>> names, std::vector<Named>* axis) {
+  const auto take = [&](const char* key, std::vector<Named>* axis) {
+    if (!Require(*fields, key, node.position(), what).has_value()) {
+      complete = false;
+      return;
+    }
+    auto names = ReadNames(*fields, key);
     complete &= names.has_value();
     if (names.has_value()) *axis = *std::move(names);
   };
-  take(RequireNames(*fields, "principal", "principals", node.position(), what), &axes.principals);
-  take(RequireNames(*fields, "action", "actions", node.position(), what), &axes.actions);
-  take(RequireNames(*fields, "resource", "resources", node.position(), what), &axes.resources);
-  if (fields->find("context") != fields->end() || fields->find("contexts") != fields->end()) {
-    take(ReadNames(*fields, "context", "contexts"), &axes.contexts);
-  }
+  take("principals", &axes.principals);
+  take("actions", &axes.actions);
+  take("resources", &axes.resources);
+  if (fields->find("contexts") != fields->end()) take("contexts", &axes.contexts);
   // All of them, so that all mistakes are reported.
   const bool known[] = {Resolve(what, &principals_, &axes.principals), CheckActions(&axes.actions),
                         Resolve(what, &resources_, &axes.resources),
@@ -324,66 +308,43 @@ void TestsReader::ReadCase(YamlNode node) {
   for (const bool one : known) complete &= one;
   if (complete) MakeRequests(axes, node, &made);
 
-  const bool listed = fields->find("expect") != fields->end();
-  if (listed && HasExpectation(*fields)) {
-    Report(fields->find("expect")->second.key.position(),
-           absl::StrCat(what, " has both `expect` and an expectation of its own; write one"));
-  } else if (!listed) {
-    std::optional<TestExpectation> expectation = ReadExpectation(*fields, node.position(), what);
+  const auto expect = Require(*fields, "expect", node.position(), what);
+  if (expect.has_value() && expect->IsMapping()) {
+    const auto expected = ReadFields(*expect, "the expectation", kExpectationFormat);
+    auto expectation = ReadExpectation(*expected, expect->position());
     if (expectation.has_value()) made.expectations.push_back(*std::move(expectation));
     for (TestRequest& request : made.requests) request.expectation = 0;
-  } else if (const auto expect = Find(*fields, "expect")) {
-    if (CheckList(*expect, "expect", "; write `decision: deny` if all is denied")) {
-      for (const YamlNode item : expect->items()) ReadExpectItem(item, axes, &made);
-    }
+  } else if (expect.has_value() && expect->IsScalar()) {
+    Report(expect->position(),
+           "`expect` is neither a mapping nor a list; write `{decision: deny}`");
+  } else if (expect.has_value() &&
+             CheckList(*expect, "expect", "; write `{decision: deny}` if all is denied")) {
+    for (const YamlNode item : expect->items()) ReadExpectItem(item, what, axes, &made);
   }
   suite_.cases.push_back(std::move(made));
 }
 
 std::optional<std::vector<TestsReader::Named>> TestsReader::ReadNames(const Fields& fields,
-                                                                      std::string_view singular,
-                                                                      std::string_view plural) {
-  const auto one = fields.find(singular);
-  if (one != fields.end() && fields.find(plural) != fields.end()) {
-    Report(one->second.key.position(), absl::StrCat("`", View(singular), "` and `", View(plural),
-                                                    "` stand side by side; write one of them"));
+                                                                      std::string_view key) {
+  const auto node = Find(fields, key);
+  if (!node.has_value()) return std::nullopt;
+  std::vector<Named> names;
+  bool complete = true;
+  const auto add = [&](YamlNode item) {
+    const auto text = ReadVisibleText(item, absl::StrCat("a name under `", View(key), "`"));
+    if (text.has_value()) names.push_back({*text, item.position(), 0});
+    complete &= text.has_value();
+  };
+  if (node->IsScalar()) {
+    add(*node);
+  } else if (CheckList(*node, key, "; write at least one")) {
+    for (const YamlNode item : node->items()) add(item);
+    complete &= CheckOnce(names);
+  } else {
     return std::nullopt;
   }
-  std::vector<Named> names;
-  const auto add = [&](YamlNode node) {
-    const auto text = ReadVisibleText(node, absl::StrCat("`", View(singular), "`"));
-    if (text.has_value()) names.push_back({*text, node.position(), 0});
-    return text.has_value();
-  };
-  if (one != fields.end()) {
-    const auto node = Find(fields, singular);
-    if (!node.has_value()) return std::nullopt;
-    if (node->IsSequence()) {
-      Report(node->position(),
-             absl::StrCat("`", View(singular), "` is one; write `", View(plural), "` for a list"));
-      return std::nullopt;
-    }
-    if (!add(*node)) return std::nullopt;
-    return names;
-  }
-  const auto node = Find(fields, plural);
-  if (!node.has_value() || !CheckList(*node, plural, "; write at least one")) return std::nullopt;
-  bool complete = true;
-  for (const YamlNode item : node->items()) complete &= add(item);
-  if (!complete || !CheckOnce(names)) return std::nullopt;
+  if (!complete) return std::nullopt;
   return names;
-}
-
-std::optional<std::vector<TestsReader::Named>> TestsReader::RequireNames(const Fields& fields,
-                                                                         std::string_view singular,
-                                                                         std::string_view plural,
-                                                                         Position owner,
-                                                                         const std::string& what) {
-  if (fields.find(singular) != fields.end()) return ReadNames(fields, singular, plural);
-  const auto misspelt = std::find(fields.misspelt.begin(), fields.misspelt.end(), singular);
-  if (misspelt != fields.misspelt.end()) return std::nullopt;  // reported
-  if (!Require(fields, plural, owner, what).has_value()) return std::nullopt;
-  return ReadNames(fields, singular, plural);
 }
 
 bool TestsReader::CheckOnce(const std::vector<Named>& names) {
@@ -401,7 +362,7 @@ bool TestsReader::CheckOnce(const std::vector<Named>& names) {
 
 void TestsReader::WarnOfWildcard(const Named& name, std::string_view kind) {
   if (name.text.find('*') == std::string_view::npos) return;
-  Warn(name.position,
+  Warn(name.position, Warning::kLiteralPattern,
        absl::StrCat(Quoted(name.text), " is taken literally: a request is about one ", View(kind),
                     ", not about a pattern"));
 }
@@ -492,109 +453,69 @@ void TestsReader::MakeRequests(const Axes& axes, YamlNode node, TestCase* made) 
 
 // --- Expectations ---
 
-bool TestsReader::HasExpectation(const Fields& fields) const {
-  return std::any_of(kExpectationKeys.begin(), kExpectationKeys.end(),
-                     [&fields](std::string_view key) { return fields.find(key) != fields.end(); });
-}
-
-std::optional<TestExpectation> TestsReader::ReadExpectation(const Fields& fields, Position position,
-                                                            const std::string& what) {
+std::optional<TestExpectation> TestsReader::ReadExpectation(const Fields& fields,
+                                                            Position position) {
   TestExpectation expectation;
   expectation.position = position;
-  const auto decision = Require(fields, "decision", position, what);
-  if (!decision.has_value()) return std::nullopt;
-  const std::string_view word = decision->IsScalar() ? decision->text() : std::string_view();
-  if (word != "allow" && word != "deny") {
-    Report(decision->position(),
-           absl::StrCat("`decision` is ", Quoted(word), "; it is `allow` or `deny`",
-                        Suggest(word, {"allow", "deny"})));
-    return std::nullopt;
+  const auto decision = Require(fields, "decision", position, "the expectation");
+  bool known = false;
+  if (decision.has_value()) {
+    const auto word = ReadWord(*decision, "decision", kDecisionFormat);
+    known = word.has_value();
+    expectation.allowed = known && kDecisionFormat.words[*word] == "allow";
   }
-  expectation.allowed = word == "allow";
   if (const auto value = Find(fields, "reason")) {
-    const std::string_view text = value->IsScalar() ? value->text() : std::string_view();
-    std::vector<std::string_view> known;
-    for (const Reason reason : kReasons) {
-      if (text == ToString(reason)) expectation.reason = reason;
-      known.push_back(ToString(reason));
-    }
-    if (!expectation.reason.has_value()) {
-      std::string list;
-      for (const std::string_view one : known) {
-        const bool last = one == known.back();
-        absl::StrAppend(&list, list.empty() ? "" : last ? " or " : ", ", "`", View(one), "`");
-      }
-      Report(value->position(),
-             absl::StrCat("`reason` is ", Quoted(text), "; it is ", list, Suggest(text, known)));
-    }
+    const auto word = ReadWord(*value, "reason", kReasonFormat);
+    if (word.has_value()) expectation.reason = kReasons[*word];
   }
-  expectation.rules = ReadExpectedNames(fields, "rule", "rules");
-  expectation.shadow_rules = ReadExpectedNames(fields, "shadow_rule", "shadow_rules");
+  expectation.rules = ReadExpectedNames(fields, "rules");
+  expectation.shadow_rules = ReadExpectedNames(fields, "shadow_rules");
   if (const auto value = Find(fields, "message")) {
-    if (const auto text = ReadText(*value, "`message`", kMaxMessageBytes)) {
+    if (const auto text = ReadText(*value, "`message`", kMaxExpectedMessageBytes)) {
       expectation.message = *text;
     }
   }
-  if (const auto list = Find(fields, "obligations")) {
-    if (CheckList(*list, "obligations", "; remove the key if there are none")) {
-      for (const YamlNode item : list->items()) {
-        if (const auto name = ReadName(item, "an obligation")) {
-          expectation.obligations.push_back({std::string(*name), item.position()});
-        }
+  const auto obligations = Find(fields, "obligations");
+  if (obligations.has_value() &&
+      CheckList(*obligations, "obligations", "; remove the key if there are none")) {
+    if (obligations->size() > kMaxObligations) {
+      Report(obligations->position(),
+             absl::StrCat("`obligations` has more than ", kMaxObligations, " items"));
+    }
+    for (const YamlNode item : obligations->items()) {
+      if (const auto name = ReadName(item, "an obligation")) {
+        expectation.obligations.push_back({std::string(*name), item.position()});
       }
     }
   }
-  CheckExpectation(fields, expectation);
+  if (!known) return std::nullopt;
   return expectation;
 }
 
 std::vector<TestExpectation::Name> TestsReader::ReadExpectedNames(const Fields& fields,
-                                                                  std::string_view singular,
-                                                                  std::string_view plural) {
+                                                                  std::string_view key) {
   std::vector<TestExpectation::Name> read;
-  if (fields.find(singular) == fields.end() && fields.find(plural) == fields.end()) return read;
-  const auto names = ReadNames(fields, singular, plural);
+  if (fields.find(key) == fields.end()) return read;
+  const auto names = ReadNames(fields, key);
   if (!names.has_value()) return read;
   for (const Named& name : *names) read.push_back({std::string(name.text), name.position});
   return read;
 }
 
-// What no decision can be.
-void TestsReader::CheckExpectation(const Fields& fields, const TestExpectation& expectation) {
-  if (!expectation.reason.has_value()) return;
-  const Reason reason = *expectation.reason;
-  const Position position = fields.find("reason")->second.value.position();
-  if (expectation.allowed != (reason == Reason::kAllowRule)) {
-    Report(position,
-           absl::StrCat("`reason` is `", View(ToString(reason)), "`, which ",
-                        reason == Reason::kAllowRule ? "allows" : "denies", ", and `decision` is `",
-                        expectation.allowed ? "allow" : "deny", "`"));
-  }
-  const bool by_rules =
-      reason == Reason::kAllowRule || reason == Reason::kDenyRule || reason == Reason::kDenyUnknown;
-  if (!by_rules && !expectation.rules.empty()) {
-    Report(expectation.rules[0].position,
-           absl::StrCat("a decision with the reason `", View(ToString(reason)),
-                        "` names no rules; remove them, or the reason"));
-  }
-}
-
-std::optional<std::vector<size_t>> TestsReader::Select(const Fields& fields,
-                                                       std::string_view singular,
-                                                       std::string_view plural,
+std::optional<std::vector<size_t>> TestsReader::Select(const Fields& fields, std::string_view key,
                                                        const std::vector<Named>& axis,
                                                        Position owner, const std::string& what) {
   std::vector<size_t> selected;
-  if (fields.find(singular) == fields.end() && fields.find(plural) == fields.end()) {
-    for (const std::string_view key : fields.misspelt) {
-      if (key == singular || key == plural) return std::nullopt;  // reported
+  if (fields.find(key) == fields.end()) {
+    for (const std::string_view misspelt : fields.misspelt) {
+      if (misspelt == key) return std::nullopt;  // reported
     }
     if (axis.size() <= 1) return std::vector<size_t>{0};
-    Report(owner, absl::StrCat("the expectation has no `", View(plural), "`, and ", what, " has ",
+    Report(owner, absl::StrCat("the expectation has no `", View(key), "`, and ", what, " has ",
                                axis.size(), "; list those that it is about"));
     return std::nullopt;
   }
-  const auto names = ReadNames(fields, singular, plural);
+  const auto names = ReadNames(fields, key);
   if (!names.has_value()) return std::nullopt;
   bool complete = true;
   for (const Named& name : *names) {
@@ -607,27 +528,23 @@ std::optional<std::vector<size_t>> TestsReader::Select(const Fields& fields,
     complete = false;
     std::vector<std::string_view> known;
     for (const Named& one : axis) known.push_back(one.text);
-    Report(name.position, absl::StrCat(Quoted(name.text), " is not among the `", View(plural),
-                                       "` of ", what, Suggest(name.text, known)));
+    Report(name.position, absl::StrCat(Quoted(name.text), " is not among the `", View(key), "` of ",
+                                       what, Suggest(name.text, known)));
   }
   if (!complete) return std::nullopt;
   return selected;
 }
 
-void TestsReader::ReadExpectItem(YamlNode node, const Axes& axes, TestCase* made) {
-  const std::string what =
-      made->name.empty() ? "the case" : absl::StrCat("case `", made->name, "`");
-  const auto fields = ReadFields(node, "the expectation", kItemKeys);
+void TestsReader::ReadExpectItem(YamlNode node, const std::string& what, const Axes& axes,
+                                 TestCase* made) {
+  const auto fields = ReadFields(node, "the expectation", kExpectedOfSomeFormat);
   if (!fields.has_value()) return;
-  auto expectation = ReadExpectation(*fields, node.position(), "the expectation");
+  auto expectation = ReadExpectation(*fields, node.position());
   if (made->requests.empty()) return;  // reported
-  const auto principals =
-      Select(*fields, "principal", "principals", axes.principals, node.position(), what);
-  const auto actions = Select(*fields, "action", "actions", axes.actions, node.position(), what);
-  const auto resources =
-      Select(*fields, "resource", "resources", axes.resources, node.position(), what);
-  const auto contexts =
-      Select(*fields, "context", "contexts", axes.contexts, node.position(), what);
+  const auto principals = Select(*fields, "principals", axes.principals, node.position(), what);
+  const auto actions = Select(*fields, "actions", axes.actions, node.position(), what);
+  const auto resources = Select(*fields, "resources", axes.resources, node.position(), what);
+  const auto contexts = Select(*fields, "contexts", axes.contexts, node.position(), what);
   if (!expectation.has_value() || !principals.has_value() || !actions.has_value() ||
       !resources.has_value() || !contexts.has_value()) {
     return;
@@ -699,14 +616,31 @@ class RuleNames {
   absl::flat_hash_map<std::string_view, std::string_view> by_end_;
 };
 
+// Empty, or why no decision meets the expectation.
+std::string WhyNever(const TestExpectation& expectation) {
+  if (!expectation.reason.has_value()) return {};
+  const std::string_view reason = ToString(*expectation.reason);
+  if (expectation.allowed != (*expectation.reason == Reason::kAllowRule)) {
+    return absl::StrCat("the expectation has the decision `",
+                        expectation.allowed ? "allow" : "deny", "` and the reason `", View(reason),
+                        "`, which never go together");
+  }
+  const bool by_rules = *expectation.reason == Reason::kAllowRule ||
+                        *expectation.reason == Reason::kDenyRule ||
+                        *expectation.reason == Reason::kDenyUnknown;
+  if (by_rules || expectation.rules.empty()) return {};
+  return absl::StrCat("the expectation has rules, and the reason `", View(reason),
+                      "`, which is of no rule; remove one of them");
+}
+
 }  // namespace
 
-void CheckTests(const std::vector<TestSuite>& suites, const std::vector<PolicyDocument>& policies,
-                std::vector<Issue>* issues) {
-  if (suites.empty()) return;
-  const RuleNames rules(policies);
+void CheckTests(const Documents& documents, std::vector<Issue>* issues) {
+  if (documents.tests.empty()) return;
+  const RuleNames rules(documents.policies);
   absl::flat_hash_map<std::string, const TestSuite*> names;
-  for (const TestSuite& suite : suites) {
+  for (const TestsDocument& document : documents.tests) {
+    const TestSuite& suite = document.suite;
     size_t reported = 0;
     const auto report = [&](Position position, std::string message) {
       if (++reported > kMaxIssues) return;
@@ -720,6 +654,9 @@ void CheckTests(const std::vector<TestSuite>& suites, const std::vector<PolicyDo
     }
     for (const TestCase& one : suite.cases) {
       for (const TestExpectation& expectation : one.expectations) {
+        if (const std::string never = WhyNever(expectation); !never.empty()) {
+          report(expectation.position, never);
+        }
         for (const auto* list : {&expectation.rules, &expectation.shadow_rules}) {
           for (const TestExpectation::Name& name : *list) {
             if (rules.Has(name.text)) continue;

@@ -21,7 +21,7 @@ class TestsReader : public ValueReader {
 
   // Reads the whole file, whose root is a mapping. Once for each reader. After an error what it
   // returns is of no use but to find more errors.
-  TestSuite Read(YamlNode root);
+  TestsDocument Read(YamlNode root);
 
  private:
   // What can be named of one kind, and what has been.
@@ -54,7 +54,8 @@ class TestsReader : public ValueReader {
   void ReadPrincipal(std::string_view name, YamlNode node);
   void ReadResource(std::string_view name, YamlNode node);
   void ReadContext(std::string_view name, YamlNode node);
-  std::optional<Assurance> ReadAssurance(YamlNode node);
+  // Which of the words of `format` it is.
+  std::optional<size_t> ReadWord(YamlNode node, std::string_view key, const ValueFormat& format);
   void ReadGroups(YamlNode node, Principal* principal);
   std::optional<absl::Time> ReadTime(YamlNode node);
   void WarnOfUnused(const Fixtures& fixtures);
@@ -62,13 +63,8 @@ class TestsReader : public ValueReader {
   void ReadCases(YamlNode node);
   void ReadCase(YamlNode node);
   std::string ReadCaseName(const Fields& fields, YamlNode node);
-  // The names under `singular`, one, or `plural`, a list; nothing if neither key is there.
-  std::optional<std::vector<Named>> ReadNames(const Fields& fields, std::string_view singular,
-                                              std::string_view plural);
-  // The same, and one of the keys must be there.
-  std::optional<std::vector<Named>> RequireNames(const Fields& fields, std::string_view singular,
-                                                 std::string_view plural, Position owner,
-                                                 const std::string& what);
+  // The names under `key`, one or a list; nothing if one of them is wrong.
+  std::optional<std::vector<Named>> ReadNames(const Fields& fields, std::string_view key);
   // Finds what the names stand for. Returns false if one is unknown.
   bool Resolve(const std::string& what, Fixtures* fixtures, std::vector<Named>* names);
   bool CheckActions(std::vector<Named>* names);
@@ -76,21 +72,17 @@ class TestsReader : public ValueReader {
   void WarnOfWildcard(const Named& name, std::string_view kind);
   void MakeRequests(const Axes& axes, YamlNode node, TestCase* made);
 
-  bool HasExpectation(const Fields& fields) const;
-  std::optional<TestExpectation> ReadExpectation(const Fields& fields, Position position,
-                                                 const std::string& what);
-  std::vector<TestExpectation::Name> ReadExpectedNames(const Fields& fields,
-                                                       std::string_view singular,
-                                                       std::string_view plural);
-  void CheckExpectation(const Fields& fields, const TestExpectation& expectation);
+  std::optional<TestExpectation> ReadExpectation(const Fields& fields, Position position);
+  std::vector<TestExpectation::Name> ReadExpectedNames(const Fields& fields, std::string_view key);
   // One item under `expect`: says of which requests, and what they come to.
-  void ReadExpectItem(YamlNode node, const Axes& axes, TestCase* made);
-  // The numbers, within `axis`, of what an item under `expect` names.
-  std::optional<std::vector<size_t>> Select(const Fields& fields, std::string_view singular,
-                                            std::string_view plural, const std::vector<Named>& axis,
-                                            Position owner, const std::string& what);
+  void ReadExpectItem(YamlNode node, const std::string& what, const Axes& axes, TestCase* made);
+  // The numbers, within `axis`, of what an item under `expect` names under `key`.
+  std::optional<std::vector<size_t>> Select(const Fields& fields, std::string_view key,
+                                            const std::vector<Named>& axis, Position owner,
+                                            const std::string& what);
 
   TestSuite suite_;
+  std::vector<AcceptedWarning> accepted_;
   absl::Time time_;
   Fixtures principals_ = {"principal", {}};
   Fixtures resources_ = {"resource", {}};
@@ -98,10 +90,6 @@ class TestsReader : public ValueReader {
   std::map<std::string, Position, std::less<>> case_names_;
   size_t requests_ = 0;  // Of all cases.
 };
-
-// Reports names of suites that are given twice, and rules that tests name and no policy has.
-void CheckTests(const std::vector<TestSuite>& suites, const std::vector<PolicyDocument>& policies,
-                std::vector<Issue>* issues);
 
 }  // namespace reeve
 

@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "reeve/policy/load.h"
+#include "reeve/policy/load_tests.h"
 #include "reeve/policy/test_suite.h"
 
 namespace reeve {
@@ -47,15 +48,16 @@ TEST_P(TestsReaderTest, LoadsOrReportsAllThatIsWrong) {
   EXPECT_EQ(Issues(result), GetParam().issues);
 }
 
+#define DENY ", expect: {decision: deny}"
 #define HEAD "reeve: 1\ntests: t\n"
 // Line 3 has the keys before the cases, line 4 the one case, which is complete but for `fields`.
 #define TESTS(fixtures, fields) HEAD fixtures "\ncases: [{name: c, " fields "}]\n"
-#define ONE "principal: 'user:ada', action: doc.read, resource: 'doc:1'"
+#define ONE "principals: 'user:ada', actions: doc.read, resources: 'doc:1'"
 #define MATRIX \
-  "principals: ['user:ada', 'user:bob'], actions: [doc.read, doc.write], resource: 'doc:1'"
+  "principals: ['user:ada', 'user:bob'], actions: [doc.read, doc.write], resources: 'doc:1'"
 
 const Case kFileCases[] = {
-    {"Smallest", TESTS("", ONE ", decision: deny"), ""},
+    {"Smallest", TESTS("", ONE DENY ""), ""},
     {"Everything", R"(reeve: 1
 tests: everything
 description: All keys.
@@ -86,8 +88,8 @@ cases:
     resources: [q3, q4, "doc:/q5"]
     contexts: [late]
     expect:
-      - principal: ada
-        action: doc.read
+      - principals: ada
+        actions: doc.read
         resources: [q3, q4]
         decision: allow
         reason: allow_rule
@@ -102,38 +104,38 @@ cases:
     {"ListUnderTests", "reeve: 1\ntests:\n  - name: c\n",
      "t.yaml:1:1: the file has no `cases`\n"
      "t.yaml:3:3: `tests` is the name of the tests; list them under `cases`\n"},
-    {"NoName", "reeve: 1\ntests:\ncases: [{name: c, " ONE ", decision: deny}]\n",
+    {"NoName", "reeve: 1\ntests:\ncases: [{name: c, " ONE DENY "}]\n",
      "t.yaml:2:1: `tests` has no value; write one or remove the key\n"},
-    {"BadName", "reeve: 1\ntests: a b\ncases: [{name: c, " ONE ", decision: deny}]\n",
+    {"BadName", "reeve: 1\ntests: a b\ncases: [{name: c, " ONE DENY "}]\n",
      "t.yaml:2:8: the name of the tests `a b` is not a name; use letters, digits and `_-.`, and "
      "begin with a letter, a digit or `_`\n"},
     {"UnknownKey", HEAD "casse: []\n",
      "t.yaml:3:1: unknown key `casse` in the tests; did you mean `cases`?\n"},
     {"NoCases", HEAD "cases: []\n", "t.yaml:3:8: `cases` is empty; write one or remove the file\n"},
     {"CasesAreNoList", HEAD "cases: {}\n", "t.yaml:3:8: `cases` is not a list\n"},
-    {"BadTime", TESTS("time: '2026-11-20'", ONE ", decision: deny"),
+    {"BadTime", TESTS("time: '2026-11-20'", ONE DENY ""),
      "t.yaml:3:7: `time` is `2026-11-20`; write it as in `2026-11-20T09:00:00Z` (RFC 3339)\n"},
-    {"BadTimeOfACase", TESTS("", ONE ", decision: deny, time: noon"),
-     "t.yaml:4:101: `time` is `noon`; write it as in `2026-11-20T09:00:00Z` (RFC 3339)\n"},
+    {"BadTimeOfACase", TESTS("", ONE DENY ", time: noon"),
+     "t.yaml:4:114: `time` is `noon`; write it as in `2026-11-20T09:00:00Z` (RFC 3339)\n"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Files, TestsReaderTest, testing::ValuesIn(kFileCases),
                          [](const auto& info) { return info.param.name; });
 
-#define ADA ", principal: ada, action: doc.read, resource: 'doc:1', decision: deny"
+#define ADA ", principals: ada, actions: doc.read, resources: 'doc:1'" DENY
 #define PRINCIPAL(fields) HEAD "principals: {ada: " fields "}\ncases: [{name: c" ADA "}]\n"
-#define Q3 ", principal: 'user:ada', action: doc.read, resource: q3, decision: deny"
+#define Q3 ", principals: 'user:ada', actions: doc.read, resources: q3" DENY
 #define RESOURCE(fields) HEAD "resources: {q3: " fields "}\ncases: [{name: c" Q3 "}]\n"
 
 const Case kFixtureCases[] = {
-    {"PrincipalsAreNoMapping", TESTS("principals: [ada]", ONE ", decision: deny"),
+    {"PrincipalsAreNoMapping", TESTS("principals: [ada]", ONE DENY ""),
      "t.yaml:3:13: `principals` is not a mapping; write a name before each principal\n"},
-    {"NoPrincipals", TESTS("principals: {}", ONE ", decision: deny"),
+    {"NoPrincipals", TESTS("principals: {}", ONE DENY ""),
      "t.yaml:3:13: `principals` is empty; write a principal or remove the key\n"},
-    {"BadFixtureName", TESTS("principals: {'user:ada': user:ada}", ONE ", decision: deny"),
+    {"BadFixtureName", TESTS("principals: {'user:ada': user:ada}", ONE DENY ""),
      "t.yaml:3:14: the name of a principal `user:ada` is not a name; use letters, digits and "
      "`_-.`, and begin with a letter, a digit or `_`\n"},
-    {"Anonymous", TESTS("principals: {anonymous: user:ada}", ONE ", decision: deny"),
+    {"Anonymous", TESTS("principals: {anonymous: user:ada}", ONE DENY ""),
      "t.yaml:3:14: `anonymous` is the principal that could not be identified; use another name\n"},
     {"NullPrincipal", PRINCIPAL(""), "t.yaml:3:14: principal `ada` has no value\n"},
     {"ListAsPrincipal", PRINCIPAL("[a]"),
@@ -161,21 +163,23 @@ const Case kFixtureCases[] = {
      "t.yaml:3:48: `attributes` is not a mapping of names to values\n"},
     {"BadValue", PRINCIPAL("{id: 'user:ada', attributes: {a: 010}}"),
      "t.yaml:3:52: `010` is not a plain decimal number; write it as one, or put it in quotes\n"},
-    {"UnusedPrincipal", TESTS("principals: {ada: user:ada}", ONE ", decision: deny"),
-     "t.yaml:3:14: warning: principal `ada` is not used by any case\n"},
-    {"UnusedResource", TESTS("resources: {q3: doc:q3}", ONE ", decision: deny"),
-     "t.yaml:3:13: warning: resource `q3` is not used by any case\n"},
-    {"UnusedContext", TESTS("contexts: {c: {}}", ONE ", decision: deny"),
-     "t.yaml:3:12: warning: context `c` is not used by any case\n"},
+    {"UnusedPrincipal", TESTS("principals: {ada: user:ada}", ONE DENY ""),
+     "t.yaml:3:14: warning: principal `ada` is not used by any case [unused-fixture]\n"},
+    {"UnusedResource", TESTS("resources: {q3: doc:q3}", ONE DENY ""),
+     "t.yaml:3:13: warning: resource `q3` is not used by any case [unused-fixture]\n"},
+    {"AcceptedWarning", TESTS("accept: [unused-fixture]\nprincipals: {ada: user:ada}", ONE DENY),
+     ""},
+    {"UnusedContext", TESTS("contexts: {c: {}}", ONE DENY ""),
+     "t.yaml:3:12: warning: context `c` is not used by any case [unused-fixture]\n"},
     {"UnknownKeyOfAResource", RESOURCE("{id: 'doc:1', groups: [a]}"),
      "t.yaml:3:31: unknown key `groups` in resource `q3`\n"},
     {"PathThatIsNotCanonical", RESOURCE("doc:/a//b"),
      "t.yaml:3:17: `doc:/a//b`: the entity id has an empty path segment\n"},
     {"NoParents", RESOURCE("{id: 'doc:1', parents: []}"),
      "t.yaml:3:40: `parents` is empty; remove the key if there are none\n"},
-    {"ContextIsNoMapping", TESTS("contexts: {c: [1]}", ONE ", context: c, decision: deny"),
+    {"ContextIsNoMapping", TESTS("contexts: {c: [1]}", ONE ", contexts: c" DENY),
      "t.yaml:3:15: context `c` is not a mapping of names to values\n"},
-    {"TimeOfAContext", TESTS("contexts: {c: {time: 9}}", ONE ", context: c, decision: deny"),
+    {"TimeOfAContext", TESTS("contexts: {c: {time: 9}}", ONE ", contexts: c" DENY),
      "t.yaml:3:22: `time` is `9`; write it as in `2026-11-20T09:00:00Z` (RFC 3339)\n"},
 };
 
@@ -186,121 +190,119 @@ const Case kCaseCases[] = {
     {"CaseIsNoMapping", HEAD "cases: [c]\n",
      "t.yaml:3:9: the case is not a mapping of keys to values\n"},
     {"CaseLacksAll", HEAD "cases: [{description: x}]\n",
-     "t.yaml:3:9: the case has no `name`\n"
-     "t.yaml:3:9: the case has no `principals`\n"
-     "t.yaml:3:9: the case has no `actions`\n"
-     "t.yaml:3:9: the case has no `resources`\n"
-     "t.yaml:3:9: the case has no `decision`\n"},
-    {"NumberAsName", HEAD "cases: [{name: 1, " ONE ", decision: deny}]\n",
+     "t.yaml:3:9: the case has no `name`\nt.yaml:3:9: the case has no `principals`\nt.yaml:3:9: "
+     "the case has no `actions`\nt.yaml:3:9: the case has no `resources`\nt.yaml:3:9: the case has "
+     "no `expect`\n"},
+    {"NumberAsName", HEAD "cases: [{name: 1, " ONE DENY "}]\n",
      "t.yaml:3:16: the name of the case `1` is not text; put it in quotes if it is meant as "
      "text\n"},
-    {"NameOfTwoLines", HEAD "cases: [{name: \"a\\nb\", " ONE ", decision: deny}]\n",
+    {"NameOfTwoLines", HEAD "cases: [{name: \"a\\nb\", " ONE DENY "}]\n",
      "t.yaml:3:16: the name of the case has several lines or tabs; write it in one\n"},
-    {"NameTwice",
-     HEAD "cases:\n  - {name: c, " ONE ", decision: deny}\n  - {name: c, " ONE
-          ", decision: deny}\n",
+    {"NameTwice", HEAD "cases:\n  - {name: c, " ONE DENY "}\n  - {name: c, " ONE DENY "}\n",
      "t.yaml:5:12: case `c` is defined twice; first at 4:12\n"},
-    {"UnknownKeyOfACase", TESTS("", ONE ", decision: deny, tiem: x"),
-     "t.yaml:4:95: unknown key `tiem` in case `c`; did you mean `time`?\n"},
+    {"UnknownKeyOfACase", TESTS("", ONE DENY ", tiem: x"),
+     "t.yaml:4:108: unknown key `tiem` in case `c`; did you mean `time`?\n"},
     {"MisspeltKeyIsNotMissed",
-     TESTS("", "principle: 'user:ada', action: doc.read, resource: 'doc:1', decision: deny"),
-     "t.yaml:4:19: unknown key `principle` in case `c`; did you mean `principal`?\n"},
-    {"OneAndMany", TESTS("", ONE ", actions: [a], decision: deny"),
-     "t.yaml:4:42: `action` and `actions` stand side by side; write one of them\n"},
-    {"ListAsOne", TESTS("", "principal: ['user:ada'], action: a, resource: 'd:1', decision: deny"),
-     "t.yaml:4:30: `principal` is one; write `principals` for a list\n"},
-    {"OneAsList", TESTS("", "principals: 'user:ada', action: a, resource: 'd:1', decision: deny"),
-     "t.yaml:4:31: `principals` is not a list; write `[user:ada]`\n"},
-    {"EmptyList", TESTS("", "principals: [], action: a, resource: 'd:1', decision: deny"),
+     TESTS("", "principle: 'user:ada', actions: doc.read, resources: 'doc:1'" DENY),
+     "t.yaml:4:19: unknown key `principle` in case `c`; did you mean `principals`?\n"},
+    {"MappingAsNames", TESTS("", "principals: {a: b}, actions: a, resources: 'd:1'" DENY),
+     "t.yaml:4:31: `principals` is not a list\n"},
+    {"EmptyList", TESTS("", "principals: [], actions: a, resources: 'd:1'" DENY),
      "t.yaml:4:31: `principals` is empty; write at least one\n"},
-    {"ListedTwice",
-     TESTS("", "principals: ['u:a', 'u:a'], action: a, resource: 'd:1', decision: deny"),
+    {"ListedTwice", TESTS("", "principals: ['u:a', 'u:a'], actions: a, resources: 'd:1'" DENY),
      "t.yaml:4:39: `u:a` is listed twice; first at 4:32\n"},
     {"UnknownPrincipal",
      TESTS("principals: {ada: user:ada}",
-           "principals: [ada, adda, zoe], action: a, resource: 'd:1', decision: deny"),
+           "principals: [ada, adda, zoe], actions: a, resources: 'd:1'" DENY),
      "t.yaml:4:37: unknown principal `adda` in case `c`; did you mean `ada`?\n"
      "t.yaml:4:43: unknown principal `zoe` in case `c`; define it under `principals`, or write an "
      "entity as `type:id`\n"},
-    {"UnknownResource", TESTS("", "principal: 'u:a', action: a, resource: q3, decision: deny"),
-     "t.yaml:4:58: unknown resource `q3` in case `c`; define it under `resources`, or write an "
+    {"UnknownResource", TESTS("", "principals: 'u:a', actions: a, resources: q3" DENY),
+     "t.yaml:4:61: unknown resource `q3` in case `c`; define it under `resources`, or write an "
      "entity as `type:id`\n"},
-    {"UnknownContext", TESTS("", ONE ", context: office, decision: deny"),
-     "t.yaml:4:88: unknown context `office` in case `c`; define it under `contexts`\n"},
-    {"MalformedEntity", TESTS("", "principal: 'u:a', action: a, resource: 'd:/a/', decision: deny"),
-     "t.yaml:4:58: `d:/a/`: the entity id has an empty path segment\n"},
-    {"PatternAsAction",
-     TESTS("", "principal: 'u:a', action: 'doc.*', resource: 'd:**', decision: deny"),
-     "t.yaml:4:45: warning: `doc.*` is taken literally: a request is about one action, not about a "
-     "pattern\n"
-     "t.yaml:4:64: warning: `d:**` is taken literally: a request is about one resource, not about "
-     "a pattern\n"},
-    {"Invisible", TESTS("", "principal: 'u:a', action: ' a', resource: 'd:1', decision: deny"),
-     "t.yaml:4:45: `action` ` a` has a space at its beginning, its end or behind the colon; remove "
-     "it\n"},
+    {"UnknownContext", TESTS("", ONE ", contexts: office" DENY),
+     "t.yaml:4:92: unknown context `office` in case `c`; define it under `contexts`\n"},
+    {"MalformedEntity", TESTS("", "principals: 'u:a', actions: a, resources: 'd:/a/'" DENY),
+     "t.yaml:4:61: `d:/a/`: the entity id has an empty path segment\n"},
+    {"PatternAsAction", TESTS("", "principals: 'u:a', actions: 'doc.*', resources: 'd:**'" DENY),
+     "t.yaml:4:47: warning: `doc.*` is taken literally: a request is about one action, not about a "
+     "pattern [literal-pattern]\nt.yaml:4:67: warning: `d:**` is taken literally: a request is "
+     "about one resource, not about a pattern [literal-pattern]\n"},
+    {"Invisible", TESTS("", "principals: 'u:a', actions: ' a', resources: 'd:1'" DENY),
+     "t.yaml:4:47: a name under `actions` ` a` has a space at its beginning, its end or behind the "
+     "colon; remove it\n"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Cases, TestsReaderTest, testing::ValuesIn(kCaseCases),
                          [](const auto& info) { return info.param.name; });
 
-#define ALLOW(fields) TESTS("", ONE ", decision: allow, " fields)
+#define ALLOW(fields) TESTS("", ONE ", expect: {decision: allow, " fields "}")
+#define O8 "o, o, o, o, o, o, o, o, "
 #define EXPECT_ITEM(item) TESTS("", MATRIX ", expect: [" item "]")
 
 const Case kExpectationCases[] = {
-    {"NeitherDecisionNorExpect", TESTS("", ONE), "t.yaml:4:9: case `c` has no `decision`\n"},
-    {"BothDecisionAndExpect", TESTS("", ONE ", decision: deny, expect: [{decision: deny}]"),
-     "t.yaml:4:95: case `c` has both `expect` and an expectation of its own; write one\n"},
-    {"NoDecision", TESTS("", ONE ", reason: no_rule"), "t.yaml:4:9: case `c` has no `decision`\n"},
-    {"Decision", TESTS("", ONE ", decision: alow"),
-     "t.yaml:4:89: `decision` is `alow`; it is `allow` or `deny`; did you mean `allow`?\n"},
+    {"NoExpect", TESTS("", ONE), "t.yaml:4:9: case `c` has no `expect`\n"},
+    {"NoDecision", TESTS("", ONE ", expect: {reason: no_rule}"),
+     "t.yaml:4:90: the expectation has no `decision`\n"},
+    {"WordAsExpect", TESTS("", ONE ", expect: deny"),
+     "t.yaml:4:90: `expect` is neither a mapping nor a list; write `{decision: deny}`\n"},
+    {"AxesInTheExpectationOfAll", TESTS("", ONE ", expect: {decision: deny, actions: x}"),
+     "t.yaml:4:107: unknown key `actions` in the expectation\n"},
+    {"Decision", TESTS("", ONE ", expect: {decision: alow}"),
+     "t.yaml:4:101: `decision` is `alow`; it is `allow` or `deny`; did you mean `allow`?\n"},
     {"Reason", ALLOW("reason: allowed"),
-     "t.yaml:4:104: `reason` is `allowed`; it is `allow_rule`, `deny_rule`, `deny_unknown`, "
+     "t.yaml:4:116: `reason` is `allowed`; it is `allow_rule`, `deny_rule`, `deny_unknown`, "
      "`no_rule`, `bad_request` or `limit`\n"},
     {"ReasonThatDenies", ALLOW("reason: no_rule"),
-     "t.yaml:4:104: `reason` is `no_rule`, which denies, and `decision` is `allow`\n"},
-    {"ReasonThatAllows", TESTS("", ONE ", decision: deny, reason: allow_rule"),
-     "t.yaml:4:103: `reason` is `allow_rule`, which allows, and `decision` is `deny`\n"},
+     "t.yaml:4:90: the expectation has the decision `allow` and the reason `no_rule`, which never "
+     "go together\n"},
+    {"ReasonThatAllows", TESTS("", ONE ", expect: {decision: deny, reason: allow_rule}"),
+     "t.yaml:4:90: the expectation has the decision `deny` and the reason `allow_rule`, which "
+     "never go together\n"},
     {"RulesWithoutRules",
-     TESTS("", ONE ", decision: deny, reason: no_rule, rule: documents/no-ledger"),
-     "t.yaml:4:118: a decision with the reason `no_rule` names no rules; remove them, or the "
-     "reason\n"},
-    {"NoRules", ALLOW("rules: []"), "t.yaml:4:103: `rules` is empty; write at least one\n"},
+     TESTS("", ONE ", expect: {decision: deny, reason: no_rule, rules: documents/no-ledger}"),
+     "t.yaml:4:90: the expectation has rules, and the reason `no_rule`, which is of no rule; "
+     "remove one of them\n"},
+    {"NoRules", ALLOW("rules: []"), "t.yaml:4:115: `rules` is empty; write at least one\n"},
+    {"TooManyObligations", ALLOW("obligations: [" O8 O8 O8 O8 O8 O8 O8 O8 "o]"),
+     "t.yaml:4:121: `obligations` has more than 64 items\n"},
     {"NoObligations", ALLOW("obligations: []"),
-     "t.yaml:4:109: `obligations` is empty; remove the key if there are none\n"},
-    {"UnknownRule", ALLOW("rule: documents/editor-edit"),
-     "t.yaml:4:102: no policy has a rule `documents/editor-edit`; did you mean "
+     "t.yaml:4:121: `obligations` is empty; remove the key if there are none\n"},
+    {"UnknownRule", ALLOW("rules: documents/editor-edit"),
+     "t.yaml:4:115: no policy has a rule `documents/editor-edit`; did you mean "
      "`documents/editors-edit`?\n"},
-    {"RuleWithoutItsPolicy", ALLOW("rule: no-ledger"),
-     "t.yaml:4:102: no policy has a rule `no-ledger`; did you mean `documents/no-ledger`?\n"},
-    {"UnknownShadowRule", ALLOW("shadow_rule: documents/x-y-z-quite-other"),
-     "t.yaml:4:109: no policy has a rule `documents/x-y-z-quite-other`\n"},
+    {"RuleWithoutItsPolicy", ALLOW("rules: no-ledger"),
+     "t.yaml:4:115: no policy has a rule `no-ledger`; did you mean `documents/no-ledger`?\n"},
+    {"UnknownShadowRule", ALLOW("shadow_rules: documents/x-y-z-quite-other"),
+     "t.yaml:4:122: no policy has a rule `documents/x-y-z-quite-other`\n"},
     {"EmptyExpect", TESTS("", ONE ", expect: []"),
-     "t.yaml:4:87: `expect` is empty; write `decision: deny` if all is denied\n"},
+     "t.yaml:4:90: `expect` is empty; write `{decision: deny}` if all is denied\n"},
     {"ItemIsNoMapping", EXPECT_ITEM("allow"),
-     "t.yaml:4:117: the expectation is not a mapping of keys to values\n"},
-    {"UnknownKeyOfAnItem", EXPECT_ITEM("{principal: 'user:ada', action: doc.read, decison: deny}"),
-     "t.yaml:4:159: unknown key `decison` in the expectation; did you mean `decision`?\n"},
-    {"ItemThatLeavesOut", EXPECT_ITEM("{principal: 'user:ada', decision: deny}"),
-     "t.yaml:4:117: the expectation has no `actions`, and case `c` has 2; list those that it is "
+     "t.yaml:4:118: the expectation is not a mapping of keys to values\n"},
+    {"UnknownKeyOfAnItem",
+     EXPECT_ITEM("{principals: 'user:ada', actions: doc.read, decison: deny}"),
+     "t.yaml:4:162: unknown key `decison` in the expectation; did you mean `decision`?\n"},
+    {"ItemThatLeavesOut", EXPECT_ITEM("{principals: 'user:ada', decision: deny}"),
+     "t.yaml:4:118: the expectation has no `actions`, and case `c` has 2; list those that it is "
      "about\n"},
-    {"ItemOfOthers", EXPECT_ITEM("{principal: 'user:ida', action: doc.raed, decision: deny}"),
-     "t.yaml:4:129: `user:ida` is not among the `principals` of case `c`; did you mean "
-     "`user:ada`?\n"
-     "t.yaml:4:149: `doc.raed` is not among the `actions` of case `c`; did you mean `doc.read`?\n"},
+    {"ItemOfOthers", EXPECT_ITEM("{principals: 'user:ida', actions: doc.raed, decision: deny}"),
+     "t.yaml:4:131: `user:ida` is not among the `principals` of case `c`; did you mean "
+     "`user:ada`?\nt.yaml:4:152: `doc.raed` is not among the `actions` of case `c`; did you mean "
+     "`doc.read`?\n"},
     {"ContextOfNone",
-     EXPECT_ITEM("{principal: 'user:ada', action: doc.read, context: x, decision: deny}"),
-     "t.yaml:4:168: `x` is not among the `contexts` of case `c`\n"},
+     EXPECT_ITEM("{principals: 'user:ada', actions: doc.read, contexts: x, decision: deny}"),
+     "t.yaml:4:172: `x` is not among the `contexts` of case `c`\n"},
     {"SaidTwice",
-     EXPECT_ITEM("{principal: 'user:ada', actions: [doc.read], decision: allow}, {principals: "
-                 "['user:ada', 'user:bob'], action: doc.read, decision: deny}"),
-     "t.yaml:4:180: what `user:ada` `doc.read` `doc:1` comes to is said twice; first at 4:117\n"},
+     EXPECT_ITEM("{principals: 'user:ada', actions: [doc.read], decision: allow}, {principals: "
+                 "['user:ada', 'user:bob'], actions: doc.read, decision: deny}"),
+     "t.yaml:4:182: what `user:ada` `doc.read` `doc:1` comes to is said twice; first at 4:118\n"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Expectations, TestsReaderTest, testing::ValuesIn(kExpectationCases),
                          [](const auto& info) { return info.param.name; });
 
 std::string Tests(const std::string& name) {
-  return "reeve: 1\ntests: " + name + "\ncases: [{name: c, " ONE ", decision: deny}]\n";
+  return "reeve: 1\ntests: " + name + "\ncases: [{name: c, " ONE DENY "}]\n";
 }
 
 TEST(TestsTest, NamesOfSuitesAreUnique) {
@@ -328,12 +330,12 @@ TEST(TestsTest, HaveALimitOfRequests) {
   std::string users = "['u:0'";
   for (int i = 1; i < 1000; ++i) users += ", 'u:" + std::to_string(i) + "'";
   users += "]";
-  EXPECT_EQ(
-      Issues(LoadPolicy({{"p.yaml", kPolicy},
-                         {"t.yaml", "reeve: 1\ntests: t\ncases:\n  - name: c\n    principals: " +
-                                        users + "\n    actions: " + list +
-                                        "\n    resource: 'd:1'\n    decision: deny\n"}})),
-      "t.yaml:4:5: the cases of this file make more than 1000000 requests\n");
+  EXPECT_EQ(Issues(LoadPolicy(
+                {{"p.yaml", kPolicy},
+                 {"t.yaml", "reeve: 1\ntests: t\ncases:\n  - name: c\n    principals: " + users +
+                                "\n    actions: " + list +
+                                "\n    resources: 'd:1'\n    expect: {decision: deny}\n"}})),
+            "t.yaml:4:5: the cases of this file make more than 1000000 requests\n");
 }
 
 class LoadPolicyTestsTest : public testing::Test {

@@ -83,6 +83,24 @@ Position YamlNode::PositionInScalar(size_t text_offset) const {
   return tree_->PositionAt(SourceOffset(*tree_, node, text_offset));
 }
 
+size_t YamlNode::end_offset() const {
+  const YamlTreeNode& node = tree_->nodes[index_];
+  if (node.type == YamlTreeNode::kPlain) return SourceOffset(*tree_, node, node.size);
+  const std::string& source = tree_->source;
+  const char quote = source[node.begin];
+  size_t at = node.begin + 1;
+  // In single quotes two of them are one of the text.
+  while (source[at] != quote || (quote == '\'' && source[at + 1] == quote)) {
+    at += source[at] == quote || (quote == '"' && source[at] == '\\') ? 2 : 1;
+  }
+  return at + 1;
+}
+
+Position YamlNode::EndPosition() const {
+  const YamlNode last(tree_, End() - 1);
+  return last.IsScalar() ? last.PositionInScalar(last.text().size()) : last.position();
+}
+
 size_t YamlNode::size() const { return IsScalar() ? 0 : tree_->nodes[index_].size; }
 
 YamlNode::Items YamlNode::items() const { return Items(*this); }
@@ -100,6 +118,8 @@ YamlDocument& YamlDocument::operator=(YamlDocument&&) noexcept = default;
 YamlDocument::~YamlDocument() = default;
 
 std::string_view YamlDocument::source() const { return tree_->source; }
+
+const std::vector<YamlComment>& YamlDocument::comments() const { return tree_->comments; }
 
 Position YamlDocument::PositionAt(size_t offset) const { return tree_->PositionAt(offset); }
 

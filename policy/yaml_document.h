@@ -7,6 +7,7 @@
 #include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "reeve/policy/issue.h"
 
@@ -34,6 +35,12 @@ class YamlNode {
   Position position() const;
   // The same as an offset into YamlDocument::source().
   size_t source_offset() const;
+  // Where the last scalar in the node ends, before a closing quote; if there is none behind it,
+  // where the last collection begins.
+  Position EndPosition() const;
+
+  // Scalars but blocks: the offset behind the last character, a closing quote included.
+  size_t end_offset() const;
 
   // Scalars: the text, unquoted, unescaped and folded. Never holds a control character but tab and
   // line feed.
@@ -125,8 +132,15 @@ class YamlNode::Members {
   YamlNode node_;
 };
 
+// A comment, from its `#` to before the end of its line.
+struct YamlComment {
+  uint32_t begin;  // Offsets into YamlDocument::source().
+  uint32_t end;
+  uint32_t flow;  // Where the `[` or `{` that it stands in begins, or UINT32_MAX.
+};
+
 // A whole file, read by ReadYaml(). Immutable: any thread. Costs the file's size plus 12 bytes a
-// node and 4 a line; destroying and walking it do not recurse.
+// node and 4 a line and 12 a comment; destroying and walking it do not recurse.
 class YamlDocument {
  public:
   // Moving keeps the nodes valid.
@@ -138,6 +152,8 @@ class YamlDocument {
   YamlNode root() const { return {tree_.get(), 0}; }
   // The file's text, without a byte order mark.
   std::string_view source() const;
+  // The comments, in file order.
+  const std::vector<YamlComment>& comments() const;
   // The line and column of `offset`, at most source().size(), in source().
   Position PositionAt(size_t offset) const;
 

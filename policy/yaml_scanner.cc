@@ -782,7 +782,14 @@ bool YamlScanner::AtLineEnd() const {
 
 void YamlScanner::SkipComment() {
   if (Cur() != '#') return;
+  const size_t begin = pos_;
   while (!IsLineEnd(Cur())) ++pos_;
+  YamlComment comment = {static_cast<uint32_t>(begin), static_cast<uint32_t>(pos_), UINT32_MAX};
+  if (!top().document) {
+    const uint32_t around = tree_->nodes[top().node].begin;
+    if (source_[around] == '[' || source_[around] == '{') comment.flow = around;
+  }
+  tree_->comments.push_back(comment);
 }
 
 std::string YamlScanner::Place(size_t offset) const {

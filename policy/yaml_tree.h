@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "reeve/policy/issue.h"
+#include "reeve/policy/yaml_document.h"
 
 namespace reeve {
 
@@ -63,6 +64,7 @@ struct YamlTree {
   std::string source;   // Without byte order mark.
   std::string decoded;  // Texts that do not stand verbatim in the source, one after the other.
   std::vector<YamlTreeNode> nodes;
+  std::vector<YamlComment> comments;
   LineIndex lines;
 
   std::string_view Text(const YamlTreeNode& node) const {

@@ -18,22 +18,6 @@ namespace {
 // What Printable() adds at most is less than what is left up to kMaxTextBytes.
 constexpr size_t kMaxEscapedBytes = kMaxTextBytes - 64;
 
-// Whether all of `text` is printable ASCII: a quick yes for what most texts are.
-bool IsPrintableAscii(std::string_view text) {
-  constexpr uint64_t kEach = 0x0101010101010101;
-  uint64_t bad = 0;
-  while (text.size() >= sizeof(bad)) {
-    uint64_t word;
-    std::memcpy(&word, text.data(), sizeof(word));
-    // The high bit of a byte says that it, or one below it, is 7F or more or less than 20.
-    bad |= word | (word + kEach) | (word - 0x20 * kEach);
-    text.remove_prefix(sizeof(word));
-  }
-  bad &= 0x80 * kEach;
-  for (const char c : text) bad |= c < 0x20 || c == 0x7F;
-  return bad == 0;
-}
-
 class Flattener {
  public:
   explicit Flattener(FlatRecord* out) : out_(*out) {}
@@ -81,7 +65,7 @@ class Flattener {
 
  private:
   static bool IsSafe(std::string_view text) {
-    return text.size() <= kMaxTextBytes && (IsPrintableAscii(text) || !HasControlCharacter(text));
+    return text.size() <= kMaxTextBytes && !HasControlCharacter(text);
   }
 
   // What is kept of a text that may be too long: not through the middle of a character.

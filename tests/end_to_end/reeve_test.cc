@@ -248,6 +248,8 @@ TEST_F(ReeveTest, LintShowsWhereAConditionIsWrong) {
                      {"column", 9},
                      {"width", 8},
                      {"severity", "error"},
+                     {"name", ""},
+                     {"denied", false},
                      {"message", "unknown name `princpal`; did you mean `principal`?"},
                      {"source", "      - princpal.level >= 5"}},
                     {{"file", bad},
@@ -255,6 +257,8 @@ TEST_F(ReeveTest, LintShowsWhereAConditionIsWrong) {
                      {"column", 19},
                      {"width", 2},
                      {"severity", "error"},
+                     {"name", ""},
+                     {"denied", false},
                      {"message", "`==` compares values of one type, not string and int"},
                      {"source", "        && action == 7"}}}}}));
 }

@@ -64,26 +64,27 @@ cases:
     actions: [doc.read, doc.write]
     resources: [hers, unowned, ledger]
     expect:
-      - principal: ada
+      - principals: ada
         actions: [doc.read, doc.write]
-        resource: hers
+        resources: hers
         decision: allow
         reason: allow_rule
-        rule: documents/owners-edit
+        rules: documents/owners-edit
       - principals: [ada, bob]
-        action: doc.write
-        resource: ledger
+        actions: doc.write
+        resources: ledger
         decision: deny
-        rule: documents/never-the-ledger
+        rules: documents/never-the-ledger
         message: Nobody touches <the> ledger.
         obligations: [page-security]
   - name: late
-    principal: ada
-    action: doc.write
-    resource: hers
-    context: late
-    decision: allow
-    shadow_rule: documents/late
+    principals: ada
+    actions: doc.write
+    resources: hers
+    contexts: late
+    expect:
+      decision: allow
+      shadow_rules: documents/late
 )" + more;
 }
 
@@ -139,7 +140,8 @@ TEST_F(TestCommandTest, VerboseShowsEachRequest) {
 
 struct Failure {
   const char* name;
-  const char* fields;  // Of a case, behind its name, in a flow mapping.
+  const char* asked;  // Keys of a case.
+  const char* expect;
   const char* output;  // But for the summary.
   const char* summary = "1 case, 1 request: 0 passed, 1 failed\n";
 };
@@ -149,18 +151,18 @@ std::ostream& operator<<(std::ostream& out, const Failure& failure) { return out
 class FailureTest : public TestCommandTest, public testing::WithParamInterface<Failure> {};
 
 TEST_P(FailureTest, SaysWhatCameOutOtherwiseAndWhy) {
-  WriteTests(TestsWith("  - {name: wrong, " + std::string(GetParam().fields) + "}\n"));
+  WriteTests(TestsWith("  - {name: wrong, " + std::string(GetParam().asked) +
+                       ",\n     expect: " + GetParam().expect + "}\n"));
   const Ended ended = Test({"--filter", "wrong"});
   EXPECT_EQ(ended.status, 1);
   EXPECT_EQ(ended.out, std::string(GetParam().output) + GetParam().summary);
 }
 
-#define FAILED "FAIL  documents/wrong  1 of 1 failed\npolicy/tests.yaml:38:5: "
+#define FAILED "FAIL  documents/wrong  1 of 1 failed\npolicy/tests.yaml:40:14: "
 
 const Failure kFailures[] = {
-    {"DeniedByARule",
-     "principal: ada, action: doc.read, resource: ledger, decision: allow, rule: "
-     "documents/owners-edit",
+    {"DeniedByARule", "principals: ada, actions: doc.read, resources: ledger",
+     "{decision: allow, rules: documents/owners-edit}",
      FAILED
      "ada doc.read ledger\n"
      "  decision: expected allow, got deny\n"
@@ -172,7 +174,7 @@ const Failure kFailures[] = {
      "resources yes\n"
      "    true    resource.owner == principal.id\n"
      "    true    \"<b>\" != action\n"},
-    {"UnknownClause", "principal: ada, action: doc.read, resource: unowned, decision: allow",
+    {"UnknownClause", "principals: ada, actions: doc.read, resources: unowned", "{decision: allow}",
      FAILED
      "ada doc.read unowned\n"
      "  decision: expected allow, got deny\n"
@@ -181,13 +183,13 @@ const Failure kFailures[] = {
      "resources yes\n"
      "    unknown resource.owner == principal.id  # no such key: owner\n"
      "    true    \"<b>\" != action\n"},
-    {"NothingIsNear", "principal: bob, action: doc.drop, resource: hers, decision: allow",
+    {"NothingIsNear", "principals: bob, actions: doc.drop, resources: hers", "{decision: allow}",
      FAILED "bob doc.drop hers\n"
             "  decision: expected allow, got deny\n"
             "  answer: deny, no_rule\n"
             "  no allow rule matches more than one of principal, action and resource\n"},
-    {"AllowedAgainstExpectation",
-     "principal: ada, action: doc.read, resource: hers, decision: deny",
+    {"AllowedAgainstExpectation", "principals: ada, actions: doc.read, resources: hers",
+     "{decision: deny}",
      FAILED
      "ada doc.read hers\n"
      "  decision: expected deny, got allow\n"
@@ -196,10 +198,9 @@ const Failure kFailures[] = {
      "resources yes\n"
      "    true    resource.owner == principal.id\n"
      "    true    \"<b>\" != action\n"},
-    {"NotListed",
-     "principal: ada, actions: [doc.read, doc.write], resource: hers, expect: [{action: doc.write, "
-     "decision: allow}]",
-     "FAIL  documents/wrong  1 of 2 failed\npolicy/tests.yaml:38:5: "
+    {"NotListed", "principals: ada, actions: [doc.read, doc.write], resources: hers",
+     "[{actions: doc.write, decision: allow}]",
+     "FAIL  documents/wrong  1 of 2 failed\npolicy/tests.yaml:39:5: "
      "ada doc.read hers\n"
      "  decision: expected deny, got allow\n"
      "  answer: allow, allow_rule, by documents/owners-edit\n"
@@ -209,15 +210,14 @@ const Failure kFailures[] = {
      "    true    resource.owner == principal.id\n"
      "    true    \"<b>\" != action\n",
      "1 case, 2 requests: 1 passed, 1 failed\n"},
-    {"Reason",
-     "principal: bob, action: doc.drop, resource: hers, decision: deny, reason: deny_rule",
+    {"Reason", "principals: bob, actions: doc.drop, resources: hers",
+     "{decision: deny, reason: deny_rule}",
      FAILED "bob doc.drop hers\n"
             "  reason: expected deny_rule, got no_rule\n"
             "  answer: deny, no_rule\n"
             "  no allow rule matches more than one of principal, action and resource\n"},
-    {"MessageAndObligations",
-     "principal: bob, action: doc.read, resource: ledger, decision: deny, message: No., "
-     "obligations: [other]",
+    {"MessageAndObligations", "principals: bob, actions: doc.read, resources: ledger",
+     "{decision: deny, message: No., obligations: [other]}",
      FAILED
      "bob doc.read ledger\n"
      "  obligations: expected other, got page-security\n"
@@ -225,9 +225,8 @@ const Failure kFailures[] = {
      "  answer: deny, deny_rule, by documents/never-the-ledger\n"
      "  documents/never-the-ledger at policy/documents.yaml:12:9: deny; principals yes, actions "
      "yes, resources yes\n"},
-    {"ShadowRule",
-     "principal: bob, action: doc.drop, resource: hers, decision: deny, shadow_rule: "
-     "documents/late",
+    {"ShadowRule", "principals: bob, actions: doc.drop, resources: hers",
+     "{decision: deny, shadow_rules: documents/late}",
      FAILED
      "bob doc.drop hers\n"
      "  shadow rules: expected documents/late, got none\n"
@@ -236,8 +235,8 @@ const Failure kFailures[] = {
      "yes\n"
      "    false   context.time >= timestamp(\"2026-11-20T18:00:00Z\")\n"},
     {"TheTimeOfTheCase",
-     "principal: ada, action: doc.write, resource: hers, time: \"2026-11-20T17:59:59Z\", decision: "
-     "allow, shadow_rule: documents/late",
+     "principals: ada, actions: doc.write, resources: hers, time: \"2026-11-20T17:59:59Z\"",
+     "{decision: allow, shadow_rules: documents/late}",
      FAILED
      "ada doc.write hers\n"
      "  shadow rules: expected documents/late, got none\n"
@@ -300,9 +299,10 @@ TEST_P(BadCallTest, IsRefused) {
   EXPECT_EQ(ended.err.substr(0, std::string(GetParam().error).size()), GetParam().error);
 }
 
-#define PASSING                                                                                    \
-  "reeve: 1\ntests: t\ncases: [{name: c, principal: 'u:a', action: x, resource: 'd:1', decision: " \
-  "deny}]\n"
+#define PASSING                                                                             \
+  "reeve: 1\ntests: t\ncases: [{name: c, principals: 'u:a', actions: x, resources: 'd:1', " \
+  "expect: {decision: "                                                                     \
+  "deny}}]\n"
 
 const BadCall kBadCalls[] = {
     {"NoTests",
@@ -358,19 +358,19 @@ TEST_F(TestCommandTest, TestsMayLieElsewhere) {
 }
 
 TEST_F(TestCommandTest, LintChecksTests) {
-  WriteTests(
-      TestsWith("  - {name: x, principal: adda, action: a, resource: hers, decision: deny}\n"));
+  WriteTests(TestsWith(
+      "  - {name: x, principals: adda, actions: a, resources: hers, expect: {decision: deny}}\n"));
   const Ended ended = RunProgram({"cli/reeve", "lint", directory_ / "policy"});
   EXPECT_EQ(ended.status, 2);
   EXPECT_NE(ended.err.find(
-                "tests.yaml:38:26: unknown principal `adda` in case `x`; did you mean `ada`?\n"),
+                "tests.yaml:39:27: unknown principal `adda` in case `x`; did you mean `ada`?\n"),
             std::string::npos)
       << ended.err;
 }
 
 // One that passes and one that fails, with what XML and HTML take for their own in every text.
 constexpr char kMarkup[] =
-    R"(  - {name: "a <b> & \"c\"", principals: [ada, bob], action: doc.read, resource: ledger, expect: [{principal: ada, decision: deny}, {principal: bob, decision: allow}]}
+    R"(  - {name: "a <b> & \"c\"", principals: [ada, bob], actions: doc.read, resources: ledger, expect: [{principals: ada, decision: deny}, {principals: bob, decision: allow}]}
 )";
 
 TEST_F(TestCommandTest, JsonIsForPrograms) {
@@ -387,8 +387,8 @@ TEST_F(TestCommandTest, JsonIsForPrograms) {
                                      {"action", "doc.read"},
                                      {"resource", "ledger"},
                                      {"file", "policy/tests.yaml"},
-                                     {"line", 38},
-                                     {"column", 98},
+                                     {"line", 39},
+                                     {"column", 100},
                                      {"passed", true},
                                      {"expected", {{"decision", false}}}}));
   EXPECT_EQ(got["results"][1]["differences"],
