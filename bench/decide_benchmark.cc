@@ -4,7 +4,8 @@
 // BM_Floor/*: looking strings up in a hash table that has as many keys as the policy set rules,
 // hashing one, reading the clock. BM_Decide/*: `floor` is the floor measured with the same rules
 // and requests within this run, `of_floor` how many floors a decision costs, `allocs` what one
-// allocates.
+// allocates. BM_Shadow/*: the same with the same set as a shadow set beside it; `of_plain` is how
+// many decisions without one it costs.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -214,6 +215,40 @@ void BM_Decide(benchmark::State& state, Kind kind, bool hot) {
   state.counters["of_floor"] = each / floor;
 }
 
+void BM_Shadow(benchmark::State& state, Kind kind) {
+  const Set& set = GetSet(kind, state.range(0));
+  const std::vector<Question> questions = Questions(kind, state.range(0), true);
+  Engine::Options options;
+  options.audit_level = AuditLevel::kOff;
+  const std::unique_ptr<Engine> engine = *Engine::Create(options);
+  if (!engine->Replace(set.engine->snapshot()).ok()) std::abort();
+  engine->ReplaceShadow(set.engine->snapshot());
+  const auto measure = [&questions](const Engine& asked) {
+    double best = 1;
+    for (int round = 0; round < 5; ++round) {
+      const double begin = CpuSeconds();
+      for (int i = 0; i < 64; ++i) {
+        for (const Question& question : questions) {
+          benchmark::DoNotOptimize(asked.Decide(question.AsRequest()).allowed());
+        }
+      }
+      best = std::min(best, (CpuSeconds() - begin) / (64.0 * questions.size()));
+    }
+    return best;
+  };
+  const double plain = measure(*set.engine);
+  const double shadowed = measure(*engine);
+  const int64_t before = allocations;
+  size_t next = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(engine->Decide(questions[next].AsRequest()).shadow_differs());
+    if (++next == questions.size()) next = 0;
+  }
+  state.counters["allocs"] =
+      static_cast<double>(allocations - before) / static_cast<double>(state.iterations());
+  state.counters["of_plain"] = shadowed / plain;
+}
+
 void BM_FloorLookUp(benchmark::State& state, bool hot) {
   const Set& set = GetSet(Kind::kExact, state.range(0));
   const std::vector<Question> questions = Questions(Kind::kExact, state.range(0), hot);
@@ -252,6 +287,8 @@ void Register(int64_t max_rules) {
           ->Arg(rules);
     }
   }
+  benchmark::RegisterBenchmark("BM_Shadow/group", BM_Shadow, Kind::kGroup)->Arg(1000);
+  benchmark::RegisterBenchmark("BM_Shadow/path", BM_Shadow, Kind::kPath)->Arg(1000);
   for (const KindName& kind : kKinds) {
     for (int64_t rules : {10, 1000, 100000, 1000000}) {
       if (rules > max_rules) continue;

@@ -383,6 +383,7 @@ void AddAudit(CLI::App* app, int* status) {
 
   AddAuditVerify(audit, status);
   AddAuditReindex(audit, status);
+  AddAuditBackup(audit, status);
 }
 
 }  // namespace reeve

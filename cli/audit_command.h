@@ -13,6 +13,7 @@ namespace reeve {
 int FailOfAudit(const std::string& path, const absl::Status& status);
 
 // Each adds one subcommand, as in command.h.
+void AddAuditBackup(CLI::App* audit, int* status);
 void AddAuditReindex(CLI::App* audit, int* status);
 void AddAuditVerify(CLI::App* audit, int* status);
 

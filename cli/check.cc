@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "cli/command.h"
 #include "cli/no_record.h"
+#include "cli/trust.h"
 #include "reeve/adapters/authzen/decision_json.h"
 #include "reeve/adapters/authzen/evaluate_json.h"
 #include "reeve/adapters/authzen/request_json.h"
@@ -30,6 +31,8 @@ namespace {
 struct Options {
   std::string policy;
   std::vector<std::string> entities;
+  Trust trust;
+  std::string shadow;
   std::string audit;
   std::string request = "-";
   bool explain = false;
@@ -126,16 +129,20 @@ void PrintText(const Decision& decision, const Request& request, bool explain) {
   std::puts("");
   if (!decision.error().empty()) std::printf("error: %s\n", Shown(decision.error()).c_str());
   if (!decision.message().empty()) std::printf("message: %s\n", Shown(decision.message()).c_str());
-  for (const RuleOutcome& rule : decision.rules()) {
-    for (const Obligation& obligation : rule->obligations) {
-      std::printf("obligation: %s\n", obligation.id.c_str());
-    }
+  for (const MadeObligation& obligation : decision.obligations()) {
+    std::printf("obligation: %s\n", Shown(obligation.ToString()).c_str());
   }
   if (!decision.near_misses().empty()) {
     std::printf("nearest misses: %s\n", RuleIds(decision.near_misses()).c_str());
   }
   if (!decision.shadow_rules().empty()) {
     std::printf("shadow: %s\n", RuleIds(decision.shadow_rules()).c_str());
+  }
+  if (const Decision* shadow = decision.shadow(); shadow != nullptr) {
+    std::printf("shadow set: %s  %s%s%s%s\n", shadow->allowed() ? "allow" : "deny",
+                std::string(ToString(shadow->reason())).c_str(),
+                shadow->rules().empty() ? "" : "  ", RuleIds(shadow->rules()).c_str(),
+                decision.shadow_differs() ? "  (differs)" : "");
   }
   std::printf("id: %s\n", decision.id().ToString().c_str());
   if (explain) PrintExplanation(decision, request);
@@ -213,11 +220,23 @@ int CheckLines(const Engine& engine, Input& in) {
   return status;
 }
 
-int Check(const Options& options) {
-  const LoadResult loaded = LoadPolicy(options.policy, options.entities);
+// Says what is wrong; null if it does not load.
+std::shared_ptr<const Snapshot> Load(const std::string& policy, const Options& options) {
+  const LoadResult loaded = LoadPolicy(policy, options.entities, options.trust.limits());
   for (const Issue& issue : loaded.issues)
     std::fprintf(stderr, "%s\n%s", ToString(issue).c_str(), Excerpt(issue).c_str());
-  if (!loaded.ok()) return kBadCall;
+  return loaded.ok() ? loaded.snapshot : nullptr;
+}
+
+int Check(Options& options) {
+  if (!options.trust.Read()) return kBadCall;
+  const std::shared_ptr<const Snapshot> snapshot = Load(options.policy, options);
+  if (snapshot == nullptr) return kBadCall;
+  std::shared_ptr<const Snapshot> shadow;
+  if (!options.shadow.empty()) {
+    shadow = Load(options.shadow, options);
+    if (shadow == nullptr) return kBadCall;
+  }
 
   NoRecord no_record;
   std::unique_ptr<AuditStore> store;
@@ -233,7 +252,8 @@ int Check(const Options& options) {
   engine_options.audit = store != nullptr ? static_cast<AuditSink*>(store.get()) : &no_record;
   engine_options.audit_level = AuditLevel::kDurable;  // an answer says whether its record was kept
   const absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Create(engine_options);
-  if (!engine.ok() || !(*engine)->Replace(loaded.snapshot).ok()) return kFailure;
+  if (!engine.ok() || !(*engine)->Replace(snapshot).ok()) return kFailure;
+  if (shadow != nullptr) (*engine)->ReplaceShadow(shadow);
 
   Input in(options.request);
   if (options.json_lines) return CheckLines(**engine, in);
@@ -261,6 +281,11 @@ void AddCheck(CLI::App* app, int* status) {
                    "a file of entities to load with the policy; may be repeated")
       ->allow_extra_args(false)
       ->option_text("FILE");
+  options->trust.AddOption(command);
+  command
+      ->add_option("--shadow", options->shadow,
+                   "another policy set, evaluated beside it: the answer says what it would be")
+      ->option_text("POLICY");
   command->add_option("--audit", options->audit, "keep a record of each decision in this file")
       ->option_text("DB");
   command->add_flag("--explain", options->explain, "show how far each relevant rule matched");

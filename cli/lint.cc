@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/command.h"
+#include "cli/trust.h"
 #include "reeve/cli/output.h"
 #include "reeve/engine/text.h"
 #include "reeve/policy/load.h"
@@ -22,6 +23,7 @@ namespace {
 struct Options {
   std::string policy;
   std::vector<std::string> entities;
+  Trust trust;
   std::vector<std::string> deny;
   bool strict = false;
   bool list = false;
@@ -132,7 +134,7 @@ bool ReadDenied(const Options& options, Denied* denied) {
   return ok;
 }
 
-int Lint(const Options& options) {
+int Lint(Options& options) {
   if (options.list) {
     PrintList(options.format);
     return kYes;
@@ -143,7 +145,8 @@ int Lint(const Options& options) {
     std::fputs("reeve lint: name a policy file or a directory\n", stderr);
     return kBadCall;
   }
-  const LoadResult loaded = LintPolicy(options.policy, options.entities);
+  if (!options.trust.Read()) return kBadCall;
+  const LoadResult loaded = LintPolicy(options.policy, options.entities, options.trust.limits());
   const auto count = static_cast<size_t>(
       std::count_if(loaded.issues.begin(), loaded.issues.end(),
                     [&denied](const Issue& issue) { return denied.Holds(issue); }));
@@ -172,6 +175,7 @@ void AddLint(CLI::App* app, int* status) {
                    "a file of entities to load with it; may be repeated")
       ->allow_extra_args(false)
       ->option_text("FILE");
+  options->trust.AddOption(command);
   command
       ->add_option("--deny", options->deny,
                    "end with status 1 if there is this warning; `all` means every one but notes;\n"

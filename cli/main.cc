@@ -64,6 +64,7 @@ int Main(int argc, char** argv) {
   AddCheck(&app, &status);
   AddEval(&app, &status);
   AddLint(&app, &status);
+  AddCompile(&app, &status);
   AddFmt(&app, &status);
   AddSchema(&app, &status);
   AddTest(&app, &status);

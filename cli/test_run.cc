@@ -27,8 +27,8 @@ Names IdsOf(Decision::Rules rules) {
 
 Names ObligationsOf(const Decision& decision) {
   Names ids;
-  for (const RuleOutcome& rule : decision.rules()) {
-    for (const Obligation& obligation : rule->obligations) ids.insert(obligation.id);
+  for (const MadeObligation& obligation : decision.obligations()) {
+    ids.emplace(obligation.id());
   }
   return ids;
 }

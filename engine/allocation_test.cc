@@ -75,6 +75,9 @@ std::shared_ptr<const Snapshot> MakeSnapshot(const std::vector<Rule>& rules) {
   builder.AddEntity(MakeEntity("folder:finance", {"folder:all"}));
   builder.AddRole("listed", {PrincipalPattern("group:staff"), PrincipalPattern("user:eve")});
   builder.AddRole("asked", {PrincipalPattern("user:ed-*"), PrincipalPattern("re:user:.*a")});
+  builder.AddRole("outer", {PrincipalPattern("role:listed"), PrincipalPattern("role:asked")});
+  // Of several parents.
+  builder.AddEntity(MakeEntity("group:forked", {"group:a", "group:b", "group:leads"}));
   return *builder.Build();
 }
 
@@ -160,6 +163,9 @@ const Case kCases[] = {
     {"GroupOfAGroup", Allow("group:staff", "any", "any"), kCy, "read", "doc:1", kAllowed},
     {"RoleByAList", Allow("role:listed", "read", "any"), kAda, "read", "doc:1", kAllowed},
     {"RoleByGlobOrRegex", Allow("role:asked", "read", "any"), kAda, "read", "doc:1", kAllowed},
+    {"RoleOfRoles", Allow("role:outer", "read", "any"), kAda, "read", "doc:1", kAllowed},
+    {"SeveralParents", Allow("group:staff", "read", "any"),
+     MakePrincipal("user:x", {"forked", "b"}), "read", "doc:1", kAllowed},
     {"GlobMissed", Allow("user:a*b", "read", "any"), kAda, "read", "doc:1", kNone},
     {"PathGlob", Allow("anyone", "any", "doc:/home/**"), kAda, "x", kLongPath, kAllowed},
     {"BindingGlob", Allow("anyone", "any", "doc:/home/{n}/**"), kAda, "x", kLongPath, kAllowed},
@@ -253,6 +259,52 @@ TEST_F(AllocationExceptionTest, AGroupThatIsListedOftenCostsItsAncestorsOnce) {
   const size_t before = allocated_bytes;
   EXPECT_TRUE(engine_->Decide(Request(principal, "x", {"doc", "1"})).allowed());
   EXPECT_LT(allocated_bytes - before, 2 << 20);  // 65,536 numbers in a vector that doubles
+}
+
+// One for all of them, and one for their list.
+TEST_F(AllocationExceptionTest, ObligationsOfTheRulesThatDetermined) {
+  std::vector<Rule> rules = Allow("anyone", "any", "any");
+  rules[0].obligations = {{"stamp"}};
+  rules[0].message = "a message without facts, which is longer than a small string";
+  ASSERT_TRUE(engine_->Replace(MakeSnapshot(rules)).ok());
+  EXPECT_EQ(AllocationsOf(*engine_, request_), 2 * 2);
+  rules.push_back(MakeRule("-d", {"anyone"}, {"any"}, {"any"}));  // and now it does not
+  ASSERT_TRUE(engine_->Replace(MakeSnapshot(rules)).ok());
+  EXPECT_EQ(AllocationsOf(*engine_, request_), 0);
+}
+
+TEST_F(AllocationExceptionTest, AShadowSet) {
+  const auto snapshot = MakeSnapshot(Allow("anyone", "any", "any"));
+  ASSERT_TRUE(engine_->Replace(snapshot).ok());
+  EXPECT_EQ(AllocationsOf(*engine_, request_), 0);
+  engine_->ReplaceShadow(snapshot);
+  EXPECT_EQ(AllocationsOf(*engine_, request_), 2 * 1);
+}
+
+// One that answers from its memory.
+class CachingProvider final : public EntityProvider {
+ public:
+  absl::Status Read(EntityView entity, ProvidedEntity* found) const override {
+    if (entity.type != "user") return absl::OkStatus();
+    found->parents = *parents;
+    found->keep = parents;
+    return absl::OkStatus();
+  }
+  std::shared_ptr<const std::vector<EntityId>> parents =
+      std::make_shared<const std::vector<EntityId>>(1, EntityId("group", "leads"));
+};
+
+TEST_F(AllocationExceptionTest, NothingForAProviderThatAllocatesNothing) {
+  const CachingProvider provider;
+  Engine::Options options;
+  options.audit = &sink_;
+  options.entities = &provider;
+  const std::unique_ptr<Engine> engine = *Engine::Create(options);
+  ASSERT_TRUE(engine->Replace(MakeSnapshot(Allow("group:staff", "any", "any"))).ok());
+  const Principal stranger = MakePrincipal("user:x");
+  const Request request(stranger, "x", {"doc", "1"});
+  EXPECT_EQ(AllocationsOf(*engine, request), 0);
+  EXPECT_TRUE(engine->Decide(request).allowed());
 }
 
 TEST_F(AllocationExceptionTest, ARecordThatCouldNotBeKept) {

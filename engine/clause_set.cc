@@ -11,8 +11,8 @@ namespace {
 constexpr std::array<std::string_view, kFirstBinding> kVariables = {"principal", "action",
                                                                     "resource", "context"};
 
-constexpr std::string_view kOfPrincipals[] = {"type",      "id",  "name", "groups",
-                                              "assurance", "via", "host", "actor"};
+constexpr std::string_view kOfPrincipals[] = {"type", "id",   "name",  "groups", "assurance",
+                                              "via",  "host", "actor", "roles"};
 constexpr std::string_view kOfResources[] = {"type", "id", "name"};
 constexpr std::string_view kOfContexts[] = {"time"};
 
@@ -32,6 +32,11 @@ std::string PathKey(const cel::Program& program, uint32_t path) {
     key.append(name.text());
   }
   return key;
+}
+
+// What names a part of a condition in the whole set: of one that reads roles, for its policy.
+std::string PartKey(const std::string& part, uint32_t policy) {
+  return policy == ClauseSet::kReadsNoRoles ? part : absl::StrCat(part, " roles of ", policy);
 }
 
 }  // namespace
@@ -55,7 +60,17 @@ Member MemberOf(uint32_t variable, std::string_view name) {
   return static_cast<Member>(reserved.first + (found - reserved.names.begin()));
 }
 
-uint32_t ClauseSet::Add(const Condition& condition, const std::vector<std::string_view>& bindings) {
+bool ReadsRoles(const Condition& condition) {
+  if (condition.program == nullptr) return false;
+  const cel::Program& program = *condition.program;
+  return std::any_of(program.paths.begin(), program.paths.end(), [&program](const cel::Path& path) {
+    return program.variables[path.variable] == kVariables[kPrincipal] &&
+           path.names[0].text() == "roles";
+  });
+}
+
+uint32_t ClauseSet::Add(const Condition& condition, const std::vector<std::string_view>& bindings,
+                        uint32_t policy) {
   Entry entry;
   entry.program = condition.program;
   std::string key = condition.program->text;
@@ -63,6 +78,10 @@ uint32_t ClauseSet::Add(const Condition& condition, const std::vector<std::strin
     entry.variables.push_back(VariableNumber(name, bindings));
     entry.binds |= entry.variables.back() >= kFirstBinding;
     absl::StrAppend(&key, " ", entry.variables.back());
+  }
+  if (ReadsRoles(condition)) {
+    entry.policy = policy;
+    absl::StrAppend(&key, " roles of ", policy);
   }
   const auto [found, is_new] =
       numbers_.try_emplace(std::move(key), static_cast<uint32_t>(entries_.size()));
@@ -89,7 +108,7 @@ void ClauseSet::Close() {
       if (cel::IsTest(i.op)) use(i.b);
       if (i.op == cel::Op::kComparePaths) use(i.c);
     }
-    for (const std::string& part : entry.program->shared) ++parts[part].uses;
+    for (const std::string& part : entry.program->shared) ++parts[PartKey(part, entry.policy)].uses;
   }
   for (Entry& entry : entries_) {
     const cel::Program& program = *entry.program;
@@ -99,16 +118,25 @@ void ClauseSet::Close() {
       const Member member = MemberOf(variable, program.paths[i].names[0].text());
       const bool is_attribute = member == kPrincipalAttribute || member == kResourceAttribute ||
                                 member == kContextAttribute;
+      // The roles of two policies have one path.
+      const bool is_kept = !of_binding && member != kPrincipalRoles;
       entry.paths.emplace_back(program.paths[i], member,
-                               of_binding ? cel::Link::kNone : slot_of(paths[PathKey(program, i)]),
+                               is_kept ? slot_of(paths[PathKey(program, i)]) : cel::Link::kNone,
                                is_attribute ? variable : cel::Link::kNone);
     }
-    for (const std::string& part : program.shared) entry.shared.push_back(slot_of(parts[part]));
+    for (const std::string& part : program.shared) {
+      entry.shared.push_back(slot_of(parts[PartKey(part, entry.policy)]));
+    }
     if (entry.uses > 1 && !entry.binds) entry.slot = room_.slots++;
   }
   for (const Entry& entry : entries_) {
     room_.Add(*entry.program);
     clauses_.emplace_back(*entry.program, entry.variables, entry.paths, entry.shared, entry.slot);
+    policies_.push_back(entry.policy);
+  }
+  if (std::all_of(policies_.begin(), policies_.end(),
+                  [](uint32_t policy) { return policy == kReadsNoRoles; })) {
+    policies_ = {};
   }
   numbers_ = {};
 }

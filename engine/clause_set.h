@@ -29,6 +29,7 @@ enum Member : uint32_t {
   kPrincipalVia,
   kPrincipalHost,
   kPrincipalActor,
+  kPrincipalRoles,
   kPrincipalAttribute,
   kResourceType,
   kResourceId,
@@ -46,15 +47,25 @@ struct ReservedNames {
   absl::Span<const std::string_view> names;
 };
 ReservedNames ReservedNamesOf(Variable variable);  // Not of kAction.
+// Whether the condition reads `principal.roles`, in these words.
+bool ReadsRoles(const Condition& condition);
 Member MemberOf(uint32_t variable, std::string_view name);
 
 // Add(), then Close(), then the questions. After Close() immutable: any thread.
 class ClauseSet {
  public:
+  static constexpr uint32_t kReadsNoRoles = UINT32_MAX;
+
   // Returns the clause's number. `bindings` are the names that the rule's patterns bind, in the
-  // order in which they are numbered. Requires that the condition has a program.
-  uint32_t Add(const Condition& condition, const std::vector<std::string_view>& bindings);
+  // order in which they are numbered. `policy` is the number of the policy whose roles
+  // `principal.roles` names, if the condition reads it. Requires that the condition has a program.
+  uint32_t Add(const Condition& condition, const std::vector<std::string_view>& bindings,
+               uint32_t policy);
   void Close();
+
+  // Whether some clause reads `principal.roles`, and of which policy one does, or kReadsNoRoles.
+  bool read_roles() const { return !policies_.empty(); }
+  uint32_t policy(uint32_t number) const { return policies_[number]; }
 
   // The program of a clause. Its value is kept during a decision if several conditions ask for it
   // and it reads no bindings.
@@ -70,12 +81,14 @@ class ClauseSet {
     std::vector<uint32_t> shared;
     uint32_t uses = 0;
     uint32_t slot = cel::Link::kNone;
+    uint32_t policy = kReadsNoRoles;
     bool binds = false;
   };
 
   std::vector<Entry> entries_;
   std::vector<cel::Link> clauses_;  // Once it is closed: what conditions read, side by side.
   absl::flat_hash_map<std::string, uint32_t> numbers_;  // By text and the numbers of variables.
+  std::vector<uint32_t> policies_;                      // By clause; empty if none reads roles.
   cel::Machine::Room room_;
 };
 

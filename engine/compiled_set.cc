@@ -103,64 +103,129 @@ class CompiledSet::Compiler {
   }
 
   absl::Status AddRoles(const std::vector<Role>& roles) {
+    std::vector<absl::Span<const Pattern>> members;
+    size_t count = 0;
+    for (const Role& role : roles) count += role.members.size();
+    set_.role_patterns_.reserve(count);  // what points to them stays true
     for (const Role& role : roles) {
+      const Pattern* const first = set_.role_patterns_.data() + set_.role_patterns_.size();
+      members.emplace_back(first, role.members.size());
       for (const Pattern& member : role.members) set_.role_patterns_.push_back(member);
     }
-    const Pattern* members = set_.role_patterns_.data();
-    for (const Role& role : roles) {
-      const absl::Span<const Pattern> patterns(members, role.members.size());
-      members += role.members.size();
-      if (absl::Status status = AddRole(role, patterns); !status.ok()) return status;
+    std::vector<uint32_t> order;
+    if (absl::Status status = SortRoles(roles, &order); !status.ok()) return status;
+    for (const uint32_t i : order) {
+      if (absl::Status status = AddRole(roles[i], members[i]); !status.ok()) return status;
     }
     return absl::OkStatus();
   }
 
-  // `members` are those of `role`, where they stay.
+  // Those that a role names before it. Depth first with its own stack, as the depth is the user's.
+  static absl::Status SortRoles(const std::vector<Role>& roles, std::vector<uint32_t>* order) {
+    absl::flat_hash_map<absl::string_view, uint32_t> numbers;
+    for (uint32_t i = 0; i < roles.size(); ++i) {
+      if (!numbers.try_emplace(roles[i].name, i).second) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("role `", roles[i].name, "` is given twice"));
+      }
+    }
+    enum State : uint8_t { kNew, kOpen, kDone };
+    struct Visit {
+      uint32_t role;
+      size_t next_member;
+    };
+    std::vector<State> states(roles.size(), kNew);
+    std::vector<Visit> path;
+    for (uint32_t root = 0; root < roles.size(); ++root) {
+      if (states[root] == kNew) path.push_back({root, 0});
+      while (!path.empty()) {
+        Visit& visit = path.back();
+        const Role& role = roles[visit.role];
+        states[visit.role] = kOpen;
+        if (visit.next_member == role.members.size()) {
+          states[visit.role] = kDone;
+          order->push_back(visit.role);
+          path.pop_back();
+          continue;
+        }
+        const Pattern& member = role.members[visit.next_member++];
+        if (member.kind() != Pattern::Kind::kRole) continue;
+        const auto named = numbers.find(member.text());
+        if (named == numbers.end()) {
+          return absl::InvalidArgumentError(absl::StrCat("role `", role.name, "` names role `",
+                                                         member.text(), "`, which does not exist"));
+        }
+        if (states[named->second] == kOpen) {
+          return absl::InvalidArgumentError(absl::StrCat(
+              "role `", role.name, "` contains itself through role `", member.text(), "`"));
+        }
+        if (states[named->second] == kNew) path.push_back({named->second, 0});
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // `members` are those of `role`, where they stay. The roles among them were added before.
   absl::Status AddRole(const Role& role, absl::Span<const Pattern> members) {
     NamedRole named;
-    if (role.when.empty()) {
+    const bool conditional =
+        !role.when.empty() ||
+        std::any_of(members.begin(), members.end(), [this](const Pattern& member) {
+          return member.kind() == Pattern::Kind::kRole &&
+                 roles_.at(member.text()).node == EntityGraph::kNone;
+        });
+    if (!conditional) {
       named.node = set_.graph_.Add({kRoleType, role.name});
     } else {
       named.conditional = static_cast<uint32_t>(set_.conditional_roles_.size());
     }
-    if (!roles_.try_emplace(role.name, named).second) {
-      return absl::InvalidArgumentError(absl::StrCat("role `", role.name, "` is given twice"));
-    }
+    roles_.try_emplace(role.name, named);
     Alternatives alternatives;
     std::vector<uint32_t> literals;
+    std::vector<uint32_t> conditional_members;
     for (const Pattern& member : members) {
       if (!CanStandInPrincipals(member)) {
         return absl::InvalidArgumentError(absl::StrCat("role `", role.name, "` has the member `",
                                                        Printable(member.text()),
                                                        "`, which is no pattern of principals"));
       }
+      EntityGraph::Node node = EntityGraph::kNone;
       if (member.kind() == Pattern::Kind::kRole) {
-        return absl::InvalidArgumentError(absl::StrCat("role `", role.name, "` names a role"));
+        const NamedRole& other = roles_.at(member.text());
+        if (other.node == EntityGraph::kNone) conditional_members.push_back(other.conditional);
+        node = other.node;
+      } else if (member.kind() == Pattern::Kind::kLiteral) {
+        node = set_.graph_.Add(member.entity());
       }
-      if (member.kind() != Pattern::Kind::kLiteral) continue;
-      const EntityGraph::Node node = set_.graph_.Add(member.entity());
-      if (role.when.empty()) {
+      if (node == EntityGraph::kNone) continue;
+      if (!conditional) {
         set_.graph_.AddParent(node, named.node);
       } else {
         literals.push_back(node);
       }
     }
     const bool more = AddPatterns(members, &alternatives);
-    if (role.when.empty()) {
+    if (!conditional) {
       if (more) set_.dynamic_roles_.push_back({named.node, alternatives});
       return absl::OkStatus();
     }
-    alternatives.literals = AddLiterals(std::move(literals));
-    ConditionalRole conditional = {alternatives, {}};
-    absl::Status status =
-        AddClauses(absl::StrCat("role `", role.name, "`"), role.when, {}, &conditional.clauses);
-    set_.conditional_roles_.push_back(conditional);
+    alternatives.literals = AddNodes(std::move(literals));
+    alternatives.roles = AddRolesTo(conditional_members);
+    ConditionalRole added = {alternatives, {}};
+    const std::string what = absl::StrCat("role `", role.name, "`");
+    if (std::any_of(role.when.begin(), role.when.end(), ReadsRoles)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, " has a condition that reads `principal.roles`"));
+    }
+    absl::Status status = AddClauses(what, role.when, {}, 0, &added.clauses);
+    set_.conditional_roles_.push_back(added);
     return status;
   }
 
   // Numbers the clauses of the rule or role that `what` names.
   absl::Status AddClauses(const std::string& what, const std::vector<Condition>& when,
-                          const std::vector<std::string_view>& bindings, Slice* clauses) {
+                          const std::vector<std::string_view>& bindings, uint32_t policy,
+                          Slice* clauses) {
     if (when.size() > kMaxClauses) {
       return absl::InvalidArgumentError(
           absl::StrCat(what, " has more than ", kMaxClauses, " clauses"));
@@ -171,17 +236,46 @@ class CompiledSet::Compiler {
       if (condition.program == nullptr) {
         return absl::InvalidArgumentError(absl::StrCat(what, " has a clause that is not compiled"));
       }
-      set_.clause_pool_.push_back(set_.clauses_.Add(condition, bindings));
+      set_.clause_pool_.push_back(set_.clauses_.Add(condition, bindings, policy));
     }
     return absl::OkStatus();
   }
 
-  // The names that the patterns of `rule` bind and its clauses read.
+  // The facts that the texts of `rule` hold.
+  static std::vector<const Condition*> FactsOf(const Rule& rule) {
+    std::vector<const Condition*> facts;
+    const auto add = [&facts](const TextTemplate& text) {
+      for (const TextTemplate::Fact& fact : text.facts) facts.push_back(&fact.expression);
+    };
+    add(rule.message);
+    for (const Obligation& obligation : rule.obligations) {
+      for (const auto& [name, text] : obligation.with) add(text);
+    }
+    return facts;
+  }
+
+  absl::Status AddTexts(const Rule& rule, const std::vector<std::string_view>& bindings,
+                        uint32_t policy, Slice* texts) {
+    const std::vector<const Condition*> facts = FactsOf(rule);
+    *texts = {static_cast<uint32_t>(set_.clause_pool_.size()), static_cast<uint32_t>(facts.size())};
+    for (const Condition* fact : facts) {
+      if (fact->program == nullptr) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("rule `", rule.id, "` has a text that is not compiled"));
+      }
+      set_.clause_pool_.push_back(set_.clauses_.Add(*fact, bindings, policy));
+    }
+    return absl::OkStatus();
+  }
+
+  // The names that the patterns of `rule` bind and its clauses and texts read.
   static std::vector<std::string_view> BindingsOf(const Rule& rule) {
+    std::vector<const Condition*> conditions = FactsOf(rule);
+    for (const Condition& condition : rule.when) conditions.push_back(&condition);
     std::vector<std::string_view> names;
-    for (const Condition& condition : rule.when) {
-      if (condition.program == nullptr) continue;
-      for (const std::string& variable : condition.program->variables) {
+    for (const Condition* condition : conditions) {
+      if (condition->program == nullptr) continue;
+      for (const std::string& variable : condition->program->variables) {
         if (!IsBound(variable, rule.principals) && !IsBound(variable, rule.resources)) continue;
         if (std::find(names.begin(), names.end(), variable) == names.end()) {
           names.push_back(variable);
@@ -189,6 +283,37 @@ class CompiledSet::Compiler {
       }
     }
     return names;
+  }
+
+  // The number of the policy of a rule, for conditions of it that read `principal.roles`.
+  uint32_t PolicyOf(const Rule& rule) {
+    const auto facts = FactsOf(rule);
+    const bool reads = std::any_of(rule.when.begin(), rule.when.end(), ReadsRoles) ||
+                       std::any_of(facts.begin(), facts.end(),
+                                   [](const Condition* fact) { return ReadsRoles(*fact); });
+    if (!reads) return ClauseSet::kReadsNoRoles;
+    const std::string_view policy = PolicyOfName(rule.id);
+    const auto [at, is_new] =
+        policies_.try_emplace(std::string(policy), static_cast<uint32_t>(policies_.size()));
+    if (is_new) {
+      std::vector<VisibleRole> roles;
+      for (const auto& [name, role] : roles_) {
+        if (PolicyOfName(name) != policy) continue;
+        const size_t skipped = policy.size() + (policy.size() < name.size() ? 1 : 0);
+        roles.push_back(
+            {policy.empty() ? name : name.substr(skipped), role.node, role.conditional});
+      }
+      std::sort(roles.begin(), roles.end(),
+                [](const VisibleRole& a, const VisibleRole& b) { return a.name < b.name; });
+      set_.roles_by_policy_.push_back(std::move(roles));
+    }
+    return at->second;
+  }
+
+  // `documents` of `documents/editors-edit`; empty if it says none.
+  static std::string_view PolicyOfName(std::string_view name) {
+    const size_t slash = name.find('/');
+    return slash == std::string_view::npos ? std::string_view() : name.substr(0, slash);
   }
 
   static bool IsBound(std::string_view name, const std::vector<Pattern>& patterns) {
@@ -229,9 +354,13 @@ class CompiledSet::Compiler {
       compiled.bindings = {static_cast<uint32_t>(set_.binding_pool_.size()),
                            static_cast<uint32_t>(bindings.size())};
       set_.binding_pool_.insert(set_.binding_pool_.end(), bindings.begin(), bindings.end());
+      const uint32_t policy = PolicyOf(rule);
       if (absl::Status status = AddClauses(absl::StrCat("rule `", rule.id, "`"), rule.when,
-                                           bindings, &compiled.clauses);
+                                           bindings, policy, &compiled.clauses);
           !status.ok()) {
+        return status;
+      }
+      if (absl::Status status = AddTexts(rule, bindings, policy, &compiled.texts); !status.ok()) {
         return status;
       }
     }
@@ -282,6 +411,7 @@ class CompiledSet::Compiler {
         set_.unfiled_.push_back(i);
       } else if (least == resource_cost) {
         for (const uint32_t node : resources) set_.by_resource_.Add(node, i);
+        if (!resources.empty()) set_.filed_by_resource_.push_back(i);
         for (const uint32_t prefix : *prefixes) set_.by_prefix_.Add(prefix, i);
       } else if (least == principal_cost) {
         for (const uint32_t node : principals) set_.by_principal_.Add(node, i);
@@ -344,6 +474,19 @@ class CompiledSet::Compiler {
     return slice;
   }
 
+  // The same of nodes, which a request is then asked for.
+  Slice AddNodes(std::vector<EntityGraph::Node> nodes) {
+    for (const EntityGraph::Node node : nodes) set_.graph_.Mark(node);
+    return AddLiterals(std::move(nodes));
+  }
+
+  Slice AddRolesTo(const std::vector<uint32_t>& conditional) {
+    const Slice slice = {static_cast<uint32_t>(set_.role_pool_.size()),
+                         static_cast<uint32_t>(conditional.size())};
+    set_.role_pool_.insert(set_.role_pool_.end(), conditional.begin(), conditional.end());
+    return slice;
+  }
+
   absl::Status AddEntityAlternatives(const Rule& rule, const std::vector<Pattern>& patterns,
                                      Alternatives* alternatives) {
     std::vector<uint32_t> nodes;
@@ -364,10 +507,8 @@ class CompiledSet::Compiler {
         }
       }
     }
-    alternatives->literals = AddLiterals(std::move(nodes));
-    alternatives->roles = {static_cast<uint32_t>(set_.role_pool_.size()),
-                           static_cast<uint32_t>(conditional.size())};
-    set_.role_pool_.insert(set_.role_pool_.end(), conditional.begin(), conditional.end());
+    alternatives->literals = AddNodes(std::move(nodes));
+    alternatives->roles = AddRolesTo(conditional);
     AddPatterns(patterns, alternatives);
     return absl::OkStatus();
   }
@@ -414,6 +555,7 @@ class CompiledSet::Compiler {
 
   CompiledSet& set_;
   absl::flat_hash_map<std::string, NamedRole> roles_;
+  absl::flat_hash_map<std::string, uint32_t> policies_;  // That read `principal.roles`.
 };
 
 absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
@@ -425,21 +567,14 @@ absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
   if (absl::Status status = compiler.AddEntities(std::move(entities)); !status.ok()) return status;
   if (absl::Status status = compiler.AddRoles(roles); !status.ok()) return status;
   if (absl::Status status = compiler.AddRules(std::move(rules)); !status.ok()) return status;
-  if (std::optional<EntityGraph::Fault> fault = set->graph_.Close()) {
-    if (fault->too_large) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("entities lie in more than ", EntityGraph::kMaxAncestors,
-                       " others, all counted; make chains of parents shorter"));
-    }
+  if (std::vector<EntityId> found = set->graph_.Close(); !found.empty()) {
     constexpr size_t kShown = 8;
-    const size_t shown = std::min(fault->cycle.size(), kShown);
+    const size_t shown = std::min(found.size(), kShown);
     std::string path = absl::StrJoin(
-        fault->cycle.begin(), fault->cycle.begin() + shown, " -> ",
+        found.begin(), found.begin() + shown, " -> ",
         [](std::string* out, const EntityId& id) { absl::StrAppend(out, "`", ToString(id), "`"); });
-    if (fault->cycle.size() > shown) {
-      absl::StrAppend(&path, " … (", fault->cycle.size(), " in all)");
-    }
-    if (cycle != nullptr) *cycle = std::move(fault->cycle);
+    if (found.size() > shown) absl::StrAppend(&path, " … (", found.size(), " in all)");
+    if (cycle != nullptr) *cycle = std::move(found);
     return absl::InvalidArgumentError(absl::StrCat("parents form a cycle: ", path));
   }
   compiler.BuildIndex();

@@ -39,7 +39,7 @@ struct Alternatives {
   bool binds = false;  // One of the patterns binds a name.
   Slice literals;      // Of literal_pool: entity nodes, or action numbers; sorted.
   Slice patterns;      // Of pattern_pool: globs and regular expressions.
-  Slice roles;         // Of role_pool: conditional roles.
+  Slice roles;         // Of role_pool: conditional roles, which members.literals do not stand for.
 };
 
 struct CompiledRule {
@@ -47,7 +47,9 @@ struct CompiledRule {
   Alternatives actions;
   Alternatives resources;
   Slice clauses;   // Of clause_pool: numbers of the clause set, in the order of Rule::when.
-  Slice bindings;  // Of binding_pool: the names that clauses read, as they are numbered.
+  Slice bindings;  // Of binding_pool: the names that clauses and texts read, as they are numbered.
+  // Of clause_pool: the facts of the message, then those of the obligations, in their order.
+  Slice texts;
 };
 
 // A role with members that are not literal, so that it must be asked for each principal.
@@ -56,10 +58,18 @@ struct DynamicRole {
   Alternatives members;
 };
 
-// A role that a principal has only if all its clauses are true.
+// A role that a principal has only if all its clauses are true, or with such a role among its
+// members. Those that it names come before it.
 struct ConditionalRole {
   Alternatives members;
-  Slice clauses;  // Of clause_pool.
+  Slice clauses;  // Of clause_pool; may be empty.
+};
+
+// A role as the conditions of its policy see it.
+struct VisibleRole {
+  std::string name;        // Without that of the policy.
+  EntityGraph::Node node;  // kNone for
+  uint32_t conditional;    // a conditional one.
 };
 
 // Lists of rules under keys numbered from 0. A list's rules ascend.
@@ -120,6 +130,12 @@ class CompiledSet {
 
   absl::Span<const DynamicRole> dynamic_roles() const { return dynamic_roles_; }
   absl::Span<const ConditionalRole> conditional_roles() const { return conditional_roles_; }
+  // The roles of one policy, sorted by name: what `principal.roles` of its conditions is made of.
+  // By a number that the clause set gives.
+  absl::Span<const VisibleRole> RolesOfPolicy(uint32_t policy) const {
+    return roles_by_policy_[policy];
+  }
+  size_t policies_that_read_roles() const { return roles_by_policy_.size(); }
   const ClauseSet& clauses() const { return clauses_; }
   // What the set knows of an entity; null if nothing, or if `node` is EntityGraph::kNone.
   const Attributes* StoredAttributes(EntityGraph::Node node) const;
@@ -142,8 +158,10 @@ class CompiledSet {
   absl::Span<const uint32_t> unfiled() const { return unfiled_; }
   // Prefixes end after the type's colon or after a slash; none is longer.
   size_t longest_prefix() const { return longest_prefix_; }
-  // All that stand under principals, for one whose groups are not all known.
+  // All that stand under principals, for one of whom it is not known all that it lies in. The same
+  // of resources.
   absl::Span<const uint32_t> filed_by_principal() const { return filed_by_principal_; }
+  absl::Span<const uint32_t> filed_by_resource() const { return filed_by_resource_; }
 
  private:
   class Compiler;
@@ -157,6 +175,7 @@ class CompiledSet {
   std::vector<Pattern> role_patterns_;
   std::vector<DynamicRole> dynamic_roles_;
   std::vector<ConditionalRole> conditional_roles_;
+  std::vector<std::vector<VisibleRole>> roles_by_policy_;
   std::vector<uint32_t> role_pool_;
   std::vector<uint32_t> clause_pool_;
   std::vector<std::string_view> binding_pool_;  // Into programs.
@@ -174,6 +193,7 @@ class CompiledSet {
   RuleLists by_prefix_;
   std::vector<uint32_t> unfiled_;
   std::vector<uint32_t> filed_by_principal_;
+  std::vector<uint32_t> filed_by_resource_;
   size_t longest_prefix_ = 0;
 };
 

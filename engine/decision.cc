@@ -1,6 +1,9 @@
 #include "reeve/engine/decision.h"
 
+#include <algorithm>
+
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "reeve/engine/snapshot.h"
 
 namespace reeve {
@@ -62,11 +65,66 @@ std::string DecisionId::ToString() const {
   return text;
 }
 
+namespace {
+
+// A string of JSON (RFC 8259, section 7).
+void AppendJson(std::string_view value, std::string* text) {
+  *text += '"';
+  for (const char c : value) {
+    if (c == '"' || c == '\\') {
+      *text += '\\';
+      *text += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      absl::StrAppend(text, "\\u", absl::Hex(c, absl::kZeroPad4));
+    } else {
+      *text += c;
+    }
+  }
+  *text += '"';
+}
+
+}  // namespace
+
+std::optional<std::string_view> MadeObligation::Find(std::string_view name) const {
+  for (size_t i = 0; i < size(); ++i) {
+    if (this->name(i) == name) return value(i);
+  }
+  return std::nullopt;
+}
+
+std::string MadeObligation::ToString() const {
+  std::string text(id());
+  for (size_t i = 0; i < size(); ++i) {
+    absl::StrAppend(&text, i == 0 ? " {" : ",");
+    AppendJson(name(i), &text);
+    text += ':';
+    AppendJson(value(i), &text);
+  }
+  if (size() > 0) text += '}';
+  return text;
+}
+
+bool operator==(const MadeObligation& a, const MadeObligation& b) {
+  if (a.id() != b.id() || a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a.name(i) != b.name(i) || a.value(i) != b.value(i)) return false;
+  }
+  return true;
+}
+
 std::string_view Decision::message() const {
+  if (made_ != nullptr && made_->message.has_value()) return *made_->message;
   for (const RuleOutcome& rule : rules_) {
-    if (!rule->message.empty()) return rule->message;
+    if (!rule->message.empty()) return rule->message.text;
   }
   return {};
+}
+
+bool Decision::shadow_differs() const {
+  if (shadow_ == nullptr) return false;
+  return shadow_->reason_ != reason_ ||
+         !std::equal(rules_.begin(), rules_.end(), shadow_->rules_.begin(), shadow_->rules_.end(),
+                     [](const RuleOutcome& a, const RuleOutcome& b) { return a->id == b->id; });
 }
 
 std::string_view Decision::policy_digest() const {

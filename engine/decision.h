@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/container/inlined_vector.h"
 #include "absl/time/time.h"
@@ -25,7 +27,8 @@ enum class Reason : uint8_t {
   kNoPolicy = 0,     // no policy set is installed
   kAllowRule = 1,    // an allow rule matched and no deny rule did
   kDenyRule = 2,     // a deny rule matched
-  kDenyUnknown = 3,  // a deny rule could not be ruled out
+  kDenyUnknown = 3,  // a deny rule could not be ruled out, or allowed under an obligation that is
+                     // not known or could not be made
   kNoRule = 4,       // no rule matched
   kBadRequest = 5,   // the request is malformed
   kLimit = 6,        // evaluation exceeded a limit
@@ -83,6 +86,35 @@ struct RuleOutcome {
   const Rule& operator*() const { return *rule; }
 };
 
+// An obligation as one decision made it: its parameters are texts. A value, valid as long as a
+// decision under the same snapshot is.
+class MadeObligation {
+ public:
+  // `values` are those of the parameters, none if they are all constant.
+  explicit MadeObligation(const Obligation& obligation, std::vector<std::string> values = {})
+      : obligation_(&obligation), values_(std::move(values)) {}
+
+  std::string_view id() const { return obligation_->id; }
+  // How many parameters there are, and each of them, by its number from 0.
+  size_t size() const { return obligation_->with.size(); }
+  std::string_view name(size_t i) const { return obligation_->with[i].first; }
+  // May hold whatever the request does: not for a terminal, a shell or a line of a log as it is.
+  std::string_view value(size_t i) const {
+    return values_.empty() ? std::string_view(obligation_->with[i].second.text) : values_[i];
+  }
+  // The value of a parameter; nothing if there is none of that name.
+  std::optional<std::string_view> Find(std::string_view name) const;
+
+  // `page-security`, or `notify {"to":"ada"}`, with the parameters as JSON.
+  std::string ToString() const;
+
+ private:
+  const Obligation* obligation_;
+  std::vector<std::string> values_;
+};
+
+bool operator==(const MadeObligation& a, const MadeObligation& b);
+
 // The answer to one Request. A value: copy it, keep it. A default-constructed Decision denies.
 //
 // It keeps alive the snapshot that it was made under, and with it the rules that it names.
@@ -106,15 +138,32 @@ class [[nodiscard]] Decision {
   // Rules marked `shadow` that matched, and did not decide. Sorted by id.
   Rules shadow_rules() const { return shadow_rules_; }
 
-  // For the person who was refused: the message of the first determining rule that has one. May be
+  // For the person who was refused: the message of the first determining rule that has one, with
+  // facts of the request in it, printable; one that is not known stands as `(unknown)`. May be
   // empty.
   std::string_view message() const;
+  // What the caller must do when it acts on the answer: the obligations of all determining rules,
+  // in the order of rules() and then of each rule; of equal ones, with equal parameters, the first.
+  // A denial for its obligations has none. Of another denial at most kMaxObligations, and what is
+  // not known in them stands as `(unknown)`.
+  absl::Span<const MadeObligation> obligations() const {
+    return made_ == nullptr ? absl::Span<const MadeObligation>() : made_->obligations;
+  }
+  static constexpr size_t kMaxObligations = 256;
+
   // What went wrong, for the log and the record, in one line; empty unless reason() is kBadRequest,
-  // kLimit or kAuditFailed, or the record of a denial could not be kept. Never send it to the peer.
+  // kLimit or kAuditFailed, an obligation denied, an EntityProvider failed, or the record of a
+  // denial could not be kept. Never send it to the peer.
   std::string_view error() const { return error_.empty() ? defect_ : error_; }
   // Whether the record that audit_level() asks for could not be kept; error() says why. Such a
   // decision denies, whatever its reason.
-  bool record_failed() const { return !error_.empty() || reason_ == Reason::kAuditFailed; }
+  bool record_failed() const { return record_failed_; }
+
+  // What the shadow set would have answered: see Engine::ReplaceShadow(). Null if there is none. It
+  // decides nothing, has no id, and no shadow of its own.
+  const Decision* shadow() const { return shadow_.get(); }
+  // Whether that is another answer: allowed() or reason() differ, or the ids of the rules.
+  bool shadow_differs() const;
 
   // The name of the decision; all zero for a default-constructed one.
   const DecisionId& id() const { return id_; }
@@ -124,6 +173,9 @@ class [[nodiscard]] Decision {
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   // The digest of the policy set: "sha256:…"; empty without one.
   std::string_view policy_digest() const;
+  // Which of the sets that its engine has had in force that was, the first being 1; 0 without one.
+  // Two sets may have one digest, and a set may return.
+  uint64_t generation() const { return generation_; }
 
   // The level at which the record is kept: the engine's, raised by the determining rules.
   AuditLevel audit_level() const { return audit_level_; }
@@ -135,6 +187,11 @@ class [[nodiscard]] Decision {
 
   using RuleList = absl::InlinedVector<RuleOutcome, 4>;
   using MissList = absl::InlinedVector<RuleOutcome, kMaxNearMisses>;
+  // Of most decisions there is none.
+  struct MadeTexts {
+    std::optional<std::string> message;
+    std::vector<MadeObligation> obligations;
+  };
 
   Reason reason_ = Reason::kNoPolicy;
   AuditLevel audit_level_ = AuditLevel::kOff;
@@ -143,9 +200,13 @@ class [[nodiscard]] Decision {
   std::string_view defect_;  // A text that outlives the decision.
   std::string error_;
   std::shared_ptr<const Snapshot> snapshot_;
+  uint64_t generation_ = 0;
   RuleList rules_;
   MissList near_misses_;
   RuleList shadow_rules_;
+  std::shared_ptr<const MadeTexts> made_;  // May be null.
+  bool record_failed_ = false;
+  std::shared_ptr<const Decision> shadow_;
 };
 
 }  // namespace reeve

@@ -2,14 +2,19 @@
 #define REEVE_ENGINE_ENGINE_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "reeve/engine/audit.h"
 #include "reeve/engine/clock.h"
 #include "reeve/engine/decision.h"
+#include "reeve/engine/entity_provider.h"
 #include "reeve/engine/request.h"
 #include "reeve/engine/snapshot.h"
 
@@ -32,6 +37,13 @@ class Engine {
     // each element and text one for each 16 bytes; and bytes of what they make. Both at least 1.
     uint64_t max_condition_steps = 1'000'000;
     size_t max_condition_bytes = size_t{1} << 20;
+    // The ids of the obligations that this program can meet. If it is given, an allow with another
+    // one denies (Reason::kDenyUnknown), and is recorded so; if not, the caller of Decide() must
+    // look at Decision::obligations() and treat one that it does not know as a deny.
+    std::optional<std::vector<std::string>> known_obligations;
+    // Asked for what it knows of the principal and the resource, before each decision. May be null.
+    // Not owned; must outlive the engine.
+    const EntityProvider* entities = nullptr;
   };
 
   // InvalidArgument if `options` breaks a rule stated above.
@@ -48,7 +60,8 @@ class Engine {
   // decided on the like of it, but for these: the first call after Replace(), and every call on a
   // thread that asks more than four engines in turn, take a lock and allocate; so does a regular
   // expression that meets new texts, inside RE2; a decision that more than four rules determined
-  // allocates their list.
+  // allocates their list, and one with obligations, or with facts in its message, these texts; so
+  // do a failing EntityProvider and a shadow set.
   Decision Decide(const Request& request) const;
 
   // Installs `snapshot` for calls that begin after this returns; calls under way finish under the
@@ -58,14 +71,31 @@ class Engine {
 
   // What is installed; null before the first Replace().
   std::shared_ptr<const Snapshot> snapshot() const;
+  // How often Replace() has installed one: that of the decisions that begin now.
+  uint64_t generation() const;
+
+  // Has each decision from now on evaluated under `snapshot` as well, which never decides: what it
+  // would have answered is Decision::shadow(), and stands in the record. Null ends that.
+  //
+  // It costs a decision a second evaluation, of the same facts and the same time and with limits of
+  // its own, and one allocation; and the thread one more of the four engines that it remembers. It
+  // comes after the answer is found, and before it is recorded.
+  void ReplaceShadow(std::shared_ptr<const Snapshot> snapshot);
+  // What is evaluated beside it; null if nothing.
+  std::shared_ptr<const Snapshot> shadow() const;
 
  private:
   class Installed;
 
   explicit Engine(const Options& options);
 
+  // With what a provider told in the request, and what went wrong there.
+  Decision Decide(const Request& request, std::chrono::steady_clock::time_point begin,
+                  std::string provider_error) const;
+
   const Options options_;
   const std::unique_ptr<Installed> installed_;
+  const std::unique_ptr<Installed> shadow_;
 };
 
 }  // namespace reeve

@@ -5,36 +5,41 @@
 namespace reeve {
 namespace {
 
-// Parents before children, or a cycle: a depth-first walk with its own stack, since the depth is
-// the user's.
+using Node = EntityGraph::Node;
+
+// Parents before children, or a cycle.
 struct Order {
-  std::vector<EntityGraph::Node> parents_first;
-  std::vector<EntityGraph::Node> cycle;
+  std::vector<Node> parents_first;
+  std::vector<Node> cycle;
 };
 
-Order Sort(const std::vector<std::vector<EntityGraph::Node>>& parents) {
+// A depth-first walk with its own stack, since the depth is the user's. `edge_of` gives the parents
+// of each node: from [n] to [n + 1] of those that `parent` reads.
+template <typename Parent>
+Order Sort(const std::vector<uint32_t>& edge_of, const Parent& parent_at) {
   enum State : uint8_t { kNew, kOpen, kDone };
   struct Visit {
-    EntityGraph::Node node;
-    size_t next_parent;
+    Node node;
+    uint32_t next_parent;
   };
+  const size_t size = edge_of.size() - 1;
   Order order;
-  order.parents_first.reserve(parents.size());
-  std::vector<State> states(parents.size(), kNew);
+  order.parents_first.reserve(size);
+  std::vector<State> states(size, kNew);
   std::vector<Visit> path;
-  for (EntityGraph::Node root = 0; root < parents.size(); ++root) {
+  for (Node root = 0; root < size; ++root) {
     if (states[root] != kNew) continue;
     states[root] = kOpen;
-    path.push_back({root, 0});
+    path.push_back({root, edge_of[root]});
     while (!path.empty()) {
       Visit& visit = path.back();
-      if (visit.next_parent == parents[visit.node].size()) {
+      if (visit.next_parent == edge_of[visit.node + 1]) {
         states[visit.node] = kDone;
         order.parents_first.push_back(visit.node);
         path.pop_back();
         continue;
       }
-      const EntityGraph::Node parent = parents[visit.node][visit.next_parent++];
+      const Node parent = parent_at(visit.next_parent++);
       if (states[parent] == kOpen) {
         auto first = std::find_if(path.begin(), path.end(),
                                   [parent](const Visit& v) { return v.node == parent; });
@@ -43,7 +48,7 @@ Order Sort(const std::vector<std::vector<EntityGraph::Node>>& parents) {
       }
       if (states[parent] == kNew) {
         states[parent] = kOpen;
-        path.push_back({parent, 0});
+        path.push_back({parent, edge_of[parent]});
       }
     }
   }
@@ -55,67 +60,87 @@ Order Sort(const std::vector<std::vector<EntityGraph::Node>>& parents) {
 EntityGraph::Node EntityGraph::Add(EntityView entity) {
   const auto [at, is_new] = nodes_.try_emplace(ToString(entity), static_cast<Node>(size()));
   if (is_new) {
-    parents_.emplace_back();
-    through_group_.push_back(entity.type == "group");
+    marked_.push_back(false);
+    through_.push_back((entity.type == "group" ? kGroup : 0) |
+                       (entity.type == kRoleType ? 0 : kEntity));
   }
   return at->second;
 }
 
-void EntityGraph::AddParent(Node child, Node parent) { parents_[child].push_back(parent); }
-
-std::optional<EntityGraph::Fault> EntityGraph::Close() {
-  for (std::vector<Node>& parents : parents_) {
-    std::sort(parents.begin(), parents.end());
-    parents.erase(std::unique(parents.begin(), parents.end()), parents.end());
-  }
-  const Order order = Sort(parents_);
+std::vector<EntityId> EntityGraph::Close() {
+  std::sort(edges_.begin(), edges_.end(), [](const Edge& a, const Edge& b) {
+    return a.child != b.child ? a.child < b.child : a.parent < b.parent;
+  });
+  edges_.erase(std::unique(edges_.begin(), edges_.end(),
+                           [](const Edge& a, const Edge& b) {
+                             return a.child == b.child && a.parent == b.parent;
+                           }),
+               edges_.end());
+  std::vector<uint32_t> first_parent(size() + 1);
+  for (const Edge& edge : edges_) ++first_parent[edge.child + 1];
+  for (size_t i = 0; i < size(); ++i) first_parent[i + 1] += first_parent[i];
+  const Order order = Sort(first_parent, [this](uint32_t at) { return edges_[at].parent; });
   if (!order.cycle.empty()) {
     std::vector<const std::string*> names(size());
     for (const auto& [name, node] : nodes_) names[node] = &name;
-    Fault fault;
+    std::vector<EntityId> cycle;
     for (const Node node : order.cycle) {
       const std::string& name = *names[node];
       const size_t colon = name.find(':');
-      fault.cycle.emplace_back(name.substr(0, colon), name.substr(colon + 1));
+      cycle.emplace_back(name.substr(0, colon), name.substr(colon + 1));
     }
-    return fault;
+    return cycle;
   }
-  std::vector<std::vector<Node>> ancestors(size());
-  size_t total = 0;
-  for (const Node node : order.parents_first) {
-    std::vector<Node>& mine = ancestors[node];
-    if (parents_[node].size() == 1) {  // as in trees: what is sorted stays so
-      const Node parent = parents_[node][0];
-      mine = ancestors[parent];
-      mine.insert(std::upper_bound(mine.begin(), mine.end(), parent), parent);
-    } else {
-      size_t most = total;
-      for (const Node parent : parents_[node]) most += 1 + ancestors[parent].size();
-      if (most > kMaxAncestors) return Fault{{}, true};
-      for (const Node parent : parents_[node]) {
-        mine.push_back(parent);
-        mine.insert(mine.end(), ancestors[parent].begin(), ancestors[parent].end());
-      }
-      std::sort(mine.begin(), mine.end());
-      mine.erase(std::unique(mine.begin(), mine.end()), mine.end());
-    }
-    mine.shrink_to_fit();
-    total += mine.size();
-    if (total > kMaxAncestors) return Fault{{}, true};
-  }
-  // Children before parents, so that a mark reaches all ancestors.
+  // Children before parents, so that it reaches everything above.
   for (auto node = order.parents_first.rbegin(); node != order.parents_first.rend(); ++node) {
-    if (!through_group_[*node]) continue;
-    for (const Node parent : parents_[*node]) through_group_[parent] = true;
+    for (uint32_t i = first_parent[*node]; i < first_parent[*node + 1]; ++i) {
+      through_[edges_[i].parent] |= through_[*node];
+    }
   }
-  ancestors_.reserve(total);
-  first_ancestor_.reserve(size() + 1);
-  for (const std::vector<Node>& mine : ancestors) {
-    first_ancestor_.push_back(ancestors_.size());
-    ancestors_.insert(ancestors_.end(), mine.begin(), mine.end());
+  PlaceNodes(order.parents_first, first_parent, edges_);
+  edges_ = {};
+  return {};
+}
+
+void EntityGraph::PlaceNodes(const std::vector<Node>& parents_first,
+                             const std::vector<uint32_t>& first_parent,
+                             absl::Span<const Edge> edges) {
+  // Of several parents a node hangs on the first.
+  const auto above = [&](Node node) {
+    return first_parent[node] == first_parent[node + 1] ? kNone : edges[first_parent[node]].parent;
+  };
+  std::vector<uint32_t> below(size(), 1);  // How many hang below a node, and it itself.
+  for (auto node = parents_first.rbegin(); node != parents_first.rend(); ++node) {
+    if (above(*node) != kNone) below[above(*node)] += below[*node];
   }
-  first_ancestor_.push_back(ancestors_.size());
-  return std::nullopt;
+  places_.resize(size());
+  uint32_t next_root = 0;
+  std::vector<uint32_t> next(size());  // The number of what is put below a node next.
+  for (const Node node : parents_first) {
+    const Node parent = above(node);
+    uint32_t& number = parent == kNone ? next_root : next[parent];
+    Place& place = places_[node];
+    place = {number, number + below[node] - 1, kNone, kNone};
+    next[node] = number + 1;
+    number += below[node];
+    if (parent != kNone) {
+      place.fork = places_[parent].fork;
+      place.marked = places_[parent].marked;
+    }
+    if (marked_[node]) {
+      marks_.push_back({node, place.marked});
+      place.marked = static_cast<uint32_t>(marks_.size() - 1);
+    }
+    if (first_parent[node + 1] - first_parent[node] < 2) continue;
+    forks_.push_back({static_cast<uint32_t>(others_.size()), place.fork});
+    place.fork = static_cast<uint32_t>(forks_.size() - 1);
+    for (uint32_t i = first_parent[node] + 1; i < first_parent[node + 1]; ++i) {
+      others_.push_back(edges[i].parent);
+    }
+  }
+  forks_.push_back({static_cast<uint32_t>(others_.size()), kNone});
+  others_.shrink_to_fit();
+  forks_.shrink_to_fit();
 }
 
 EntityGraph::Node EntityGraph::Find(std::string_view text) const {
@@ -123,9 +148,62 @@ EntityGraph::Node EntityGraph::Find(std::string_view text) const {
   return at == nodes_.end() ? kNone : at->second;
 }
 
-absl::Span<const EntityGraph::Node> EntityGraph::Ancestors(Node node) const {
-  return absl::MakeConstSpan(ancestors_)
-      .subspan(first_ancestor_[node], first_ancestor_[node + 1] - first_ancestor_[node]);
+void Ancestry::Begin(const EntityGraph& graph) {
+  graph_ = &graph;
+  ways_.clear();
+  marked_.clear();
+  if (met_.size() < graph.forks_.size()) met_.resize(graph.forks_.size());
+  // No number is used for two requests, so what was met in others, of other graphs too, is not
+  // taken for met in this one.
+  if (++request_ == 0) {
+    std::fill(met_.begin(), met_.end(), 0);
+    request_ = 1;
+  }
+}
+
+bool Ancestry::Close(size_t most) {
+  const EntityGraph& graph = *graph_;
+  // Grows meanwhile.
+  for (size_t i = 0; i < ways_.size(); ++i) {
+    uint32_t fork = graph.places_[ways_[i].node].fork;
+    // Above one that was met all were.
+    for (; fork != EntityGraph::kNone && met_[fork] != request_; fork = graph.forks_[fork].above) {
+      met_[fork] = request_;
+      for (uint32_t o = graph.forks_[fork].others; o < graph.forks_[fork + 1].others; ++o) {
+        ways_.push_back(WayTo(graph.others_[o]));
+      }
+      if (ways_.size() > most) return false;
+    }
+  }
+  if (ways_.size() > 1) {
+    std::sort(ways_.begin(), ways_.end(),
+              [](const Way& a, const Way& b) { return a.first < b.first; });
+    ways_.erase(std::unique(ways_.begin(), ways_.end(),
+                            [](const Way& a, const Way& b) { return a.first == b.first; }),
+                ways_.end());
+  }
+  marked_.clear();
+  for (size_t i = 0; i < ways_.size(); ++i) {
+    uint32_t mark = graph.places_[ways_[i].node].marked;
+    for (; mark != EntityGraph::kNone; mark = graph.marks_[mark].above) {
+      const Node node = graph.marks_[mark].node;
+      // Above the way before as well, and so listed, with all above it: ways are sorted, and what
+      // is above this one and an earlier one is above all between.
+      if (i > 0 && graph.places_[node].first <= ways_[i - 1].first) break;
+      marked_.push_back(node);
+    }
+    if (ways_.size() + marked_.size() > most) return false;
+  }
+  if (marked_.size() > 1) std::sort(marked_.begin(), marked_.end());
+  return true;
+}
+
+bool Ancestry::Contains(EntityGraph::Node node) const {
+  const EntityGraph::Place& place = graph_->places_[node];
+  const auto below =
+      std::lower_bound(ways_.begin(), ways_.end(), place.first,
+                       [](const Way& way, uint32_t number) { return way.first < number; });
+  return below != ways_.end() && below->first <= place.last;
 }
 
 }  // namespace reeve

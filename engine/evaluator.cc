@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/answer_texts.h"
+
 namespace reeve {
 
 std::string_view DefectUnder(const CompiledSet& set, const Request& request) {
@@ -23,7 +25,8 @@ std::string_view DefectUnder(const CompiledSet& set, const Request& request) {
 }
 
 Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
-                           const ConditionLimits& limits, Decision* decision) {
+                           const ConditionLimits& limits,
+                           const std::vector<std::string>* known_obligations, Decision* decision) {
   // The memory of one decision, which the next one on this thread takes over.
   struct Scratch {
     Matcher matcher;
@@ -82,26 +85,67 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
   }
   if (!denies.empty()) {
     decision->rules_ = std::move(denies);
-    return denied ? Reason::kDenyRule : Reason::kDenyUnknown;
+    return MakeTexts(set, denied ? Reason::kDenyRule : Reason::kDenyUnknown, known_obligations,
+                     &matcher, decision);
   }
   if (!allows.empty()) {
     decision->rules_ = std::move(allows);
-    return Reason::kAllowRule;
+    return MakeTexts(set, Reason::kAllowRule, known_obligations, &matcher, decision);
   }
   decision->near_misses_ = std::move(misses);
   return Reason::kNoRule;
 }
 
+Reason Evaluator::MakeTexts(const CompiledSet& set, Reason reason,
+                            const std::vector<std::string>* known_obligations, Matcher* matcher,
+                            Decision* decision) {
+  const Rule* speaks = nullptr;
+  bool obliges = false;
+  for (const RuleOutcome& rule : decision->rules_) {
+    if (speaks == nullptr && !rule->message.empty()) speaks = rule.rule;
+    obliges |= !rule->obligations.empty();
+  }
+  if (!obliges && (speaks == nullptr || speaks->message.constant())) return reason;
+
+  AnswerTexts texts(set, matcher);
+  Decision::MadeTexts made;
+  std::string defect;
+  const bool allow = reason == Reason::kAllowRule;
+  texts.MakeObligations(decision->rules_, !allow, Decision::kMaxObligations, &made.obligations,
+                        &defect);
+  if (allow && defect.empty() && known_obligations != nullptr) {
+    for (const MadeObligation& obligation : made.obligations) {
+      if (std::find(known_obligations->begin(), known_obligations->end(), obligation.id()) ==
+          known_obligations->end()) {
+        defect = "the obligation `" + std::string(obligation.id()) +
+                 "` is not one that this program knows";
+        break;
+      }
+    }
+  }
+  if (allow && !defect.empty()) {
+    // What an allow is worth without what it obliges to nobody knows.
+    reason = Reason::kDenyUnknown;
+    decision->error_ = std::move(defect);
+    made.obligations.clear();
+  }
+  if (speaks != nullptr && !speaks->message.constant()) made.message = texts.Message(*speaks);
+  decision->made_ = std::make_shared<const Decision::MadeTexts>(std::move(made));
+  return reason;
+}
+
 Decision Evaluator::Decide(std::shared_ptr<const Snapshot> snapshot, const Request& request,
-                           absl::Time now, const ConditionLimits& limits) {
+                           absl::Time now, const ConditionLimits& limits,
+                           const std::vector<std::string>* known_obligations) {
   Decision decision;
   decision.time_ = now;
   decision.snapshot_ = std::move(snapshot);
   if (decision.snapshot_ == nullptr) return decision;  // Reason::kNoPolicy
   const CompiledSet& set = decision.snapshot_->compiled();
   decision.defect_ = DefectUnder(set, request);
-  decision.reason_ =
-      decision.defect_.empty() ? Conclude(set, request, limits, &decision) : Reason::kBadRequest;
+  decision.reason_ = decision.defect_.empty()
+                         ? Conclude(set, request, limits, known_obligations, &decision)
+                         : Reason::kBadRequest;
   return decision;
 }
 

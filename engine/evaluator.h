@@ -3,7 +3,9 @@
 #define REEVE_ENGINE_EVALUATOR_H_
 
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "engine/compiled_set.h"
@@ -18,12 +20,20 @@ namespace reeve {
 class Evaluator {
  public:
   // `snapshot` may be null. The decision has no id and no audit level yet.
+  // `known_obligations` are those that an allow may have; null for all.
   static Decision Decide(std::shared_ptr<const Snapshot> snapshot, const Request& request,
-                         absl::Time now, const ConditionLimits& limits);
+                         absl::Time now, const ConditionLimits& limits,
+                         const std::vector<std::string>* known_obligations = nullptr);
 
  private:
   static Reason Conclude(const CompiledSet& set, const Request& request,
-                         const ConditionLimits& limits, Decision* decision);
+                         const ConditionLimits& limits,
+                         const std::vector<std::string>* known_obligations, Decision* decision);
+  // The message and the obligations of a decision with its rules. Returns its reason, which is
+  // another than `reason` if an obligation of an allow cannot be met.
+  static Reason MakeTexts(const CompiledSet& set, Reason reason,
+                          const std::vector<std::string>* known_obligations, Matcher* matcher,
+                          Decision* decision);
 };
 
 // Empty, or why a request is malformed under `set`.

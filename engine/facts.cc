@@ -18,14 +18,17 @@ bool Intersect(absl::Span<const uint32_t> a, absl::Span<const uint32_t> b) {
   return std::any_of(a.begin(), a.end(), [b](uint32_t value) { return Contains(b, value); });
 }
 
-void SortAndUnite(std::vector<uint32_t>* values) {
-  std::sort(values->begin(), values->end());
-  values->erase(std::unique(values->begin(), values->end()), values->end());
-}
-
 EntityView Split(std::string_view name) {
   const size_t colon = std::min(name.find(':'), name.size());
   return {name.substr(0, colon), name.substr(std::min(colon + 1, name.size()))};
+}
+
+bool IsAmong(EntityView entity, absl::Span<const EntityId> entities) {
+  return std::find(entities.begin(), entities.end(), entity) != entities.end();
+}
+
+bool IsAmong(EntityView entity, const ProvidedEntity* provided) {
+  return provided != nullptr && IsAmong(entity, provided->parents);
 }
 
 void SetText(EntityView entity, std::string* text) {
@@ -34,27 +37,12 @@ void SetText(EntityView entity, std::string* text) {
 
 }  // namespace
 
-EntityGraph::Node Facts::AddNode(EntityView entity, Nodes* nodes) {
+EntityGraph::Node Facts::AddNode(EntityView entity, Ancestry* ancestry) {
   SetText(entity, &text_);
   const EntityGraph::Node node = set_->graph().Find(text_);
   // Without a node no rule and no entity speaks of it.
-  if (node != EntityGraph::kNone) nodes->push_back(node);
+  if (node != EntityGraph::kNone) ancestry->Add(node);
   return node;
-}
-
-bool Facts::AddAncestors(Nodes* nodes) const {
-  // First each node once, so that a request that repeats one does not repeat its ancestors.
-  SortAndUnite(nodes);
-  const size_t direct = nodes->size();
-  size_t total = direct;
-  for (const EntityGraph::Node node : *nodes) total += set_->graph().Ancestors(node).size();
-  if (total > kMaxAncestors) return false;
-  for (size_t i = 0; i < direct; ++i) {
-    const auto ancestors = set_->graph().Ancestors((*nodes)[i]);
-    nodes->insert(nodes->end(), ancestors.begin(), ancestors.end());
-  }
-  if (nodes->size() > direct) SortAndUnite(nodes);
-  return true;
 }
 
 bool Facts::Gather(const CompiledSet& set, const Request& request) {
@@ -65,30 +53,38 @@ bool Facts::Gather(const CompiledSet& set, const Request& request) {
   SetText(request.resource, &resource_text_);
   action_ = set.FindAction(request.action);
 
-  principal_nodes_.clear();
-  stored_principal_ = set.StoredAttributes(AddNode(principal.id, &principal_nodes_));
-  for (const std::string& group : principal.groups) AddNode({"group", group}, &principal_nodes_);
-  for (const EntityId& parent : principal.parents) AddNode(parent, &principal_nodes_);
-  if (!AddAncestors(&principal_nodes_)) return false;
+  principal_.Begin(set.graph());
+  stored_principal_ = set.StoredAttributes(AddNode(principal.id, &principal_));
+  for (const std::string& group : principal.groups) AddNode({"group", group}, &principal_);
+  for (const EntityId& parent : principal.parents) AddNode(parent, &principal_);
+  principal_complete_ = AddProvided(request.provided_principal, &principal_);
+  if (!principal_.Close(kMaxAncestors)) return false;
   size_t roles = 0;
   for (const DynamicRole& role : set.dynamic_roles()) {
-    if (!MatchesAny(role.members, kAllPatterns, principal_nodes_, principal_text_)) continue;
-    principal_nodes_.push_back(role.node);
+    if (!MatchesAny(role.members, kAllPatterns, principal_, principal_text_)) continue;
+    principal_.Add(role.node);
     ++roles;
   }
-  if (roles > 0) SortAndUnite(&principal_nodes_);
+  if (roles > 0 && !principal_.Close(kMaxAncestors)) return false;
 
-  resource_nodes_.clear();
-  stored_resource_ = set.StoredAttributes(AddNode(request.resource, &resource_nodes_));
-  for (const EntityId& parent : request.resource_parents) AddNode(parent, &resource_nodes_);
-  return AddAncestors(&resource_nodes_);
+  resource_.Begin(set.graph());
+  stored_resource_ = set.StoredAttributes(AddNode(request.resource, &resource_));
+  for (const EntityId& parent : request.resource_parents) AddNode(parent, &resource_);
+  resource_complete_ = AddProvided(request.provided_resource, &resource_);
+  return resource_.Close(kMaxAncestors);
 }
 
-bool Facts::MatchesAny(const Alternatives& alternatives, Which which, const Nodes& nodes,
+bool Facts::AddProvided(const ProvidedEntity* provided, Ancestry* ancestry) {
+  if (provided == nullptr) return true;
+  for (const EntityId& parent : provided->parents) AddNode(parent, ancestry);
+  return provided->complete;
+}
+
+bool Facts::MatchesAny(const Alternatives& alternatives, Which which, const Ancestry& ancestry,
                        std::string_view text) const {
   if (alternatives.any) return true;
   if (alternatives.authenticated && !request_->principal->anonymous()) return true;
-  if (Intersect(set_->Literals(alternatives), nodes)) return true;
+  if (Intersect(set_->Literals(alternatives), ancestry.marked())) return true;
   for (const Pattern* pattern : set_->Patterns(alternatives)) {
     if (pattern->kind() != Pattern::Kind::kGlob) {
       if (pattern->RegexMatches(text)) return true;
@@ -101,12 +97,11 @@ bool Facts::MatchesAny(const Alternatives& alternatives, Which which, const Node
 }
 
 Truth Facts::MatchesPrincipal(const Alternatives& alternatives, Which which) const {
-  if (MatchesAny(alternatives, which, principal_nodes_, principal_text_)) return Truth::kTrue;
-  if (request_->principal->groups_complete) return Truth::kFalse;
+  if (MatchesAny(alternatives, which, principal_, principal_text_)) return Truth::kTrue;
   const auto literals = set_->Literals(alternatives);
-  const bool possible = std::any_of(literals.begin(), literals.end(), [this](uint32_t node) {
-    return set_->graph().ThroughGroup(node);
-  });
+  if (principal_complete_ && request_->principal->groups_complete) return Truth::kFalse;
+  const bool possible = std::any_of(literals.begin(), literals.end(),
+                                    [this](uint32_t node) { return PrincipalMayLieIn(node); });
   return possible ? Truth::kUnknown : Truth::kFalse;
 }
 
@@ -123,48 +118,60 @@ Truth Facts::MatchesAction(const CompiledRule& rule) const {
 }
 
 Truth Facts::MatchesResource(const Alternatives& alternatives, Which which) const {
-  return MatchesAny(alternatives, which, resource_nodes_, resource_text_) ? Truth::kTrue
-                                                                          : Truth::kFalse;
+  if (MatchesAny(alternatives, which, resource_, resource_text_)) return Truth::kTrue;
+  const bool possible = !resource_complete_ && !set_->Literals(alternatives).empty();
+  return possible ? Truth::kUnknown : Truth::kFalse;
+}
+
+Truth Facts::PrincipalLiesIn(EntityGraph::Node node) const {
+  if (principal_.Contains(node)) return Truth::kTrue;
+  return PrincipalMayLieIn(node) ? Truth::kUnknown : Truth::kFalse;
+}
+
+bool Facts::PrincipalMayLieIn(EntityGraph::Node node) const {
+  return (!principal_complete_ && set_->graph().ThroughEntity(node)) ||
+         (!request_->principal->groups_complete && set_->graph().ThroughGroup(node));
 }
 
 Truth Facts::PrincipalIsIn(std::string_view name) const {
   const Principal& principal = *request_->principal;
   const EntityGraph::Node node = set_->graph().Find(name);
-  if (node != EntityGraph::kNone) {
-    if (Contains(principal_nodes_, node)) return Truth::kTrue;
-    return principal.groups_complete || !set_->graph().ThroughGroup(node) ? Truth::kFalse
-                                                                          : Truth::kUnknown;
-  }
+  if (node != EntityGraph::kNone) return PrincipalLiesIn(node);
   // The set does not speak of it, so it has no members but those that the request names.
   if (name == principal_text_) return Truth::kTrue;
   const EntityView entity = Split(name);
-  if (std::find(principal.parents.begin(), principal.parents.end(), entity) !=
-      principal.parents.end()) {
+  if (IsAmong(entity, principal.parents) || IsAmong(entity, request_->provided_principal)) {
     return Truth::kTrue;
   }
-  if (entity.type != "group") return Truth::kFalse;
-  const bool member = std::find(principal.groups.begin(), principal.groups.end(), entity.id) !=
-                      principal.groups.end();
-  if (member) return Truth::kTrue;
-  return principal.groups_complete ? Truth::kFalse : Truth::kUnknown;
+  if (entity.type == "group") {
+    const bool member = std::find(principal.groups.begin(), principal.groups.end(), entity.id) !=
+                        principal.groups.end();
+    if (member) return Truth::kTrue;
+    if (!principal.groups_complete) return Truth::kUnknown;
+  }
+  return principal_complete_ ? Truth::kFalse : Truth::kUnknown;
 }
 
 Truth Facts::ResourceIsIn(std::string_view name) const {
   const EntityGraph::Node node = set_->graph().Find(name);
-  if (node != EntityGraph::kNone) {
-    return Contains(resource_nodes_, node) ? Truth::kTrue : Truth::kFalse;
-  }
-  const bool named = name == resource_text_ ||
-                     std::find(request_->resource_parents.begin(), request_->resource_parents.end(),
-                               Split(name)) != request_->resource_parents.end();
-  return named ? Truth::kTrue : Truth::kFalse;
+  const bool found = node != EntityGraph::kNone
+                         ? resource_.Contains(node)
+                         : name == resource_text_ ||
+                               IsAmong(Split(name), request_->resource_parents) ||
+                               IsAmong(Split(name), request_->provided_resource);
+  if (found) return Truth::kTrue;
+  return resource_complete_ ? Truth::kFalse : Truth::kUnknown;
 }
 
 void Facts::FindCandidates(std::vector<uint32_t>* candidates) const {
   const auto add = [candidates](absl::Span<const uint32_t> rules) {
     candidates->insert(candidates->end(), rules.begin(), rules.end());
   };
-  for (const EntityGraph::Node node : resource_nodes_) add(set_->ByResource(node));
+  if (resource_complete_) {
+    for (const EntityGraph::Node node : resource_.marked()) add(set_->ByResource(node));
+  } else {
+    add(set_->filed_by_resource());
+  }
   const size_t longest = std::min(resource_text_.size(), set_->longest_prefix());
   for (size_t i = request_->resource.type.size(); i < longest; ++i) {
     const bool ends_here = i == request_->resource.type.size() || resource_text_[i] == '/';
@@ -172,8 +179,8 @@ void Facts::FindCandidates(std::vector<uint32_t>* candidates) const {
   }
   if (action_ != CompiledSet::kNoAction) add(set_->ByAction(action_));
   add(set_->unfiled());
-  if (request_->principal->groups_complete) {
-    for (const EntityGraph::Node node : principal_nodes_) add(set_->ByPrincipal(node));
+  if (request_->principal->groups_complete && principal_complete_) {
+    for (const EntityGraph::Node node : principal_.marked()) add(set_->ByPrincipal(node));
   } else {
     add(set_->filed_by_principal());
   }

@@ -22,7 +22,9 @@ inline Truth Or(Truth a, Truth b) { return a < b ? b : a; }
 // its memory is allocated once.
 class Facts {
  public:
-  // What the principal and what the resource of one request may lie in, counting each way there.
+  // Of the principal, and of the resource, of one request: the entities that it is said to lie in,
+  // the parents beyond the first of each entity that is met above them, and those among all these
+  // that rules name.
   static constexpr size_t kMaxAncestors = size_t{1} << 18;
 
   // Requires a well-formed request; both arguments outlive the questions below. Returns false if
@@ -42,6 +44,8 @@ class Facts {
   // Whether the principal is, or lies in, the entity that `name` (`type:id`) names.
   Truth PrincipalIsIn(std::string_view name) const;
   Truth ResourceIsIn(std::string_view name) const;
+  // The same of a node.
+  Truth PrincipalLiesIn(EntityGraph::Node node) const;
 
   // `type:id`
   std::string_view principal_text() const { return principal_text_; }
@@ -54,21 +58,25 @@ class Facts {
   void FindCandidates(std::vector<uint32_t>* candidates) const;
 
  private:
-  using Nodes = std::vector<EntityGraph::Node>;
-
   // Returns the node, or kNone.
-  EntityGraph::Node AddNode(EntityView entity, Nodes* nodes);
-  bool AddAncestors(Nodes* nodes) const;
-  bool MatchesAny(const Alternatives& alternatives, Which which, const Nodes& nodes,
+  EntityGraph::Node AddNode(EntityView entity, Ancestry* ancestry);
+  // By what is not known of it.
+  bool PrincipalMayLieIn(EntityGraph::Node node) const;
+  // Returns whether there are no other parents.
+  bool AddProvided(const ProvidedEntity* provided, Ancestry* ancestry);
+  bool MatchesAny(const Alternatives& alternatives, Which which, const Ancestry& ancestry,
                   std::string_view text) const;
 
   const CompiledSet* set_ = nullptr;
   const Request* request_ = nullptr;
   std::string principal_text_;
   std::string resource_text_;
-  std::string text_;       // Of the entity that is being looked up.
-  Nodes principal_nodes_;  // The principal and all that it lies in; sorted.
-  Nodes resource_nodes_;   // The resource and all that it lies in; sorted.
+  std::string text_;    // Of the entity that is being looked up.
+  Ancestry principal_;  // The principal and all that it lies in.
+  Ancestry resource_;   // The resource and all that it lies in.
+  // Whether all parents are known; of the groups of the principal the request says it.
+  bool principal_complete_ = true;
+  bool resource_complete_ = true;
   uint32_t action_ = CompiledSet::kNoAction;
   const Attributes* stored_principal_ = nullptr;
   const Attributes* stored_resource_ = nullptr;

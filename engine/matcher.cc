@@ -29,11 +29,18 @@ bool Matcher::Begin(const CompiledSet& set, const Request& request, absl::Time n
   machine_.Begin(limits.steps, limits.bytes, set.clauses().room());
   roles_known_.assign(set.conditional_roles().size(), false);
   roles_.resize(set.conditional_roles().size());
+  policy_roles_known_.assign(set.policies_that_read_roles(), false);
+  policy_roles_.resize(set.policies_that_read_roles());
   return true;
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline cel::Cell Matcher::Evaluate(uint32_t number) {
-  return machine_.Run(set_->clauses().clause(number), variables_);
+  const ClauseSet& clauses = set_->clauses();
+  if (ABSL_PREDICT_FALSE(clauses.read_roles())) {
+    const uint32_t policy = clauses.policy(number);
+    if (policy != ClauseSet::kReadsNoRoles) variables_.set_roles(RolesOfPolicy(policy));
+  }
+  return machine_.Run(clauses.clause(number), variables_);
 }
 
 Truth Matcher::EvaluateAll(Slice clauses, ClauseOutcomes* outcomes) {
@@ -50,16 +57,53 @@ Truth Matcher::EvaluateAll(Slice clauses, ClauseOutcomes* outcomes) {
   return truth;
 }
 
+// Asks the roles that it needs first, with a stack of its own: how deep they name one another is up
+// to the user.
 Truth Matcher::HasRole(uint32_t number) {
-  if (!roles_known_[number]) {
-    const ConditionalRole& role = set_->conditional_roles()[number];
-    ClauseOutcomes outcomes;
+  if (roles_known_[number]) return roles_[number];
+  roles_asked_.assign(1, number);
+  while (!roles_asked_.empty()) {
+    const uint32_t asked = roles_asked_.back();
+    const ConditionalRole& role = set_->conditional_roles()[asked];
     Truth truth = facts_.MatchesPrincipal(role.members, Facts::kAllPatterns);
+    bool waits = false;
+    for (const uint32_t member : set_->Roles(role.members)) {
+      if (truth == Truth::kTrue) break;
+      waits = !roles_known_[member];
+      if (waits) {
+        roles_asked_.push_back(member);
+        break;
+      }
+      truth = Or(truth, roles_[member]);
+    }
+    if (waits) continue;
+    ClauseOutcomes outcomes;
     if (truth != Truth::kFalse) truth = And(truth, EvaluateAll(role.clauses, &outcomes));
-    roles_[number] = truth;
-    roles_known_[number] = true;
+    roles_[asked] = truth;
+    roles_known_[asked] = true;
+    roles_asked_.pop_back();
   }
   return roles_[number];
+}
+
+cel::Cell Matcher::RolesOfPolicy(uint32_t policy) {
+  if (policy_roles_known_[policy]) return policy_roles_[policy];
+  const absl::Span<const VisibleRole> roles = set_->RolesOfPolicy(policy);
+  cel::Context& context = machine_.context();
+  auto* const names = context.Allocate<cel::Cell>(roles.size());
+  if (names == nullptr) return context.LimitError();
+  size_t size = 0;
+  bool partial = false;
+  for (const VisibleRole& role : roles) {
+    const Truth truth = role.node != EntityGraph::kNone ? facts_.PrincipalLiesIn(role.node)
+                                                        : HasRole(role.conditional);
+    if (truth == Truth::kTrue) names[size++] = cel::Cell::String(role.name);
+    partial |= truth == Truth::kUnknown;
+  }
+  const cel::Cell list = context.MakeList({names, size});
+  policy_roles_[policy] = partial && !list.is_error() ? list.Partial() : list;
+  policy_roles_known_[policy] = true;
+  return policy_roles_[policy];
 }
 
 Truth Matcher::MatchesPrincipal(const Alternatives& alternatives) {
@@ -75,10 +119,9 @@ Truth Matcher::Matches(const CompiledRule& rule, ClauseOutcomes* clauses, Truth*
   *patterns = Truth::kFalse;
   if (facts_.MatchesAction(rule) == Truth::kFalse) return Truth::kFalse;
   if (rule.bindings.count > 0) return MatchesBinding(rule, clauses, patterns);
-  if (facts_.MatchesResource(rule.resources, Facts::kAllPatterns) == Truth::kFalse) {
-    return Truth::kFalse;
-  }
-  *patterns = MatchesPrincipal(rule.principals);
+  const Truth resource = facts_.MatchesResource(rule.resources, Facts::kAllPatterns);
+  if (resource == Truth::kFalse) return Truth::kFalse;
+  *patterns = And(resource, MatchesPrincipal(rule.principals));
   if (*patterns == Truth::kFalse || rule.clauses.count == 0) return *patterns;
   return And(*patterns, EvaluateAll(rule.clauses, clauses));
 }
@@ -138,7 +181,8 @@ void Matcher::ForEachWay(const CompiledRule& rule, Visit visit) {
   }
 }
 
-Truth Matcher::MatchesBinding(const CompiledRule& rule, ClauseOutcomes* clauses, Truth* patterns) {
+Truth Matcher::MatchesBinding(const CompiledRule& rule, ClauseOutcomes* clauses, Truth* patterns,
+                              Truth enough) {
   Truth best = Truth::kFalse;
   bool first = true;
   ForEachWay(rule, [&](Truth matched) {
@@ -148,10 +192,21 @@ Truth Matcher::MatchesBinding(const CompiledRule& rule, ClauseOutcomes* clauses,
     if (first || truth > best) *clauses = outcomes;
     first = false;
     best = Or(best, truth);
-    return best != Truth::kTrue;
+    return best < enough;
   });
   return best;
 }
+
+void Matcher::BindAgain(const CompiledRule& rule) {
+  if (rule.bindings.count == 0) return;
+  ClauseOutcomes clauses;
+  Truth patterns = Truth::kFalse;
+  const Truth best = MatchesBinding(rule, &clauses, &patterns);
+  // That of a true way was the last. Of those that are unknown it may have been another.
+  if (best == Truth::kUnknown) MatchesBinding(rule, &clauses, &patterns, best);
+}
+
+cel::Cell Matcher::Fact(uint32_t clause) { return Evaluate(clause); }
 
 Matcher::Parts Matcher::Explain(const CompiledRule& rule) {
   Parts parts;

@@ -52,6 +52,12 @@ class Matcher {
   // Asks all of it.
   Parts Explain(const CompiledRule& rule);
 
+  // Binds the names of `rule`, which has matched, or of which it is unknown whether it does, as
+  // they were when it did; for Fact().
+  void BindAgain(const CompiledRule& rule);
+  // The value of a fact of a text of that rule, or an error, by the number of its clause.
+  cel::Cell Fact(uint32_t clause);
+
   // Whether the conditions have used up what they may: then no answer counts.
   bool exhausted() { return machine_.context().exhausted(); }
 
@@ -65,11 +71,14 @@ class Matcher {
 
   Truth MatchesPrincipal(const Alternatives& alternatives);
   Truth HasRole(uint32_t role);
+  // What `principal.roles` is to the conditions of a policy.
+  cel::Cell RolesOfPolicy(uint32_t policy);
   cel::Cell Evaluate(uint32_t clause);
   Truth EvaluateAll(Slice clauses, ClauseOutcomes* outcomes);
   // Each combination of the ways in which a principal and a resource can match binds names of its
   // own; the rule matches if it does with one of them.
-  Truth MatchesBinding(const CompiledRule& rule, ClauseOutcomes* clauses, Truth* patterns);
+  Truth MatchesBinding(const CompiledRule& rule, ClauseOutcomes* clauses, Truth* patterns,
+                       Truth enough = Truth::kTrue);
   template <typename Visit>
   void ForEachWay(const CompiledRule& rule, Visit visit);
   void FindWays(const Alternatives& alternatives, std::string_view text, Truth without, Ways* ways);
@@ -81,6 +90,9 @@ class Matcher {
   cel::Machine machine_;
   std::vector<Truth> roles_;  // By conditional role, once it was asked.
   std::vector<bool> roles_known_;
+  std::vector<uint32_t> roles_asked_;    // That wait for those that they name.
+  std::vector<cel::Cell> policy_roles_;  // By policy, once it was asked.
+  std::vector<bool> policy_roles_known_;
   Ways principal_ways_;
   Ways resource_ways_;
 };

@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "reeve/engine/entity.h"
+#include "reeve/engine/entity_provider.h"
 #include "reeve/engine/principal.h"
 #include "reeve/engine/value.h"
 
@@ -32,6 +33,10 @@ struct Request {
   const Attributes* context = nullptr;
   // Fixes the clock, for tests and replays; else the engine's clock is read.
   std::optional<absl::Time> time;
+  // What the engine's EntityProvider told; the engine sets them. May be null. Also for whoever
+  // replays what a record keeps of them.
+  const ProvidedEntity* provided_principal = nullptr;
+  const ProvidedEntity* provided_resource = nullptr;
   // Set by a reader of requests that found this one malformed, to have the refusal decided and
   // recorded like any other: what is wrong, a text that outlives the decision.
   std::string_view defect;

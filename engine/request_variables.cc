@@ -1,6 +1,7 @@
 #include "engine/request_variables.h"
 
 #include <algorithm>
+#include <array>
 
 #include "reeve/engine/cel/operators.h"
 
@@ -17,9 +18,14 @@ Cell Text(std::string_view name, std::string_view text) {
   return text.empty() ? Missing(name) : Cell::String(text);
 }
 
-Cell OfTruth(Truth truth) {
-  return truth == Truth::kUnknown ? Cell::Error(ErrorCode::kIncomplete)
-                                  : Cell::Bool(truth == Truth::kTrue);
+size_t ParentCount(const ProvidedEntity* provided) {
+  return provided == nullptr ? 0 : provided->parents.size();
+}
+
+Cell OfTruth(Truth truth, const ProvidedEntity* provided) {
+  if (truth != Truth::kUnknown) return Cell::Bool(truth == Truth::kTrue);
+  const bool partial = provided != nullptr && !provided->complete;
+  return Cell::Error(partial ? ErrorCode::kPartialFacts : ErrorCode::kIncomplete);
 }
 
 // Roles are what a policy grants, and no entities that something lies in.
@@ -29,13 +35,25 @@ Cell RolesAreNone() { return Cell::Error(ErrorCode::kBadArgument, "a role is no 
 
 }  // namespace
 
+cel::Variables::Layers RequestVariables::LayersOf(const Attributes* request,
+                                                  const ProvidedEntity* provided,
+                                                  const Attributes* stored) {
+  if (provided == nullptr) return {request, stored};
+  // What a provider did not tell could overlay what is stored.
+  if (!provided->complete) return {request, provided->attributes, nullptr, true};
+  if (provided->attributes == nullptr) return {request, stored};
+  return {request, provided->attributes, stored};
+}
+
 void RequestVariables::Begin(const Request& request, const Facts& facts, absl::Time now) {
   request_ = &request;
   facts_ = &facts;
   now_ = now;
-  layers_[kPrincipal] = {&request.principal->attributes, facts.stored_principal()};
-  layers_[kResource] = {request.resource_attributes, facts.stored_resource()};
-  layers_[kContext] = {request.context, nullptr};
+  layers_[kPrincipal] = LayersOf(&request.principal->attributes, request.provided_principal,
+                                 facts.stored_principal());
+  layers_[kResource] =
+      LayersOf(request.resource_attributes, request.provided_resource, facts.stored_resource());
+  layers_[kContext] = {request.context};
 }
 
 Cell RequestVariables::Get(uint32_t number, cel::Context&) const {
@@ -79,6 +97,8 @@ Cell RequestVariables::GetMember(uint32_t number, std::string_view name, cel::Co
       return Text(name, principal.host);
     case kPrincipalActor:
       return Text(name, principal.actor);
+    case kPrincipalRoles:
+      return roles_;
     case kPrincipalAttribute:
       return GetAttribute(layers_[kPrincipal], name);
     case kResourceType:
@@ -100,7 +120,12 @@ Cell RequestVariables::GetMember(uint32_t number, std::string_view name, cel::Co
 
 Cell RequestVariables::Map::Find(std::string_view name, cel::Context& context) const {
   // What is reserved cannot be claimed by an attribute of that name.
-  return variables_.GetMember(MemberOf(variable_, name), name, context);
+  const Member member = MemberOf(variable_, name);
+  if (member == kPrincipalRoles) {
+    // Which roles they are depends on the policy, and which conditions ask is known beforehand.
+    return Cell::Error(ErrorCode::kBadArgument, "roles are read as principal.roles only");
+  }
+  return variables_.GetMember(member, name, context);
 }
 
 Cell RequestVariables::Map::All(cel::Context& context) const {
@@ -115,11 +140,15 @@ Cell RequestVariables::Map::All(cel::Context& context) const {
     if (const Cell added = builder.Add(Cell::String(name), value); added.is_error()) return added;
   }
   const Layers& layers = variables_.layers_[variable_];
-  for (const Attributes* attributes : {layers.first, layers.second}) {
-    if (attributes == nullptr) continue;
-    const Attributes* const above = attributes == layers.first ? nullptr : layers.first;
-    for (const auto& [name, value] : *attributes) {
-      if (is_reserved(name) || (above != nullptr && above->Find(name) != nullptr)) continue;
+  if (layers.partial) return Cell::Error(ErrorCode::kPartialFacts);
+  const std::array<const Attributes*, 3> all = {layers.first, layers.second, layers.third};
+  for (auto attributes = all.begin(); attributes != all.end(); ++attributes) {
+    if (*attributes == nullptr) continue;
+    for (const auto& [name, value] : **attributes) {
+      const auto overlays = [&name = name](const Attributes* above) {
+        return above != nullptr && above->Find(name) != nullptr;
+      };
+      if (is_reserved(name) || std::any_of(all.begin(), attributes, overlays)) continue;
       const Cell cell = Cell::Of(value);
       if (cell.is_error()) return cell;
       if (const Cell added = builder.Add(Cell::String(name), cell); added.is_error()) return added;
@@ -133,16 +162,19 @@ Cell RequestVariables::Map::IsIn(std::string_view name, cel::Context& context) c
   if (variable_ != kContext && !variables_.facts_->Knows(name)) {
     // It is then looked for among all that the request names.
     const Request& request = *variables_.request_;
-    const size_t named = variable_ == kPrincipal
-                             ? request.principal->groups.size() + request.principal->parents.size()
-                             : request.resource_parents.size();
+    const size_t named =
+        variable_ == kPrincipal
+            ? request.principal->groups.size() + request.principal->parents.size() +
+                  ParentCount(request.provided_principal)
+            : request.resource_parents.size() + ParentCount(request.provided_resource);
     if (!context.Charge(named)) return context.LimitError();
   }
   switch (variable_) {
     case kPrincipal:
-      return OfTruth(variables_.facts_->PrincipalIsIn(name));
+      return OfTruth(variables_.facts_->PrincipalIsIn(name),
+                     variables_.request_->provided_principal);
     case kResource:
-      return OfTruth(variables_.facts_->ResourceIsIn(name));
+      return OfTruth(variables_.facts_->ResourceIsIn(name), variables_.request_->provided_resource);
     default:
       return Cell::Error(ErrorCode::kNoSuchOverload, "isIn");
   }

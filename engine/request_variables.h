@@ -30,11 +30,17 @@ class RequestVariables final : public cel::Variables {
   // data stands for nothing.
   std::vector<std::string_view>& bindings() { return bindings_; }
 
+  // What `principal.roles` is to the next condition: a list.
+  void set_roles(const cel::Cell& roles) { roles_ = roles; }
+
   cel::Cell Get(uint32_t number, cel::Context& context) const override;
 
   cel::Cell GetMember(uint32_t number, std::string_view name, cel::Context& context) const override;
 
  private:
+  static Layers LayersOf(const Attributes* request, const ProvidedEntity* provided,
+                         const Attributes* stored);
+
   // `principal`, `resource` or `context` as a whole.
   class Map final : public cel::EntityFacts {
    public:
@@ -58,6 +64,7 @@ class RequestVariables final : public cel::Variables {
   const Map resource_;
   const Map context_;
   std::vector<std::string_view> bindings_;
+  cel::Cell roles_;
 };
 
 }  // namespace reeve

@@ -50,7 +50,9 @@ class SnapshotBuilder {
   void SetDigest(std::string digest);
 
   // A named set of principals, for Pattern::Role(name): those that one of `members` matches, as
-  // long as all clauses of `when` are true for the request. Members are not roles themselves.
+  // long as all clauses of `when` are true for the request. Members may be other roles, without
+  // cycles. What stands before the first slash of `name` is its policy, as in the id of a rule:
+  // the clauses of that policy see the roles as `principal.roles`; those of roles do not.
   void AddRole(std::string name, std::vector<Pattern> members, std::vector<Condition> when = {});
   void AddRule(Rule rule);
   void AddEntity(Entity entity);
@@ -60,11 +62,11 @@ class SnapshotBuilder {
   void DeclareEntityType(std::string type);
 
   // InvalidArgument if two rules, roles or entities have one name, a rule lacks principals, actions
-  // or resources, names a role that was not added or has a pattern where it cannot stand (such as a
-  // role among resources), a rule or role has more than kMaxClauses clauses or one without a
-  // program, an entity's name is malformed, or parents form a cycle, which goes to
-  // *cycle then, if that is not null: each the parent of the one before it. Leaves the builder
-  // empty.
+  // or resources, it or a role names a role that was not added, a role contains itself, a pattern
+  // stands where it cannot (such as a role among resources), a rule or role has more than
+  // kMaxClauses clauses or one without a program, a role has one that reads `principal.roles`, an
+  // entity's name is malformed, or parents form a cycle, which goes to *cycle then, if that is not
+  // null: each the parent of the one before it. Leaves the builder empty.
   absl::StatusOr<std::shared_ptr<const Snapshot>> Build(std::vector<EntityId>* cycle = nullptr);
 
  private:

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "policy/cel/parser.h"
 #include "policy/cel/type.h"
+#include "reeve/engine/cel/program.h"
 
 namespace reeve {
 namespace {
@@ -42,7 +43,9 @@ Conditions::Conditions(std::string scope) : scope_(std::move(scope)) {
   for (const char* field : {"type", "id", "name", "assurance", "via", "host", "actor"}) {
     environment_.AddField("principal", field, Type::Of(TypeKind::kString));
   }
-  environment_.AddField("principal", "groups", Type::List(Type::Of(TypeKind::kString)));
+  for (const char* field : {"groups", "roles"}) {
+    environment_.AddField("principal", field, Type::List(Type::Of(TypeKind::kString)));
+  }
   for (const char* field : {"type", "id", "name"}) {
     environment_.AddField("resource", field, Type::Of(TypeKind::kString));
   }
@@ -117,7 +120,7 @@ std::optional<size_t> Conditions::Expand(const cel::Ast& ast, const std::vector<
   return size;
 }
 
-Conditions::Compiled Conditions::Compile(std::string_view text,
+Conditions::Compiled Conditions::Compile(Kind kind, std::string_view text,
                                          const std::vector<std::string>& bindings) {
   Compiled result;
   std::vector<cel::Defect>& errors = result.defects.errors;
@@ -133,7 +136,7 @@ Conditions::Compiled Conditions::Compile(std::string_view text,
   }
   if (!checked.has_value()) return result;
   FindNamed(checked->ast, &result.used);
-  if (!CanBeBool(checked->type())) {
+  if (kind == Kind::kClause && !CanBeBool(checked->type())) {
     errors.push_back({checked->ast[checked->ast.root].place,
                       absl::StrCat("the condition is of type ", cel::ToString(checked->type()),
                                    "; it must be true or false")});
@@ -150,10 +153,48 @@ std::optional<Condition> Conditions::Compile(std::string_view text,
                                              const std::vector<std::string>& bindings,
                                              std::vector<std::string>* used,
                                              ConditionDefects* defects) {
-  const std::string key = absl::StrCat(absl::StrJoin(bindings, ","), ":", std::string(text));
+  return Compile(Kind::kClause, text, bindings, used, defects);
+}
+
+std::optional<Condition> Conditions::CompileFact(std::string_view text,
+                                                 const std::vector<std::string>& bindings,
+                                                 std::vector<std::string>* used,
+                                                 ConditionDefects* defects) {
+  // On its own first, so that it cannot close the bracket.
+  if (!cel::Parse(text, {}, &defects->errors).has_value()) return std::nullopt;
+  constexpr std::string_view kBefore = "string(";
+  // Behind a comment that `text` may end with.
+  const std::string whole = absl::StrCat(kBefore.data(), std::string(text), "\n)");
+  const size_t before = defects->errors.size();
+  std::optional<Condition> fact = Compile(Kind::kFact, whole, bindings, used, defects);
+  const auto within = [&](size_t at) {
+    const size_t end = kBefore.size() + text.size();
+    return static_cast<uint32_t>(std::clamp(at, kBefore.size(), end) - kBefore.size());
+  };
+  for (size_t i = before; i < defects->errors.size(); ++i) {
+    cel::SourceRange& place = defects->errors[i].place;
+    place = {within(place.begin), within(place.end)};
+  }
+  if (fact.has_value()) fact->text = std::string(text);
+  return fact;
+}
+
+bool Conditions::ReadsRoles(const Condition& condition) {
+  const cel::Program& program = *condition.program;
+  return std::any_of(program.paths.begin(), program.paths.end(), [&program](const cel::Path& path) {
+    return program.variables[path.variable] == "principal" && path.names[0].text() == "roles";
+  });
+}
+
+std::optional<Condition> Conditions::Compile(Kind kind, std::string_view text,
+                                             const std::vector<std::string>& bindings,
+                                             std::vector<std::string>* used,
+                                             ConditionDefects* defects) {
+  const std::string key = absl::StrCat(kind == Kind::kFact ? "fact " : "",
+                                       absl::StrJoin(bindings, ","), ":", std::string(text));
   auto found = compiled_.find(key);
   if (found == compiled_.end()) {
-    found = compiled_.emplace(key, Compile(text, bindings)).first;
+    found = compiled_.emplace(key, Compile(kind, text, bindings)).first;
   }
   const Compiled& compiled = found->second;
   used->insert(used->end(), compiled.used.begin(), compiled.used.end());

@@ -44,6 +44,14 @@ class Conditions {
   std::optional<Condition> Compile(std::string_view text, const std::vector<std::string>& bindings,
                                    std::vector<std::string>* used, ConditionDefects* defects);
 
+  // The same of a fact in a text, whose value `string()` makes a string of.
+  std::optional<Condition> CompileFact(std::string_view text,
+                                       const std::vector<std::string>& bindings,
+                                       std::vector<std::string>* used, ConditionDefects* defects);
+
+  // Whether a condition of Compile() or CompileFact() reads `principal.roles`.
+  static bool ReadsRoles(const Condition& condition);
+
  private:
   struct Compiled {
     std::optional<Condition> condition;
@@ -51,7 +59,11 @@ class Conditions {
     ConditionDefects defects;
   };
 
-  Compiled Compile(std::string_view text, const std::vector<std::string>& bindings);
+  enum class Kind { kClause, kFact };
+  std::optional<Condition> Compile(Kind kind, std::string_view text,
+                                   const std::vector<std::string>& bindings,
+                                   std::vector<std::string>* used, ConditionDefects* defects);
+  Compiled Compile(Kind kind, std::string_view text, const std::vector<std::string>& bindings);
   void FindNamed(const cel::Ast& ast, std::vector<std::string>* used) const;
   // Counts what stands for the names that `ast` uses. Returns nothing if that is too much, having
   // said so if it was not said before; else the nodes of all.
@@ -63,7 +75,7 @@ class Conditions {
   cel::NamedExprs named_;
   absl::flat_hash_map<std::string, size_t> sizes_;       // Of named_, as Expand() returns them.
   size_t expanded_ = 0;                                  // By Expand(), in all.
-  absl::flat_hash_map<std::string, Compiled> compiled_;  // By text and bindings.
+  absl::flat_hash_map<std::string, Compiled> compiled_;  // By kind, text and bindings.
 };
 
 }  // namespace reeve

@@ -73,27 +73,36 @@ TEST_P(ConditionsAllocationTest, ADecisionAllocatesNothing) {
   request.resource_attributes = &resource_attributes;
   request.context = &context;
   request.time = absl::FromUnixSeconds(1795600800);  // 2026-11-25T10:00:00Z
+  // What a provider told.
+  const Attributes more = {{"badge", Value::String("blue")}};
+  const std::vector<EntityId> parents = {MakeId("team:red")};
+  ProvidedEntity provided;
+  provided.attributes = &more;
+  provided.parents = parents;
+  request.provided_principal = &provided;
 
   for (const std::string effect : {"allow", "deny"}) {
-    const LoadResult loaded =
-        LoadPolicy({{"p.yaml",
-                     "reeve: 1\npolicy: p\n"
-                     "let: {high: principal.level > 5}\n"
-                     "roles: {owner: {when: resource.owner == principal.id}}\n"
-                     "rules:\n"
-                     "  - id: r\n"
-                     "    effect: " +
-                         effect +
-                         "\n"
-                         "    principals: [\"role:owner\"]\n"
-                         "    actions: [any]\n"
-                         "    resources: [\"doc:/{top}/**\"]\n"
-                         "    when:\n"
-                         "      - high && top == \"f\"\n"
-                         "      - |\n"
-                         "        " +
-                         std::string(GetParam().when) + "\n"}});
-    for (const Issue& issue : loaded.issues) ADD_FAILURE() << ToString(issue);
+    const LoadResult loaded = LoadPolicy(
+        {{"p.yaml",
+          "reeve: 1\npolicy: p\n"
+          "let: {high: principal.level > 5}\n"
+          "roles: {owner: {when: resource.owner == principal.id}, staff: [\"group:staff\"], "
+          "senior: "
+          "{principals: [\"role:staff\"], when: principal.level > 3}, x: [\"group:x\"]}\n"
+          "rules:\n"
+          "  - id: r\n"
+          "    effect: " +
+              effect +
+              "\n"
+              "    principals: [\"role:owner\"]\n"
+              "    actions: [any]\n"
+              "    resources: [\"doc:/{top}/**\"]\n"
+              "    when:\n"
+              "      - high && top == \"f\"\n"
+              "      - |\n"
+              "        " +
+              std::string(GetParam().when) + "\n"}});
+    ASSERT_TRUE(loaded.ok()) << ToString(loaded.issues[0]);  // not all roles are used
     Engine::Options options;
     options.audit_level = AuditLevel::kOff;
     const std::unique_ptr<Engine> engine = *Engine::Create(options);
@@ -117,6 +126,7 @@ const Case kCases[] = {
     {"ListOfFacts",
      "'q3' in resource.tags && resource.tags[0] == 'q3' && size(resource.tags) == 2"},
     {"MapOfFacts", "'a' in resource.meta && resource.meta.b == 2 && resource.meta['a'] == 1"},
+    {"Provided", "principal.badge == 'blue' && principal.isIn('team:red')"},
     {"Groups", "'staff' in principal.groups && !('x' in principal.groups)"},
     {"IsIn", "principal.isIn('group:staff') && !resource.isIn(['folder:a', 'folder:b'])"},
     {"StringPredicates",
@@ -139,6 +149,7 @@ const Case kCases[] = {
     {"Math", "math.greatest(principal.level, 3) == 7 && math.abs(-principal.level) == 7"},
     {"Conversions",
      "string(principal.level) == '7' && int('12') == 12 && double(principal.level) == 7.0"},
+    {"Roles", "principal.roles == ['owner', 'senior', 'staff'] && !('x' in principal.roles)"},
     {"Binding", "cel.bind(half, resource.size / 2, half + half == resource.size)"},
 };
 

@@ -73,8 +73,10 @@ constexpr ValueFormat kClauses = Block(List(&kCondition, kMaxClauses));
 constexpr const ValueFormat* kWhenKinds[] = {&kCondition, &kClauses};
 constexpr ValueFormat kWhen = AnyOf(kWhenKinds);
 
+constexpr ValueFormat kParameters = {Kind::kNamed, kMaxParameters, &kMessage};
 constexpr KeyFormat kObligationKeys[] = {
     {"id", &kName, true, "What the caller must do."},
+    {"with", &kParameters, false, "What it needs for that: texts, which may have facts in braces."},
 };
 constexpr ValueFormat kObligations = List(&kObligationFormat, kMaxObligations);
 
@@ -89,7 +91,7 @@ constexpr KeyFormat kRuleKeys[] = {
     {"actions", &kActions, true, "What they do: actions, globs, action sets or `any`."},
     {"resources", &kResources, true, "To what: patterns or `any`."},
     {"when", &kWhen, false, "Conditions, all of which must be true."},
-    {"message", &kMessage, false, "For the person who was refused."},
+    {"message", &kMessage, false, "For the person who was refused; may have facts in braces."},
     {"obligations", &kObligations, false,
      "What the caller must do when it acts on an answer of this rule."},
     {"audit", &kAuditLevelFormat, false,

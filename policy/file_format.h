@@ -33,7 +33,7 @@ struct ValueFormat {
     kTime,       // RFC 3339
     kList,       // of `item`s, at least one, and at most `most`
     kMapping,    // with these `keys`
-    kNamed,      // a mapping of names to `item`s
+    kNamed,      // a mapping of names to `item`s, one to `most` unless that is 0
     kAnyOf,      // of one of the `alternatives`
     kValue,      // of an attribute
   };
@@ -95,6 +95,7 @@ inline constexpr size_t kMaxNameBytes = 128;
 inline constexpr size_t kMaxDescriptionBytes = 64 * 1024;
 inline constexpr size_t kMaxMessageBytes = 1024;
 inline constexpr size_t kMaxObligations = 64;
+inline constexpr size_t kMaxParameters = 16;  // of an obligation
 inline constexpr size_t kMaxAccepts = 100;
 inline constexpr size_t kMaxCaseNameBytes = 200;
 inline constexpr size_t kMaxExpectedMessageBytes = 64 * 1024;

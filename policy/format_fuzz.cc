@@ -35,6 +35,13 @@ void Append(const std::vector<Condition>& conditions, std::string* out) {
   *out += ";\n";
 }
 
+void Append(const TextTemplate& text, std::string* out) {
+  absl::StrAppend(out, text.text, "\n");
+  for (const TextTemplate::Fact& fact : text.facts) {
+    absl::StrAppend(out, fact.at, fact.expression.text, "\n");
+  }
+}
+
 void Append(const Attributes& attributes, std::string* out) {
   for (const auto& [name, value] : attributes)
     absl::StrAppend(out, name, "=", value.ToString(), "\n");
@@ -62,14 +69,18 @@ std::string Meaning(const std::string& text) {
     }
     for (const auto& definition : policy.rules) {
       const Rule& rule = definition.rule;
-      absl::StrAppend(&out, "rule ", rule.id, rule.effect, rule.shadow, rule.audit, rule.message,
-                      "\n");
+      absl::StrAppend(&out, "rule ", rule.id, rule.effect, rule.shadow, rule.audit, "\n");
+      Append(rule.message, &out);
       Append(rule.principals, &out);
       Append(rule.actions, &out);
       Append(rule.resources, &out);
       Append(rule.when, &out);
       for (const Obligation& obligation : rule.obligations) {
         absl::StrAppend(&out, obligation.id, "\n");
+        for (const auto& [name, text] : obligation.with) {
+          absl::StrAppend(&out, name, "\n");
+          Append(text, &out);
+        }
       }
     }
   }

@@ -161,7 +161,9 @@ TEST(FormatErrorTest, LeavesAlone) {
     const char* text;
     const char* issue;
   } cases[] = {
-      {"", "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:` or `tests:`"},
+      {"",
+       "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:` or "
+       "`tests:`"},
       {"a: [", "p.yaml:1:4: `[` is never closed"},
       {"reeve: 1\npolicy: p\nrulez: []\n",
        "p.yaml:3:1: unknown key `rulez` in the policy; did you mean `rules`?"},

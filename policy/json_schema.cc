@@ -96,6 +96,10 @@ Json SchemaOf(const ValueFormat& format) {
       } else if (format.item->kind != Kind::kValue) {
         schema["propertyNames"] = {{"pattern", kName}, {"maxLength", kMaxNameBytes}};
       }
+      if (format.most > 0) {
+        schema["minProperties"] = 1;
+        schema["maxProperties"] = format.most;
+      }
       schema["additionalProperties"] = SchemaOf(*format.item);
       return schema;
     }

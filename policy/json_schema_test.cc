@@ -80,6 +80,8 @@ bool IsValidBy(const Json& value, const Json& schema, const std::string& keyword
   if (keyword == "maxLength") return !value.is_string() || LengthOf(value) <= of.get<size_t>();
   if (keyword == "minItems") return !value.is_array() || value.size() >= of.get<size_t>();
   if (keyword == "maxItems") return !value.is_array() || value.size() <= of.get<size_t>();
+  if (keyword == "minProperties") return !value.is_object() || value.size() >= of.get<size_t>();
+  if (keyword == "maxProperties") return !value.is_object() || value.size() <= of.get<size_t>();
   if (keyword == "items") {
     return !value.is_array() || std::all_of(value.begin(), value.end(),
                                             [&](const Json& item) { return IsValid(item, of); });

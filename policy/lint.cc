@@ -39,7 +39,7 @@ constexpr std::string_view kVariables[] = {"principal", "action", "resource", "c
 // Whether `variable.name` is there in every request. Attributes may be missing.
 bool IsAlwaysThere(std::string_view variable, std::string_view name) {
   static const std::map<std::string_view, std::set<std::string_view>> names = {
-      {"principal", {"type", "id", "name", "groups", "assurance", "via", "host", "actor"}},
+      {"principal", {"type", "id", "name", "groups", "assurance", "via", "host", "actor", "roles"}},
       {"resource", {"type", "id", "name"}},
       {"context", {"time"}}};
   const auto found = names.find(variable);
@@ -458,11 +458,23 @@ std::string Linter::MeantBy(const Pattern& pattern, const std::vector<std::strin
   return DidYouMean(folder, {folders.begin(), folders.end()});
 }
 
+void AppendSense(const TextTemplate& text, std::string* sense) {
+  absl::StrAppend(sense, "\n", text.text);
+  for (const TextTemplate::Fact& fact : text.facts) {
+    absl::StrAppend(sense, "\n", fact.at, " ", fact.expression.text);
+  }
+}
+
 // What a rule says but for its name, as text.
 std::string SenseOf(const Rule& rule, const std::vector<std::string>& clauses) {
-  std::string sense = absl::StrCat(rule.effect, rule.shadow, rule.audit, " ", rule.message);
+  std::string sense = absl::StrCat(rule.effect, rule.shadow, rule.audit);
+  AppendSense(rule.message, &sense);
   for (const Obligation& obligation : rule.obligations) {
-    absl::StrAppend(&sense, "\n", obligation.id);
+    absl::StrAppend(&sense, "\n\n", obligation.id);
+    for (const auto& [name, text] : obligation.with) {
+      absl::StrAppend(&sense, "\n", name);
+      AppendSense(text, &sense);
+    }
   }
   for (const auto* patterns : {&rule.principals, &rule.actions, &rule.resources}) {
     std::set<std::string> texts;
@@ -501,6 +513,7 @@ bool Linter::Covers(const RuleAt& outer, const RuleAt& inner) {
 }
 
 void Linter::FindCovered() {
+  int64_t pairs = 0;
   for (const RuleAt& inner : rules_) {
     if (inner.rule->effect != Effect::kAllow || inner.rule->shadow || inner.is_duplicate) continue;
     // What it adds to an answer another rule does not.
@@ -508,6 +521,7 @@ void Linter::FindCovered() {
     const RuleAt* deny = nullptr;
     const RuleAt* allow = nullptr;
     for (const RuleAt& outer : rules_) {
+      ++pairs;
       if (&outer == &inner || outer.rule->shadow || outer.is_duplicate) continue;
       const bool denies = outer.rule->effect == Effect::kDeny;
       if (denies ? deny != nullptr : adds || allow != nullptr) continue;
@@ -519,7 +533,7 @@ void Linter::FindCovered() {
       }
       if (deny != nullptr) break;
     }
-    if (cover_.cost() > kMaxCoverCost) {
+    if (pairs + cover_.cost() > kMaxCoverCost) {
       Note(*inner.file, {}, Warning::kUnchecked,
            absl::StrCat("the set has too many rules to compare each with each; `covered-by-allow` "
                         "and `covered-by-deny` are not complete from rule `",

@@ -100,6 +100,10 @@ const Case kCases[] = {
      "rules:\n" DENY_WHEN("r", "user:a", "x", "d:e",
                           "\"principal.assurance == 'asserted' || 'a' in principal.groups\""),
      "", ""},
+    {"DenyByRoles",
+     "roles: {m: [user:a]}\nrules:\n" DENY_WHEN("r", "anyone", "x", "d:e",
+                                                "\"'m' in principal.roles\""),
+     "", ""},
     {"AllowOnUnknownDoesNotMatch",
      "rules:\n" ALLOW_WHEN("r", "user:a", "x", "d:e", "resource.owner == 1"), "", ""},
     // Allow rules for anyone.

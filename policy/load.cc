@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <map>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -14,6 +17,7 @@
 #include "policy/document_reader.h"
 #include "policy/lint.h"
 #include "reeve/policy/load_tests.h"
+#include "reeve/policy/snapshot_file.h"
 #include "reeve/policy/source_files.h"
 #include "reeve/policy/yaml_reader.h"
 
@@ -110,25 +114,33 @@ bool HasError(const std::vector<Issue>& issues) {
                      [](const Issue& issue) { return issue.severity == Issue::Severity::kError; });
 }
 
-// Whether `position` lies where `accepted` holds.
-bool HoldsAt(const AcceptedWarning& accepted, const std::string& file, Position position) {
-  const auto order = [](Position at) { return std::make_pair(at.line, at.column); };
-  if (file != accepted.file) return false;
-  if (accepted.begin == Position()) return true;
-  return order(position) >= order(accepted.begin) && order(position) <= order(accepted.end);
-}
-
 // Removes the warnings that are accepted. Those of `accepted` that accept nothing stay in it.
 void RemoveAccepted(std::vector<AcceptedWarning>* accepted, std::vector<Issue>* issues) {
   if (accepted->empty()) return;
+  // Where they begin to hold, as 0:0 of a whole file. Rules do not overlap.
+  using Key = std::tuple<std::string_view, Warning, int, int>;
+  std::map<Key, std::vector<size_t>> by_begin;
+  for (size_t i = 0; i < accepted->size(); ++i) {
+    const AcceptedWarning& one = (*accepted)[i];
+    by_begin[{one.file, one.warning, one.begin.line, one.begin.column}].push_back(i);
+  }
   std::vector<char> used(accepted->size(), false);
   const auto is_accepted = [&](const Issue& issue) {
+    const auto [line, column] = issue.position;
     bool found = false;
-    for (size_t i = 0; i < accepted->size() && issue.warning != Warning::kNone; ++i) {
-      const AcceptedWarning& one = (*accepted)[i];
-      if (one.warning != issue.warning || !HoldsAt(one, issue.file, issue.position)) continue;
-      used[i] = true;
+    const auto use = [&](const std::vector<size_t>& those) {
+      for (const size_t i : those) used[i] = true;
       found = true;
+    };
+    const auto file = by_begin.find({issue.file, issue.warning, 0, 0});
+    if (file != by_begin.end()) use(file->second);
+    const auto behind = by_begin.upper_bound({issue.file, issue.warning, line, column});
+    if (behind == by_begin.begin()) return found;
+    const auto rule = std::prev(behind);
+    const AcceptedWarning& one = (*accepted)[rule->second[0]];
+    if (rule != file && one.file == issue.file && one.warning == issue.warning &&
+        std::make_pair(line, column) <= std::make_pair(one.end.line, one.end.column)) {
+      use(rule->second);
     }
     return found;
   };
@@ -213,23 +225,42 @@ PolicySource SourceOf(const PolicyDocument& policy, std::string text) {
   return source;
 }
 
+// Reads `file`, or takes its tree from `trees` if it comes from a snapshot file. To `lint` is to
+// read it all the same, and to see whether the tree is that of the text.
+std::optional<YamlDocument> ReadTree(const SourceFile& file, const LoadLimits& limits, bool lint,
+                                     YamlTrees* trees, std::vector<Issue>* issues) {
+  const auto tree = trees->find(file.name);
+  if (tree != trees->end() && !lint) return std::move(tree->second);
+  YamlLimits yaml_limits;
+  yaml_limits.max_bytes = limits.max_file_bytes;
+  std::optional<YamlDocument> yaml = ReadYaml(file.name, file.text, yaml_limits, issues);
+  if (yaml.has_value() && tree != trees->end() && !AreEqual(*yaml, tree->second)) {
+    issues->push_back({Issue::Severity::kError,
+                       file.name,
+                       {},
+                       "is not what the snapshot file decides by: `reeve compile` did not make it; "
+                       "compile it again, and look for who wrote it"});
+  }
+  return yaml;
+}
+
 // `issues` are those of finding the files. What tests need goes to *tests, unless that is null.
 LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const LoadLimits& limits,
                 bool lint, PolicyTests* tests = nullptr) {
   LoadResult result;
   result.issues = std::move(issues);
+  YamlTrees trees;
+  UnpackSnapshotFiles(limits, &files, &trees, &result.issues);
   std::sort(files.begin(), files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
   std::vector<Sha256> hashes;
   Documents documents;
   std::vector<KeptFile> kept;
   for (SourceFile& file : files) {
-    YamlLimits yaml_limits;
-    yaml_limits.max_bytes = limits.max_file_bytes;
     const size_t before = result.issues.size();
     const size_t policies = documents.policies.size();
     const size_t suites = documents.tests.size();
-    std::optional<YamlDocument> yaml = ReadYaml(file.name, file.text, yaml_limits, &result.issues);
+    std::optional<YamlDocument> yaml = ReadTree(file, limits, lint, &trees, &result.issues);
     if (yaml.has_value()) {
       ReadDocument(file.name, *yaml, limits, &documents, &result.issues);
     }

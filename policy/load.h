@@ -28,7 +28,8 @@ struct LoadResult {
 // Loads the set at `path`, a file or a directory. A directory is read recursively: regular files
 // named `*.yaml` or `*.yml`, in the order of their names; what begins with a dot is skipped, and a
 // symbolic link that leads out of the directory is an error. `entity_files` are loaded with it, as
-// if they lay in it. Reads files; blocks as long as that takes.
+// if they lay in it. Each may be a snapshot file, as `reeve compile` makes them
+// (doc/compiled-sets.md). Reads files; blocks as long as that takes.
 LoadResult LoadPolicy(const std::string& path, const std::vector<std::string>& entity_files = {},
                       const LoadLimits& limits = {});
 

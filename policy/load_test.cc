@@ -135,7 +135,7 @@ rules:
      "did you mean `durable`?\n"},
     {"EmptyMessage", RULE(ANY ", message: ''"), "p.yaml:4:93: `message` is empty\n"},
     {"Obligations", RULE(ANY ", obligations: [{id: a, with: b}, c]"),
-     "p.yaml:4:106: unknown key `with` in the obligation\n"
+     "p.yaml:4:112: `with` is not a mapping of names to texts\n"
      "p.yaml:4:116: the obligation is not a mapping of keys to values\n"},
     // Patterns.
     {"PrincipalWithoutType",
@@ -214,10 +214,96 @@ rules:
      "p.yaml:4:11: warning: action set `edit` is not used by any rule [unused-action-set]\n"},
     {"RoleOfRoles",
      "reeve: 1\npolicy: p\nroles: {a: [anyone], b: ['role:a']}\nrules: [{id: r, effect: allow, "
-     "principals: ['role:a', 'role:b'], actions: [any], resources: [any]}]\n",
-     "p.yaml:3:26: `role:a` is a role, and roles of roles are not supported by this version; list "
-     "the "
-     "principals\n"},
+     "principals: ['role:b'], actions: [any], resources: [any]}]\n",
+     ""},
+    {"RoleOfAMisspeltRole",
+     "reeve: 1\npolicy: p\nroles: {editor: [anyone], b: ['role:edtior']}\nrules: [{id: r, effect: "
+     "allow, principals: ['role:b'], actions: [any], resources: [any]}]\n",
+     "p.yaml:3:9: warning: role `editor` is not used by any rule [unused-role]\n"
+     "p.yaml:3:31: role `edtior` is not defined in this file; did you mean `editor`?\n"},
+    {"RoleOfItself",
+     "reeve: 1\npolicy: p\nroles: {a: [anyone, 'role:a']}\nrules: [{id: r, effect: allow, "
+     "principals: ['role:a'], actions: [any], resources: [any]}]\n",
+     "p.yaml:3:21: role `a` contains itself: `a` -> `a`; take the role out of one of them\n"},
+    {"RolesInCycles",
+     "reeve: 1\npolicy: p\nroles:\n  a: ['role:b']\n  b: ['role:c', 'role:b']\n  c: "
+     "{principals: ['role:a'], when: action == 'x'}\n  d: ['role:a']\nrules: [{id: r, effect: "
+     "allow, "
+     "principals: ['role:d'], actions: [any], resources: [any]}]\n",
+     "p.yaml:5:17: role `b` contains itself: `b` -> `b`; take the role out of one of them\n"
+     "p.yaml:6:20: role `c` contains itself: `a` -> `b` -> `c` -> `a`; take the role out of one of "
+     "them\n"},
+    {"RolesInALongCycle",
+     "reeve: 1\npolicy: p\nroles:\n  a: ['role:b']\n  b: ['role:c']\n  c: ['role:d']\n  d: "
+     "['role:e']\n  e: ['role:f']\n  f: ['role:g']\n  g: ['role:h']\n  h: ['role:i']\n  i: "
+     "['role:a']\nrules: [{id: r, effect: allow, principals: ['role:a'], actions: [any], "
+     "resources: "
+     "[any]}]\n",
+     "p.yaml:12:7: role `i` contains itself: `a` -> `b` -> `c` -> `d` -> `e` -> `f` -> `g` -> `h` "
+     "-> "
+     "… (9 in all) -> `a`; take the role out of one of them\n"},
+    {"RolesReadByACondition",
+     "reeve: 1\npolicy: p\nroles: {a: [anyone]}\nrules: [{id: r, effect: allow, " ANY
+     ", when: '\"a\" in principal.roles'}]\n",
+     ""},
+    {"RolesReadByTheConditionOfARole",
+     "reeve: 1\npolicy: p\nlet: {x: principal.roles.size()}\nroles: {a: {when: 'x > 0'}}\nrules: "
+     "[{id: r, effect: allow, principals: ['role:a'], actions: [any], resources: [any]}]\n",
+     "p.yaml:4:19: the condition of a role reads `principal.roles`, which is made of the roles; "
+     "name "
+     "the role among `principals`\n"},
+    {"RolesReadWithoutRoles",
+     RULE(ANY ", when: '\"a\" in principal.roles', message: 'x{principal.roles[0]}'"),
+     "p.yaml:4:90: `principal.roles` are the roles of this file, which has none; define one under "
+     "`roles`, or call the attribute something else\n"
+     "p.yaml:4:128: `principal.roles` are the roles of this file, which has none; define one under "
+     "`roles`, or call the attribute something else\n"},
+    // Texts with facts.
+    {"TextWithFacts",
+     RULE(ANY ", message: '{{{principal.id}}}', obligations: [{id: x, with: {to: '{action}'}}]"),
+     ""},
+    {"BraceThatClosesNothing", RULE(ANY ", message: 'a } b'"),
+     "p.yaml:4:96: a `}` that closes nothing; write `}}` for a brace\n"},
+    {"BraceThatNothingCloses", RULE(ANY ", message: 'a {{ {b \"}\"'"),
+     "p.yaml:4:99: a `{` that nothing closes; write `{{` for a brace\n"},
+    {"BracesWithoutAFact", RULE(ANY ", message: 'a { }'"),
+     "p.yaml:4:96: no fact stands between the braces; write one, or `{{}}` for braces\n"},
+    {"TooManyFacts", RULE(ANY ", message: '{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}'"),
+     "p.yaml:4:142: the text has more than 16 facts\n"},
+    {"FactOfAnUnknownName", RULE(ANY ", message: 'a {principle.id}'"),
+     "p.yaml:4:97: unknown name `principle`; did you mean `principal`?\n"},
+    {"FactThatIsNoText", RULE(ANY ", message: 'a {principal.groups}'"),
+     "p.yaml:4:106: `string` is not made for (list(string)); it takes (string), (int), (uint) or "
+     "others\n"},
+    {"FactThatDoesNotParse", RULE(ANY ", message: 'a {1 +}'"),
+     "p.yaml:4:100: expected an expression after `+`\n"},
+    {"FactThatClosesMore", RULE(ANY ", message: 'a {1) + (2}'"),
+     "p.yaml:4:98: `)` closes nothing\n"},
+    {"FactWithAComment", RULE(ANY ", message: 'a {1 // one}'"), ""},
+    {"FactThatSomePatternsBind",
+     RULE(
+         "principals: [anyone], actions: [any], resources: ['d:{n}', 'e:x'], message: 'a {n} {n}'"),
+     "p.yaml:4:108: `n` is bound by some patterns of `resources` only, so the condition has no "
+     "value "
+     "for the others; write two rules\n"},
+    {"LetUsedByAFact",
+     "reeve: 1\npolicy: p\nlet: {who: principal.id}\nrules: [{id: r, effect: allow, " ANY
+     ", message: '{who}'}]\n",
+     ""},
+    {"ParametersThatAreNone", RULE(ANY ", obligations: [{id: x, with: {}}]"),
+     "p.yaml:4:112: `with` is empty; write a parameter or remove the key\n"},
+    {"ParameterThatIsNoText",
+     RULE(ANY ", obligations: [{id: x, with: {to: [a], level: 7, 'a b': c}}]"),
+     "p.yaml:4:117: `to` is not text\n"
+     "p.yaml:4:129: `level` `7` is not text; put it in quotes if it is meant as text\n"
+     "p.yaml:4:132: the name of the parameter `a b` is not a name; use letters, digits and `_-.`, "
+     "and "
+     "begin with a letter, a digit or `_`\n"},
+    {"TooManyParameters",
+     RULE(ANY
+          ", obligations: [{id: x, with: {a: a, b: a, c: a, d: a, e: a, f: a, g: a, h: a, i: a, "
+          "j: a, k: a, l: a, m: a, n: a, o: a, p: a, q: a}}]"),
+     "p.yaml:4:112: `with` has more than 16 parameters\n"},
     {"EmptyRole",
      "reeve: 1\npolicy: p\nroles: {a: []}\nrules: [{id: r, effect: allow, principals: "
      "['role:a'], actions: [any], resources: [any]}]\n",
@@ -533,10 +619,7 @@ const Case kRoleCases[] = {
      "p.yaml:3:32: the condition is of type string; it must be true or false\n"},
     {"TooManyClauses", ROLES("{m: {when: [" C8 C8 C8 C8 "action]}}"),
      "p.yaml:3:19: role `m` has more than 32 clauses; join some by `&&`\n"},
-    {"RoleOfRoles", ROLES("{m: {principals: [role:n], when: context.x}, n: [anyone]}"),
-     "p.yaml:3:26: `role:n` is a role, and roles of roles are not supported by this version; list "
-     "the principals\n"
-     "p.yaml:3:53: warning: role `n` is not used by any rule [unused-role]\n"},
+    {"RoleOfRoles", ROLES("{m: {principals: [role:n], when: context.x}, n: [anyone]}"), ""},
     {"BindingInARole", ROLES("{m: {principals: ['user:{n}'], when: n == 'x'}}"),
      "p.yaml:3:26: `user:{n}` binds a name in a role, where no condition can see it; write `*`\n"
      "p.yaml:3:45: unknown name `n`\n"},

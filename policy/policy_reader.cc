@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "policy/cel/parser.h"
+#include "policy/text_template.h"
 #include "reeve/engine/cel/program.h"
 #include "reeve/engine/text.h"
 #include "reeve/policy/spelling.h"
@@ -86,12 +87,27 @@ void PolicyReader::WarnOfUnused() {
            absl::StrCat("`", name, "` is not used by any condition"));
     }
   }
+  // A role, and a set, is also used through those that name it.
+  std::vector<const RoleSet*> used_roles;
+  for (auto& [name, role] : roles_) {
+    role.used |= roles_read_;
+    if (role.used) used_roles.push_back(&role);
+  }
+  while (!used_roles.empty()) {
+    const RoleSet& role = *used_roles.back();
+    used_roles.pop_back();
+    for (const auto& [name, position] : role.members) {
+      RoleSet& member = roles_.find(name)->second;
+      if (member.used) continue;
+      member.used = true;
+      used_roles.push_back(&member);
+    }
+  }
   for (const auto& [name, role] : roles_) {
     if (!role.used)
       Warn(role.position, Warning::kUnusedRole,
            absl::StrCat("role `", name, "` is not used by any rule"));
   }
-  // A set is also used through the sets that name it.
   std::vector<const ActionSet*> used;
   for (const auto& [name, set] : action_sets_) {
     if (set.used) used.push_back(&set);
@@ -204,7 +220,7 @@ void PolicyReader::ReadNamedConditions(YamlNode node) {
         defect.message = absl::StrCat("`", unknown, "` is defined below; move its definition up");
       }
     }
-    ReportDefects(value, defects);
+    ReportDefects(value, defects.errors);
   }
 }
 
@@ -212,14 +228,65 @@ void PolicyReader::ReadRoles(YamlNode node) {
   if (!node.IsMapping()) {
     return Report(node.position(), "`roles` is not a mapping of names to lists of principals");
   }
-  for (const auto [key, value] : node.members()) {
-    const auto name = ReadName(key, "the name of the role");
+  // All names first: a role may name one that stands below.
+  std::vector<std::pair<std::string_view, YamlMember>> named;
+  for (const YamlMember member : node.members()) {
+    const auto name = ReadName(member.key, "the name of the role");
     if (!name.has_value()) continue;
-    roles_[std::string(*name)].position = key.position();
-    if (value.IsNull()) {
-      Report(key.position(), absl::StrCat("role `", View(*name), "` has no value"));
+    roles_[std::string(*name)].position = member.key.position();
+    named.emplace_back(*name, member);
+  }
+  for (const auto& [name, member] : named) {
+    if (member.value.IsNull()) {
+      Report(member.key.position(), absl::StrCat("role `", View(name), "` has no value"));
     } else {
-      ReadRole(*name, value);
+      ReadRole(name, member.value);
+    }
+  }
+  CheckRoleCycles();
+}
+
+void PolicyReader::ReportRoleCycle(absl::Span<const std::string_view> names, Position position) {
+  constexpr size_t kShown = 8;
+  std::string path;
+  for (const std::string_view name : names.subspan(0, kShown)) {
+    absl::StrAppend(&path, "`", View(name), "` -> ");
+  }
+  if (names.size() > kShown) absl::StrAppend(&path, "… (", names.size(), " in all) -> ");
+  Report(position, absl::StrCat("role `", View(names.back()), "` contains itself: ", path, "`",
+                                View(names.front()), "`; take the role out of one of them"));
+}
+
+// Depth first with its own stack.
+void PolicyReader::CheckRoleCycles() {
+  enum State { kNew, kOpen, kDone };
+  struct Visit {
+    std::string_view name;
+    const RoleSet* role;
+    size_t next;
+  };
+  absl::flat_hash_map<const RoleSet*, State> states;
+  for (const auto& [root_name, root] : roles_) {
+    std::vector<Visit> path;
+    if (states[&root] == kNew) path.push_back({root_name, &root, 0});
+    while (!path.empty()) {
+      Visit& visit = path.back();
+      states[visit.role] = kOpen;
+      if (visit.next == visit.role->members.size()) {
+        states[visit.role] = kDone;
+        path.pop_back();
+        continue;
+      }
+      const auto& [name, position] = visit.role->members[visit.next++];
+      const auto member = roles_.find(name);
+      const State state = states[&member->second];
+      if (state == kNew) path.push_back({member->first, &member->second, 0});
+      if (state != kOpen) continue;
+      std::vector<std::string_view> names;
+      for (const Visit& v : path) {
+        if (!names.empty() || v.role == &member->second) names.push_back(v.name);
+      }
+      ReportRoleCycle(names, position);
     }
   }
 }
@@ -228,16 +295,16 @@ void PolicyReader::ReadRole(std::string_view name, YamlNode node) {
   PolicyDocument::RoleDefinition role = {absl::StrCat(policy_.name, "/", View(name)), {}, {}};
   const std::string what = absl::StrCat("role `", View(name), "`");
   if (!node.IsMapping()) {
-    role.members = ReadMembers(name, node);
+    role.members = ReadMembers(name, node, name);
   } else if (const auto fields = ReadFields(node, what, kRoleFormat)) {
     if (const auto principals = Find(*fields, "principals")) {
-      role.members = ReadMembers("principals", *principals);
+      role.members = ReadMembers("principals", *principals, name);
     } else {
       role.members = {Pattern::Any()};  // whoever meets the condition
     }
     const auto when = fields->find("when");
     if (when != fields->end()) {
-      role.when = ReadWhen(when->second, what, {});
+      role.when = ReadWhen(when->second, what, true, {});
     } else if (std::find(fields->misspelt.begin(), fields->misspelt.end(), "when") ==
                fields->misspelt.end()) {
       Report(node.position(),
@@ -247,11 +314,13 @@ void PolicyReader::ReadRole(std::string_view name, YamlNode node) {
   policy_.roles.push_back(std::move(role));
 }
 
-std::vector<Pattern> PolicyReader::ReadMembers(std::string_view name, YamlNode node) {
+std::vector<Pattern> PolicyReader::ReadMembers(std::string_view key, YamlNode node,
+                                               std::string_view name) {
+  RoleSet& role = roles_.find(name)->second;
   std::vector<Pattern> members;
-  if (!CheckList(node, name, "; list the principals of the role")) return members;
+  if (!CheckList(node, key, "; list the principals of the role")) return members;
   for (const YamlNode item : node.items()) {
-    std::optional<Pattern> member = ReadPrincipal(item, true);
+    std::optional<Pattern> member = ReadPrincipal(item, &role);
     if (member.has_value()) members.push_back(*std::move(member));
   }
   return members;
@@ -279,6 +348,7 @@ std::optional<std::string_view> PolicyReader::ReadConditionText(YamlNode node,
 }
 
 std::vector<Condition> PolicyReader::ReadWhen(YamlMember when, const std::string& what,
+                                              bool in_role,
                                               const std::vector<std::string>& bindings) {
   std::vector<Condition> conditions;
   const auto read = [&](YamlNode node) {
@@ -288,9 +358,10 @@ std::vector<Condition> PolicyReader::ReadWhen(YamlMember when, const std::string
     std::vector<std::string> used;
     std::optional<Condition> condition = conditions_->Compile(*text, bindings, &used, &defects);
     for (const std::string& name : used) named_conditions_[name].used = true;
-    ReportDefects(node, defects);
+    ReportDefects(node, defects.errors);
     if (!condition.has_value()) return;
     CountRegexes(*condition, node.position());
+    CheckRolesRead(*condition, node.position(), in_role);
     conditions.push_back(*std::move(condition));
   };
   if (when.value.IsNull()) {
@@ -308,10 +379,26 @@ std::vector<Condition> PolicyReader::ReadWhen(YamlMember when, const std::string
   return conditions;
 }
 
-void PolicyReader::ReportDefects(YamlNode node, const ConditionDefects& defects) {
-  for (const cel::Defect& defect : defects.errors) {
-    const Position begin = node.PositionInScalar(defect.place.begin);
-    const Position end = node.PositionInScalar(defect.place.end);
+void PolicyReader::CheckRolesRead(const Condition& condition, Position position, bool in_role) {
+  if (!Conditions::ReadsRoles(condition)) return;
+  if (in_role) {
+    Report(position,
+           "the condition of a role reads `principal.roles`, which is made of the roles; name the "
+           "role among `principals`");
+  } else if (roles_.empty()) {
+    Report(
+        position,
+        "`principal.roles` are the roles of this file, which has none; define one under `roles`, "
+        "or call the attribute something else");
+  }
+  roles_read_ = true;
+}
+
+void PolicyReader::ReportDefects(YamlNode node, const std::vector<cel::Defect>& defects,
+                                 size_t offset) {
+  for (const cel::Defect& defect : defects) {
+    const Position begin = node.PositionInScalar(offset + defect.place.begin);
+    const Position end = node.PositionInScalar(offset + defect.place.end);
     const int width = begin.line == end.line ? end.column - begin.column : 1;
     Report(begin, defect.message, width);
   }
@@ -354,7 +441,7 @@ std::optional<Pattern> PolicyReader::ReadRegex(YamlNode node, std::string_view w
   return *std::move(pattern);
 }
 
-std::optional<Pattern> PolicyReader::ReadPrincipal(YamlNode node, bool in_role) {
+std::optional<Pattern> PolicyReader::ReadPrincipal(YamlNode node, RoleSet* in_role) {
   if (node.IsMapping()) return ReadRegex(node, "a principal");
   const auto text = ReadVisibleText(node, "a principal");
   if (!text.has_value()) return std::nullopt;
@@ -362,19 +449,17 @@ std::optional<Pattern> PolicyReader::ReadPrincipal(YamlNode node, bool in_role) 
   if (*text == "authenticated") return Pattern::Authenticated();
   if (absl::StartsWith(View(*text), "role:")) {
     const std::string_view name = text->substr(5);
-    if (in_role) {
-      Report(node.position(), absl::StrCat(Quoted(*text),
-                                           " is a role, and roles of roles are not "
-                                           "supported by this version; list the principals"));
-      return std::nullopt;
-    }
     const auto role = roles_.find(name);
     if (role == roles_.end()) {
       Report(node.position(), absl::StrCat("role ", Quoted(name), " is not defined in this file",
                                            Suggest(name, Keys(roles_))));
       return std::nullopt;
     }
-    role->second.used = true;
+    if (in_role == nullptr) {
+      role->second.used = true;
+    } else {
+      in_role->members.emplace_back(name, node.position());
+    }
     return Pattern::Role(absl::StrCat(policy_.name, "/", View(name)));
   }
   if (text->find(':') == std::string_view::npos) {
@@ -399,7 +484,7 @@ std::optional<Pattern> PolicyReader::ReadPrincipal(YamlNode node, bool in_role) 
                       " matches a principal that is a group, not "
                       "the members of groups; name the groups"));
   }
-  if (in_role && pattern->kind() == Pattern::Kind::kGlob &&
+  if (in_role != nullptr && pattern->kind() == Pattern::Kind::kGlob &&
       !pattern->glob().binding_names().empty()) {
     Report(node.position(), absl::StrCat(Quoted(*text),
                                          " binds a name in a role, where no "
@@ -488,23 +573,21 @@ void PolicyReader::CheckBindings(const Pattern& pattern, Position position,
   }
 }
 
-void PolicyReader::CheckAllBind(const Rule& rule, Position position) {
-  Names reported;
-  for (const Condition& condition : rule.when) {
-    for (const std::string& name : condition.program->variables) {
-      const auto binds = [&name](const Pattern& pattern) {
-        return pattern.kind() == Pattern::Kind::kGlob && pattern.glob().Binds(name);
-      };
-      for (const auto* patterns : {&rule.principals, &rule.resources}) {
-        const auto bound = std::count_if(patterns->begin(), patterns->end(), binds);
-        if (bound == 0 || bound == static_cast<std::ptrdiff_t>(patterns->size())) continue;
-        if (!reported.insert(name).second) continue;
-        Report(position,
-               absl::StrCat("`", name, "` is bound by some patterns of ",
-                            patterns == &rule.principals ? "`principals`" : "`resources`",
-                            " only, so the condition has no value for the others; write two "
-                            "rules"));
-      }
+void PolicyReader::CheckAllBind(const Rule& rule, const Condition& condition, Position position,
+                                Names* reported) {
+  for (const std::string& name : condition.program->variables) {
+    const auto binds = [&name](const Pattern& pattern) {
+      return pattern.kind() == Pattern::Kind::kGlob && pattern.glob().Binds(name);
+    };
+    for (const auto* patterns : {&rule.principals, &rule.resources}) {
+      const auto bound = std::count_if(patterns->begin(), patterns->end(), binds);
+      if (bound == 0 || bound == static_cast<std::ptrdiff_t>(patterns->size())) continue;
+      if (!reported->insert(name).second) continue;
+      Report(position,
+             absl::StrCat("`", name, "` is bound by some patterns of ",
+                          patterns == &rule.principals ? "`principals`" : "`resources`",
+                          " only, so the condition has no value for the others; write two "
+                          "rules"));
     }
   }
 }
@@ -536,7 +619,7 @@ void PolicyReader::ReadRule(YamlNode node) {
     if (CheckList(*list, "principals", "; write `[anyone]` to mean anyone")) {
       rule.principals.reserve(list->size());
       for (const YamlNode item : list->items()) {
-        std::optional<Pattern> pattern = ReadPrincipal(item, false);
+        std::optional<Pattern> pattern = ReadPrincipal(item, nullptr);
         if (!pattern.has_value()) continue;
         CheckBindings(*pattern, item.position(), {}, &bound_by_principals);
         rule.principals.push_back(*std::move(pattern));
@@ -571,8 +654,11 @@ void PolicyReader::ReadRule(YamlNode node) {
   bindings.insert(bindings.end(), bound_by_principals.begin(), bound_by_principals.end());
   std::sort(bindings.begin(), bindings.end());
   if (const auto when = fields->find("when"); when != fields->end()) {
-    rule.when = ReadWhen(when->second, what, bindings);
-    CheckAllBind(rule, when->second.key.position());
+    rule.when = ReadWhen(when->second, what, false, bindings);
+    Names reported;
+    for (const Condition& condition : rule.when) {
+      CheckAllBind(rule, condition, when->second.key.position(), &reported);
+    }
     const YamlNode clauses = when->second.value;
     if (clauses.IsSequence()) {
       for (const YamlNode clause : clauses.items()) definition.when.push_back(clause.position());
@@ -583,13 +669,15 @@ void PolicyReader::ReadRule(YamlNode node) {
   CheckDescription(*fields);
   ReadAccept(*fields, node, &policy_.accepted);
   if (const auto value = Find(*fields, "message")) {
-    if (const auto text = ReadText(*value, "`message`", kMaxMessageBytes)) rule.message = *text;
+    if (auto text = ReadTemplate(*value, "`message`", bindings, rule)) {
+      rule.message = *std::move(text);
+    }
   }
   if (const auto value = Find(*fields, "shadow")) {
     rule.shadow = ReadBool(*value, "shadow").value_or(false);
   }
   if (const auto value = Find(*fields, "audit")) ReadAuditLevel(*value, &rule);
-  if (const auto value = Find(*fields, "obligations")) ReadObligations(*value, &rule);
+  if (const auto value = Find(*fields, "obligations")) ReadObligations(*value, bindings, &rule);
   policy_.rules.push_back(std::move(definition));
 }
 
@@ -626,7 +714,37 @@ void PolicyReader::ReadAuditLevel(YamlNode node, Rule* rule) {
   }
 }
 
-void PolicyReader::ReadObligations(YamlNode node, Rule* rule) {
+std::optional<TextTemplate> PolicyReader::ReadTemplate(YamlNode node, std::string_view what,
+                                                       const std::vector<std::string>& bindings,
+                                                       const Rule& rule) {
+  const auto text = ReadText(node, what, kMaxMessageBytes);
+  if (!text.has_value()) return std::nullopt;
+  std::vector<cel::Defect> errors;
+  std::optional<TextParts> parts = ParseTextTemplate(*text, &errors);
+  ReportDefects(node, errors);
+  if (!parts.has_value()) return std::nullopt;
+  TextTemplate read(std::move(parts->text));
+  Names reported;
+  for (const TextParts::Fact& fact : parts->facts) {
+    const size_t begin = fact.place.begin;
+    ConditionDefects defects;
+    std::vector<std::string> used;
+    std::optional<Condition> expression = conditions_->CompileFact(
+        text->substr(begin, fact.place.end - begin), bindings, &used, &defects);
+    for (const std::string& name : used) named_conditions_[name].used = true;
+    ReportDefects(node, defects.errors, begin);
+    if (!expression.has_value()) continue;
+    const Position position = node.PositionInScalar(begin);
+    CountRegexes(*expression, position);
+    CheckRolesRead(*expression, position, false);
+    CheckAllBind(rule, *expression, position, &reported);
+    read.facts.push_back({fact.at, *std::move(expression)});
+  }
+  return read;
+}
+
+void PolicyReader::ReadObligations(YamlNode node, const std::vector<std::string>& bindings,
+                                   Rule* rule) {
   if (!CheckList(node, "obligations", "; write one or remove the key")) return;
   if (node.size() > kMaxObligations) {
     return Report(node.position(),
@@ -635,10 +753,38 @@ void PolicyReader::ReadObligations(YamlNode node, Rule* rule) {
   for (const YamlNode item : node.items()) {
     const auto fields = ReadFields(item, "the obligation", kObligationFormat);
     if (!fields.has_value()) continue;
+    Obligation obligation;
+    if (const auto with = Find(*fields, "with")) {
+      ReadParameters(*with, bindings, *rule, &obligation);
+    }
     const auto id = Require(*fields, "id", item.position(), "the obligation");
     if (!id.has_value()) continue;
-    if (const auto name = ReadName(*id, "the id"))
-      rule->obligations.push_back({std::string(*name)});
+    if (const auto name = ReadName(*id, "the id")) {
+      obligation.id = *name;
+      rule->obligations.push_back(std::move(obligation));
+    }
+  }
+}
+
+void PolicyReader::ReadParameters(YamlNode node, const std::vector<std::string>& bindings,
+                                  const Rule& rule, Obligation* obligation) {
+  if (!node.IsMapping()) {
+    return Report(node.position(), "`with` is not a mapping of names to texts");
+  }
+  if (node.size() == 0) {
+    return Report(node.position(), "`with` is empty; write a parameter or remove the key");
+  }
+  if (node.size() > kMaxParameters) {
+    return Report(node.position(),
+                  absl::StrCat("`with` has more than ", kMaxParameters, " parameters"));
+  }
+  for (const auto [key, value] : node.members()) {
+    const auto name = ReadName(key, "the name of the parameter");
+    if (!name.has_value()) continue;
+    const std::string what = absl::StrCat("`", View(*name), "`");
+    if (auto text = ReadTemplate(value, what, bindings, rule)) {
+      obligation->with.emplace_back(*name, *std::move(text));
+    }
   }
 }
 

@@ -6,10 +6,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/types/span.h"
 #include "policy/conditions.h"
 #include "policy/document.h"
 #include "policy/field_reader.h"
@@ -31,8 +33,12 @@ class PolicyReader : public FieldReader {
   void ExpandActionSets();
   void ReadNamedConditions(YamlNode node);
   void ReadRoles(YamlNode node);
+  // Reports roles that contain themselves.
+  void CheckRoleCycles();
   void ReadRole(std::string_view name, YamlNode node);
-  std::vector<Pattern> ReadMembers(std::string_view name, YamlNode node);
+  void ReportRoleCycle(absl::Span<const std::string_view> names, Position position);
+  // Those of the role `name`, which stand under `key`.
+  std::vector<Pattern> ReadMembers(std::string_view key, YamlNode node, std::string_view name);
   void ReadRules(YamlNode node);
   void WarnOfUnused();
 
@@ -40,22 +46,35 @@ class PolicyReader : public FieldReader {
   void ReadRuleId(YamlNode node, Rule* rule);
   void ReadEffect(YamlNode node, Rule* rule);
   void ReadAuditLevel(YamlNode node, Rule* rule);
-  void ReadObligations(YamlNode node, Rule* rule);
+  void ReadObligations(YamlNode node, const std::vector<std::string>& bindings, Rule* rule);
+  void ReadParameters(YamlNode node, const std::vector<std::string>& bindings, const Rule& rule,
+                      Obligation* obligation);
+  // A text with facts, of `rule`, whose patterns bind `bindings`.
+  std::optional<TextTemplate> ReadTemplate(YamlNode node, std::string_view what,
+                                           const std::vector<std::string>& bindings,
+                                           const Rule& rule);
 
   std::optional<Pattern> ReadRegex(YamlNode node, std::string_view what);
-  std::optional<Pattern> ReadPrincipal(YamlNode node, bool in_role);
+  // `role` is the one that it is a member of; null in a rule.
+  struct RoleSet;
+  std::optional<Pattern> ReadPrincipal(YamlNode node, RoleSet* role);
   std::optional<Pattern> ReadResource(YamlNode node);
   // Reads what stands under `when`: a clause, or a list of them. `bindings` are the names that
   // patterns bind.
-  std::vector<Condition> ReadWhen(YamlMember when, const std::string& what,
+  std::vector<Condition> ReadWhen(YamlMember when, const std::string& what, bool in_role,
                                   const std::vector<std::string>& bindings);
   std::optional<std::string_view> ReadConditionText(YamlNode node, std::string_view what);
-  void ReportDefects(YamlNode node, const ConditionDefects& defects);
+  // `offset` is that of what has the defects in the text of `node`.
+  void ReportDefects(YamlNode node, const std::vector<cel::Defect>& defects, size_t offset = 0);
   // Counts what the regular expressions of a condition need.
   void CountRegexes(const Condition& condition, Position position);
   void ReportRegexSteps(Position position);
   // Reports names that only some patterns of a list bind, and that a condition of the rule reads.
-  void CheckAllBind(const Rule& rule, Position position);
+  void CheckAllBind(const Rule& rule, const Condition& condition, Position position,
+                    Names* reported);
+  // Reports a condition that reads the roles where there are none to read. `in_role` if it is of
+  // one.
+  void CheckRolesRead(const Condition& condition, Position position, bool in_role);
   // Adds an action, or the members of a set.
   void ReadActions(YamlNode node, std::vector<Pattern>* actions);
   // Reports `pattern` if it binds a name that `bound_elsewhere` holds, and adds what it binds to
@@ -67,6 +86,10 @@ class PolicyReader : public FieldReader {
     Position position;
     bool used = false;
   };
+  struct RoleSet : NamedSet {
+    // The roles among its members, and where they stand.
+    std::vector<std::pair<std::string, Position>> members;
+  };
   struct ActionSet : NamedSet {
     std::vector<YamlNode> members;
     enum { kNew, kOpen, kDone } state = kNew;
@@ -77,7 +100,8 @@ class PolicyReader : public FieldReader {
   std::optional<Conditions> conditions_;  // Once the policy has a name.
   std::map<std::string, NamedSet, std::less<>> named_conditions_;
   std::map<std::string, ActionSet, std::less<>> action_sets_;
-  std::map<std::string, NamedSet, std::less<>> roles_;
+  std::map<std::string, RoleSet, std::less<>> roles_;
+  bool roles_read_ = false;  // By a condition: then all are used.
   absl::flat_hash_map<std::string, Position> rule_ids_;
   absl::flat_hash_set<const cel::Program*> counted_programs_;
   size_t regex_steps_ = 0;       // Of all regular expressions of the file.

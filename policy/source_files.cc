@@ -16,6 +16,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "reeve/policy/snapshot_file.h"
 
 namespace reeve {
 namespace {
@@ -146,8 +147,11 @@ class Finder {
       }
       file.text.resize(size + (got > 0 ? got : 0));
       if (got == 0) break;
-      if (file.text.size() > limits_.max_file_bytes) {
-        return Report(path, absl::StrCat("is longer than ", limits_.max_file_bytes, " bytes"));
+      // What a snapshot file holds is looked at one by one.
+      const size_t limit =
+          IsSnapshotFile(file.text) ? limits_.max_total_bytes : limits_.max_file_bytes;
+      if (file.text.size() > limit) {
+        return Report(path, absl::StrCat("is longer than ", limit, " bytes"));
       }
     }
     total_bytes_ += file.text.size();

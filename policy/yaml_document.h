@@ -157,8 +157,9 @@ class YamlDocument {
   // The line and column of `offset`, at most source().size(), in source().
   Position PositionAt(size_t offset) const;
 
-  // For ReadYaml().
+  // For ReadYaml() and snapshot files.
   explicit YamlDocument(std::unique_ptr<const YamlTree> tree);
+  const YamlTree& tree() const { return *tree_; }
 
  private:
   std::unique_ptr<const YamlTree> tree_;

@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "reeve/engine/text.h"
+#include "reeve/store/lists.h"
 #include "reeve/store/row_maker.h"
 #include "reeve/store/schema.h"
 #include "reeve/store/sqlite.h"
@@ -94,7 +95,7 @@ int64_t CeilMicros(absl::Time time) {
   return absl::ToInt64Microseconds(absl::Ceil(time - absl::UnixEpoch(), absl::Microseconds(1)));
 }
 
-// A condition on `records r` or `rule_records x` with the values that it binds, in order.
+// A condition on `records r` with the values that it binds, in order.
 class Conditions {
  public:
   void Add(std::string sql) { absl::StrAppend(&where_, where_.empty() ? " WHERE " : " AND ", sql); }
@@ -115,8 +116,8 @@ class Conditions {
 
   const std::string& where() const { return where_; }
 
-  void Bind(Statement& statement) const {
-    int at = 1;
+  // From parameter `at` on.
+  void Bind(Statement& statement, int at = 1) const {
     for (const Bound& value : values_) {
       switch (value.kind) {
         case Kind::kNumber:
@@ -148,20 +149,8 @@ absl::Status FillIn(const AuditQuery& query, Conditions* out) {
   const bool newest_first = query.order == AuditQuery::Order::kNewestFirst;
   if (query.since.has_value()) out->Add("r.time >= ?", CeilMicros(*query.since));
   if (query.until.has_value()) out->Add("r.time < ?", CeilMicros(*query.until));
-  if (!query.principal.empty()) {
-    out->AddText("r.principal = (SELECT id FROM names WHERE name = ?)", query.principal);
-  }
   if (!query.action.empty()) {
     out->AddText("r.action = (SELECT id FROM names WHERE name = ?)", query.action);
-  }
-  if (!query.resource.empty()) {
-    out->AddText("r.resource = (SELECT id FROM names WHERE name = ?)", query.resource);
-  }
-  if (!query.resource_prefix.empty()) {
-    // Names are valid UTF-8, and so hold no byte FF: this range is that of the prefix.
-    out->AddText("r.resource IN (SELECT id FROM names WHERE name >= ? AND name < ?)",
-                 query.resource_prefix);
-    out->TextValue(query.resource_prefix + "\xFF");
   }
   if (query.allowed.has_value()) out->Add(*query.allowed ? "r.reason = 1" : "r.reason <> 1");
   if (query.reason.has_value()) out->Add("r.reason = ?", static_cast<int64_t>(*query.reason));
@@ -171,13 +160,7 @@ absl::Status FillIn(const AuditQuery& query, Conditions* out) {
       return absl::InvalidArgumentError(
           absl::StrCat("`", Printable(query.id), "` is not the id of a decision; write a UUID"));
     }
-    out->AddBlob("r.id = ?", bytes);
-  }
-  if (!query.rule.empty()) {
-    out->AddText("x.rule = (SELECT id FROM names WHERE name = ?)", query.rule);
-    // The same conditions on the time, where the index of rules can use them.
-    if (query.since.has_value()) out->Add("x.time >= ?", CeilMicros(*query.since));
-    if (query.until.has_value()) out->Add("x.time < ?", CeilMicros(*query.until));
+    out->AddBlob("+r.id = ?", bytes);
   }
   if (query.after.has_value()) {
     if (query.order == AuditQuery::Order::kAsWritten) {
@@ -196,18 +179,64 @@ absl::Status FillIn(const AuditQuery& query, Conditions* out) {
   return absl::OkStatus();
 }
 
-// `time` names the column of the time in an index; the rest are columns of `table`.
-std::string OrderBy(const AuditQuery& query, const char* time, const char* table) {
+std::string OrderBy(const AuditQuery& query) {
   switch (query.order) {
     case AuditQuery::Order::kNewestFirst:
-      return absl::StrCat(" ORDER BY ", time, " DESC, ", table, ".writer DESC, ", table,
-                          ".seq DESC");
+      return " ORDER BY r.time DESC, r.writer DESC, r.seq DESC";
     case AuditQuery::Order::kOldestFirst:
-      return absl::StrCat(" ORDER BY ", time, ", ", table, ".writer, ", table, ".seq");
+      return " ORDER BY r.time, r.writer, r.seq";
     case AuditQuery::Order::kAsWritten:
-      return absl::StrCat(" ORDER BY ", table, ".number");
+      return " ORDER BY r.number";
   }
   return {};
+}
+
+// All of the first column of `statement`.
+absl::StatusOr<std::vector<int64_t>> AllNumbers(Statement& statement) {
+  std::vector<int64_t> numbers;
+  while (true) {
+    absl::StatusOr<bool> row = statement.Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return numbers;
+    numbers.push_back(statement.Number(0));
+  }
+}
+
+// The names that `query` asks for, as their ids. Empty if it asks for none.
+absl::StatusOr<std::vector<ListQuery::Names>> NamesOf(Database& database, const AuditQuery& query) {
+  // Names are valid UTF-8, and so hold no byte FF: this range is that of a prefix.
+  absl::StatusOr<Statement> find =
+      Statement::Prepare(database, "SELECT id FROM names WHERE name >= ? AND name <= ?");
+  if (!find.ok()) return find.status();
+  std::vector<ListQuery::Names> all;
+  const struct {
+    ListKind kind;
+    const std::string& first;
+    std::string last;
+  } asked[] = {
+      {ListKind::kPrincipal, query.principal, query.principal},
+      {ListKind::kResource, query.resource, query.resource},
+      {ListKind::kResource, query.resource_prefix, query.resource_prefix + "\xFF"},
+      {ListKind::kRule, query.rule, query.rule},
+  };
+  for (const auto& name : asked) {
+    if (name.first.empty()) continue;
+    find->BindText(1, name.first);
+    find->BindText(2, name.last);
+    absl::StatusOr<std::vector<int64_t>> ids = AllNumbers(*find);
+    if (!ids.ok()) return ids.status();
+    all.push_back({name.kind, *std::move(ids)});
+    find->Reset();
+  }
+  return all;
+}
+
+// The milliseconds since 1970 that an id begins with (RFC 9562, version 7): those of the record's
+// time.
+int64_t MillisOf(std::string_view id) {
+  int64_t millis = 0;
+  for (int i = 0; i < 6; ++i) millis = millis << 8 | static_cast<unsigned char>(id[i]);
+  return millis;
 }
 
 }  // namespace
@@ -242,29 +271,88 @@ absl::Status AuditReader::CatchUp() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<AuditRow>> AuditReader::Query(const AuditQuery& query) {
+// The numbers of the records that answer `query`, in its order.
+absl::StatusOr<std::vector<int64_t>> AuditReader::Choose(const AuditQuery& query) {
   Conditions conditions;
   if (absl::Status status = FillIn(query, &conditions); !status.ok()) return status;
-  if (absl::Status status = CatchUp(); !status.ok()) return status;
-  // The rows are chosen by their numbers, and only then made readable. Two joins are CROSS: as
-  // written is the fast way.
-  const std::string sql = absl::StrCat(
-      "SELECT ", kColumns, " FROM (SELECT r.number AS number FROM ",
-      query.rule.empty() ? "records r"
-                         : "rule_records x CROSS JOIN records r ON r.number = x.record",
-      conditions.where(), OrderBy(query, query.rule.empty() ? "r.time" : "x.time", "r"), " LIMIT ",
-      query.limit, ") q CROSS JOIN decisions d ON d.number = q.number",
-      OrderBy(query, "d.unix_us", "d"));
-  absl::StatusOr<Statement> statement = Statement::Prepare(*database_, sql);
-  if (!statement.ok()) return statement.status();
-  conditions.Bind(*statement);
-  std::vector<AuditRow> rows;
-  while (true) {
-    absl::StatusOr<bool> row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return rows;
-    rows.push_back(ReadRow(*statement));
+  absl::StatusOr<std::vector<ListQuery::Names>> names = NamesOf(*database_, query);
+  if (!names.ok()) return names.status();
+  if (names->empty()) {
+    // By the time in an id first. One that is not of version 7, or of a time that was clamped, is
+    // looked for everywhere.
+    Conditions near = conditions;
+    if (!query.id.empty()) {
+      const int64_t millis = MillisOf(ParseUuid(query.id));
+      near.Add("r.time >= ?", millis * 1000);
+      near.Add("r.time < ?", (millis + 1) * 1000);
+    }
+    for (const Conditions* tried : {&near, &conditions}) {
+      absl::StatusOr<Statement> statement = Statement::Prepare(
+          *database_, absl::StrCat("SELECT r.number FROM records r", tried->where(), OrderBy(query),
+                                   " LIMIT ", query.limit));
+      if (!statement.ok()) return statement.status();
+      tried->Bind(*statement);
+      absl::StatusOr<std::vector<int64_t>> numbers = AllNumbers(*statement);
+      if (query.id.empty() || !numbers.ok() || !numbers->empty()) return numbers;
+    }
+    return std::vector<int64_t>();
   }
+
+  absl::StatusOr<Statement> read = Statement::Prepare(
+      *database_, absl::StrCat("SELECT r.time, r.writer, r.seq FROM (SELECT ? AS number) n "
+                               "CROSS JOIN records r ON r.number = n.number",
+                               conditions.where()));
+  if (!read.ok()) return read.status();
+  ListQuery list;
+  list.names = *std::move(names);
+  list.limit = query.limit;
+  list.min_number = query.after_number;
+  if (query.since.has_value()) list.min_time = CeilMicros(*query.since);
+  if (query.until.has_value()) list.max_time = CeilMicros(*query.until);
+  switch (query.order) {
+    case AuditQuery::Order::kNewestFirst:
+      list.order = ListQuery::Order::kNewestFirst;
+      if (query.after.has_value()) list.max_time = query.after->unix_us;
+      break;
+    case AuditQuery::Order::kOldestFirst:
+      list.order = ListQuery::Order::kOldestFirst;
+      if (query.after.has_value()) list.min_time = query.after->unix_us;
+      break;
+    case AuditQuery::Order::kAsWritten:
+      list.order = ListQuery::Order::kByNumber;
+      break;
+  }
+  return FindListed(*database_, list,
+                    [&](int64_t number) -> absl::StatusOr<std::optional<RecordKey>> {
+                      read->Bind(1, number);
+                      conditions.Bind(*read, 2);
+                      absl::StatusOr<bool> row = read->Step();
+                      std::optional<RecordKey> key;
+                      if (row.ok() && *row)
+                        key = RecordKey{read->Number(0), read->Number(1), read->Number(2)};
+                      read->Reset();
+                      if (!row.ok()) return row.status();
+                      return key;
+                    });
+}
+
+absl::StatusOr<std::vector<AuditRow>> AuditReader::Query(const AuditQuery& query) {
+  if (absl::Status status = CatchUp(); !status.ok()) return status;
+  absl::StatusOr<std::vector<int64_t>> numbers = Choose(query);
+  if (!numbers.ok()) return numbers.status();
+  absl::StatusOr<Statement> read = Statement::Prepare(
+      *database_, absl::StrCat("SELECT ", kColumns, " FROM decisions d WHERE d.number = ?"));
+  if (!read.ok()) return read.status();
+  std::vector<AuditRow> rows;
+  rows.reserve(numbers->size());
+  for (const int64_t number : *numbers) {
+    read->Bind(1, number);
+    absl::StatusOr<bool> row = read->Step();
+    if (!row.ok()) return row.status();
+    if (*row) rows.push_back(ReadRow(*read));
+    read->Reset();
+  }
+  return rows;
 }
 
 absl::StatusOr<int64_t> AuditReader::LastNumber() {

@@ -132,6 +132,7 @@ class AuditReader {
   AuditReader(std::string path, std::unique_ptr<Database> database);
 
   absl::Status CatchUp();
+  absl::StatusOr<std::vector<int64_t>> Choose(const AuditQuery& query);
 
   const std::string path_;
   const std::unique_ptr<Database> database_;

@@ -281,8 +281,11 @@ TEST_F(AuditReaderTest, PeopleQueriesUseIndexes) {
     const char* want;
   } kCases[] = {
       {"SELECT * FROM decisions ORDER BY unix_us DESC LIMIT 10", "records_by_time"},
-      {"SELECT * FROM decisions WHERE principal = 'user:ada'", "records_by_principal"},
-      {"SELECT * FROM decisions WHERE resource = 'doc:1'", "records_by_resource"},
+      {"SELECT * FROM decisions WHERE number IN (SELECT number FROM numbers "
+       "WHERE kind = 'principal' AND name = 'user:ada') ORDER BY unix_us DESC LIMIT 10",
+       "SEARCH r USING INTEGER PRIMARY KEY"},
+      {"SELECT number FROM numbers WHERE kind = 'rule' AND name = 'docs/read'",
+       "SEARCH l USING PRIMARY KEY (span=? AND kind=? AND name=?)"},
   };
   for (const auto& c : kCases) {
     const std::string plan =

@@ -40,6 +40,7 @@ using testing::Decider;
 using testing::FakeClock;
 using testing::MakeId;
 using testing::MakePrincipal;
+using testing::MakeRule;
 using testing::MakeTempDir;
 using testing::Select;
 using testing::SelectOne;
@@ -157,6 +158,77 @@ TEST(AuditStoreTest, ADenialSaysItsMessageAndObligations) {
   EXPECT_EQ(SelectOne(path, "SELECT decision, reason, rules, message, obligations FROM decisions"),
             "deny|deny_rule|[\"docs/never\"]|Documents are never deleted.|"
             "[\"page-security\",\"tell-owner\"]");
+}
+
+TEST(AuditStoreTest, ParametersOfObligationsAreJson) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  Engine::Options options;
+  options.audit = store.get();
+  const std::unique_ptr<Engine> engine = *Engine::Create(options);
+  SnapshotBuilder builder;
+  Rule rule = MakeRule("+docs/read", {"anyone"}, {"any"}, {"any"});
+  rule.obligations = {{"stamp"}, {"tell", {{"whom", "b\"ob\n"}, {"how", "mail"}}}};
+  builder.AddRule(rule);
+  ASSERT_TRUE(engine->Replace(*builder.Build()).ok());
+  EXPECT_TRUE(engine->Decide(Request(MakePrincipal("user:ada"), "x", {"doc", "1"})).allowed());
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
+  EXPECT_EQ(SelectOne(path, "SELECT obligations->>0 FROM decisions"), "stamp");
+  EXPECT_EQ(SelectOne(path, "SELECT obligations->>1 FROM decisions"),
+            R"(tell {"whom":"b\"ob\u000a","how":"mail"})");
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(AuditStoreTest, WhatAShadowSetWouldHaveAnswered) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  Engine::Options options;
+  options.audit = store.get();
+  const std::unique_ptr<Engine> engine = *Engine::Create(options);
+  SnapshotBuilder live, shadow;
+  live.AddRule(MakeRule("+docs/read", {"anyone"}, {"any"}, {"any"}));
+  Rule trial = MakeRule("-docs/trial", {"anyone"}, {"any"}, {"any"});
+  trial.shadow = true;
+  live.AddRule(trial);
+  shadow.SetDigest("sha256:5ad0");
+  shadow.AddRule(MakeRule("-docs/never", {"anyone"}, {"any"}, {"doc:1"}));
+  ASSERT_TRUE(engine->Replace(*live.Build()).ok());
+  engine->ReplaceShadow(*shadow.Build());
+  const Principal ada = MakePrincipal("user:ada");
+  EXPECT_TRUE(engine->Decide(Request(ada, "x", {"doc", "1"})).allowed());
+  EXPECT_TRUE(engine->Decide(Request(ada, "x", {"doc", "2"})).allowed());
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
+  EXPECT_EQ(Select(path, "SELECT rules, shadow_rules FROM decisions ORDER BY number"),
+            (std::vector<std::string>{
+                R"(["docs/read"]|["docs/trial","@deny deny_rule sha256:5ad0","@docs/never"])",
+                R"(["docs/read"]|["docs/trial","@deny no_rule sha256:5ad0"])"}));
+  EXPECT_EQ(Verify(path), "");
+}
+
+TEST(AuditStoreTest, WhatAProviderTold) {
+  const std::string path = MakeTempDir() + "audit.db";
+  auto store = OpenOrDie(path);
+  const Attributes attributes = {{"level", Value::Int(1)}, {"badge", Value::String("blue")}};
+  const std::vector<EntityId> parents = {MakeId("team:red")};
+  ProvidedEntity principal, resource;
+  principal.attributes = &attributes;
+  principal.parents = parents;
+  principal.complete = false;
+  resource.attributes = &attributes;
+  Principal ada = MakePrincipal("user:ada");
+  ada.attributes = {{"level", Value::Int(7)}};
+  ada.parents = {MakeId("org:acme")};
+  Request request(ada, "doc.read", {"doc", "1"});
+  request.provided_principal = &principal;
+  request.provided_resource = &resource;
+  ASSERT_EQ(Decider().Append(*store, request), absl::OkStatus());
+  ASSERT_EQ(store->Flush(), absl::OkStatus());
+  EXPECT_EQ(
+      SelectOne(path,
+                "SELECT principal_attributes, principal_parents, groups_complete, "
+                "resource_attributes, resource_parents FROM decisions"),
+      R"({"badge":"blue","level":7}|["org:acme","team:red"]|0|{"badge":"blue","level":1}|[])");
+  EXPECT_EQ(Verify(path), "");
 }
 
 using Clauses = std::vector<std::pair<ClauseOutcome, std::string>>;
@@ -461,9 +533,7 @@ TEST(AuditStoreTest, RowsCanBeRebuiltFromSegments) {
   }
   const std::vector<std::string> before = AllDecisions(path);
   ASSERT_EQ(before.size(), 60u);
-  const std::string by_rule =
-      "SELECT n.name, x.time, x.record FROM rule_records x JOIN names n ON n.id = x.rule "
-      "ORDER BY 1, 2, 3";
+  const std::string by_rule = "SELECT name, number FROM numbers WHERE kind = 'rule' ORDER BY 1, 2";
   const std::vector<std::string> rules_before = Select(path, by_rule);
   ASSERT_EQ(rules_before.size(), 60u);
 
@@ -471,7 +541,7 @@ TEST(AuditStoreTest, RowsCanBeRebuiltFromSegments) {
   ASSERT_TRUE(Select(path, "UPDATE records SET reason = 1, action = 1").empty());
   ASSERT_TRUE(Select(path, "DELETE FROM texts").empty());
   ASSERT_TRUE(Select(path, "DELETE FROM names WHERE id % 2").empty());
-  ASSERT_TRUE(Select(path, "DELETE FROM rule_records").empty());
+  ASSERT_TRUE(Select(path, "DELETE FROM lists").empty());
   int64_t done = 0;
   ASSERT_EQ(Reindex(path,
                     [&](int64_t now, int64_t of) {

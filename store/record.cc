@@ -7,6 +7,7 @@
 #include "absl/types/span.h"
 #include "reeve/engine/decision.h"
 #include "reeve/engine/entity.h"
+#include "reeve/engine/entity_provider.h"
 #include "reeve/engine/principal.h"
 #include "reeve/engine/request.h"
 #include "reeve/engine/rule.h"
@@ -36,7 +37,10 @@ class Flattener {
     out_.head.level = level;
     out_.head.reason = decision.reason();
     out_.head.assurance = principal.assurance;
-    if (!principal.groups_complete) out_.head.flags |= kGroupsPartial;
+    const ProvidedEntity* const provided = request.provided_principal;
+    if (!principal.groups_complete || (provided != nullptr && !provided->complete)) {
+      out_.head.flags |= kGroupsPartial;
+    }
     if (request.time.has_value()) out_.head.flags |= kTimeFixed;
 
     // In the order of Field.
@@ -47,18 +51,19 @@ class Flattener {
     Text(principal.evidence);
     const auto& groups = principal.groups;
     List(groups.size(), kNoGroups, [&](size_t i) { Item(groups[i]); });
-    Entities(principal.parents, kNoPrincipalParents);
-    Map(&principal.attributes, kNoPrincipalAttributes);
+    Entities(principal.parents, request.provided_principal, kNoPrincipalParents);
+    Map(&principal.attributes, request.provided_principal, kNoPrincipalAttributes);
     Text(request.action);
     Entity(request.resource);
-    Entities(request.resource_parents, kNoResourceParents);
-    Map(request.resource_attributes, kNoResourceAttributes);
-    Map(request.context, kNoContext);
+    Entities(request.resource_parents, request.provided_resource, kNoResourceParents);
+    Map(request.resource_attributes, request.provided_resource, kNoResourceAttributes);
+    Map(request.context, nullptr, kNoContext);
     Rules(decision.rules());
     Rules(decision.near_misses());
-    Rules(decision.shadow_rules());
+    ShadowRules(decision);
     Text(decision.message());
-    Obligations(decision.rules());
+    const auto obligations = decision.obligations();
+    List(obligations.size(), kEscaped, [&](size_t i) { Item(obligations[i].ToString()); });
     Text(decision.error());
     Text(decision.policy_digest());
   }
@@ -148,27 +153,60 @@ class Flattener {
     }
   }
 
-  void Entities(absl::Span<const EntityId> entities, RecordFlag left_out) {
-    List(entities.size(), left_out, [&](size_t i) { EntityItem(entities[i]); });
+  // Those of the request, then those that a provider told.
+  void Entities(absl::Span<const EntityId> entities, const ProvidedEntity* provided,
+                RecordFlag left_out) {
+    const auto more = provided == nullptr ? absl::Span<const EntityId>() : provided->parents;
+    List(entities.size() + more.size(), left_out, [&](size_t i) {
+      EntityItem(i < entities.size() ? entities[i] : more[i - entities.size()]);
+    });
   }
+
+  // What is kept so far of the clauses of one field.
+  struct Kept {
+    size_t clauses = 0;
+    size_t text_bytes = 0;
+  };
 
   void Rules(Decision::Rules rules) {
     // A policy set with more rules at once than fit is beyond every limit of the engine.
-    size_t clauses = 0, text_bytes = 0;
-    List(rules.size(), kEscaped, [&](size_t i) {
-      const RuleOutcome& rule = rules[i];
-      Item(rule->id);
-      size_t count = std::min(rule->when.size(), kMaxClauses);
-      if (clauses + count > kMaxKeptClauses) {
-        out_.head.flags |= kEscaped;
-        count = 0;
-      }
-      clauses += count;
-      AppendVarint(count, &out_.bytes);
-      for (size_t c = 0; c < count; ++c) {
-        Clause(rule.clauses[c], rule->when[c].text, &text_bytes);
-      }
+    Kept kept;
+    List(rules.size(), kEscaped, [&](size_t i) { RuleItem("", rules[i], &kept); });
+  }
+
+  // Those of the live set, then what a shadow set would have answered, and by which rules: items
+  // that begin with `@`, which no rule does.
+  void ShadowRules(const Decision& decision) {
+    const Decision::Rules rules = decision.shadow_rules();
+    const Decision* const shadow = decision.shadow();
+    if (shadow == nullptr) return Rules(rules);
+    Kept kept;
+    List(rules.size() + 1 + shadow->rules().size(), kEscaped, [&](size_t i) {
+      if (i < rules.size()) return RuleItem("", rules[i], &kept);
+      if (i > rules.size()) return RuleItem("@", shadow->rules()[i - rules.size() - 1], &kept);
+      std::string answer(shadow->allowed() ? "@allow " : "@deny ");
+      answer.append(ToString(shadow->reason())).append(" ").append(shadow->policy_digest());
+      Item(answer);
+      AppendVarint(0, &out_.bytes);
     });
+  }
+
+  void RuleItem(const char* before, const RuleOutcome& rule, Kept* kept) {
+    if (*before == '\0') {
+      Item(rule->id);
+    } else {
+      Item(before + rule->id);
+    }
+    size_t count = std::min(rule->when.size(), kMaxClauses);
+    if (kept->clauses + count > kMaxKeptClauses) {
+      out_.head.flags |= kEscaped;
+      count = 0;
+    }
+    kept->clauses += count;
+    AppendVarint(count, &out_.bytes);
+    for (size_t c = 0; c < count; ++c) {
+      Clause(rule.clauses[c], rule->when[c].text, &kept->text_bytes);
+    }
   }
 
   // The text stands as it was written, over several lines if it was. It is cut if it is too long
@@ -193,21 +231,17 @@ class Flattener {
     AppendClause({outcome, text}, &out_.bytes);
   }
 
-  void Obligations(Decision::Rules rules) {
-    size_t size = 0;
-    for (const RuleOutcome& rule : rules) size += rule->obligations.size();
-    size_t at = 0, in_rule = 0;
-    List(size, kEscaped, [&](size_t) {
-      while (in_rule == rules[at]->obligations.size()) {
-        ++at;
-        in_rule = 0;
-      }
-      Item(rules[at]->obligations[in_rule++].id);
-    });
-  }
-
-  void Map(const Attributes* attributes, RecordFlag left_out) {
+  // Those of the request, and those that a provider told and they do not overlay.
+  void Map(const Attributes* attributes, const ProvidedEntity* provided, RecordFlag left_out) {
     const size_t begin = out_.bytes.size();
+    Attributes all;
+    if (provided != nullptr && provided->attributes != nullptr) {
+      all = *provided->attributes;
+      if (attributes != nullptr) {
+        for (const auto& [name, value] : *attributes) all.Set(name, value);
+      }
+      attributes = &all;
+    }
     if (attributes != nullptr && !AppendAttributes(*attributes, &out_.bytes)) {
       out_.head.flags |= left_out;
     }

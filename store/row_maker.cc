@@ -210,10 +210,12 @@ absl::StatusOr<RowMaker::Batch> RowMaker::Step(const Lease* lease,
   absl::Status status = mine.status();
   if (status.ok() && *mine) {
     status = MakeRows(wanted, &batch);
+    if (status.ok()) status = unfolder_->Finish();
     if (status.ok()) status = commit_.Finish();
     if (status.ok()) return batch;
   }
   known_turn_ = -1;
+  unfolder_->Forget();
   // After some errors SQLite has rolled back already.
   if (sqlite3_get_autocommit(database_.get()) == 0) {
     if (absl::Status end = database_.Run("ROLLBACK"); status.ok()) status = std::move(end);
@@ -238,9 +240,9 @@ absl::StatusOr<RowMaker::Batch> RowMaker::Run(std::chrono::steady_clock::time_po
 absl::Status RowMaker::Clear() {
   known_turn_ = -1;
   absl::Status status = database_.Run(
-      "BEGIN IMMEDIATE; DELETE FROM rule_records; DELETE FROM records; DELETE FROM names; "
-      "DELETE FROM texts; DELETE FROM hours; DELETE FROM unfolded; "
-      "UPDATE unfolding SET turn = turn + 1; COMMIT");
+      "BEGIN IMMEDIATE; DELETE FROM records; DELETE FROM lists; DELETE FROM spans; "
+      "DELETE FROM names; DELETE FROM texts; DELETE FROM hours; DELETE FROM unfolded; "
+      "UPDATE unfolding SET turn = turn + 1, next_number = 1; COMMIT");
   if (!status.ok() && sqlite3_get_autocommit(database_.get()) == 0) {
     database_.Run("ROLLBACK").IgnoreError();
   }

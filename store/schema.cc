@@ -116,8 +116,7 @@ CREATE TABLE checkpoints(
 );
 )sql";
 
-// Rows are made in the background, and count what they show by hour. The views hold nothing, and so
-// stand in the newest version only: no program leaves a file at an older one than it knows.
+// Rows are made in the background, and count what they show by hour.
 constexpr char kVersion4[] = R"sql(
 CREATE TABLE unfolded(
   writer INTEGER PRIMARY KEY REFERENCES writers(id),
@@ -144,6 +143,102 @@ INSERT INTO hours SELECT (time - (time % 3600000000 + 3600000000) % 3600000000) 
 INSERT INTO hours SELECT (x.time - (x.time % 3600000000 + 3600000000) % 3600000000) / 3600000000,
   x.rule, r.reason, count(*) FROM rule_records x JOIN records r ON r.number = x.record
   GROUP BY 1, 2, 3;
+)sql";
+
+// Rows are added at the ends of tables only, so that it costs the same in a large file. All of them
+// are made anew, in the background. The views hold nothing, and so stand in the newest version
+// only: no program leaves a file at an older one than it knows.
+constexpr char kVersion5[] = R"sql(
+DROP VIEW IF EXISTS decisions;
+DROP VIEW IF EXISTS decisions_by_hour;
+DROP TABLE rule_records;
+DROP TABLE records;
+DROP TABLE texts;
+DROP TABLE names;
+DROP TABLE hours;
+DROP TABLE unfolding;
+DELETE FROM unfolded;
+
+CREATE TABLE unfolding(
+  owner BLOB NOT NULL,
+  until INTEGER NOT NULL,
+  turn INTEGER NOT NULL,
+  next_number INTEGER NOT NULL
+);
+INSERT INTO unfolding VALUES(x'', 0, 0, 1);
+
+CREATE TABLE names(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+
+CREATE TABLE texts(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE INDEX texts_by_hash ON texts(id >> 16, hash);
+
+CREATE TABLE records(
+  number INTEGER PRIMARY KEY,
+  writer INTEGER NOT NULL REFERENCES writers(id),
+  seq INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  id BLOB NOT NULL,
+  latency INTEGER NOT NULL,
+  level INTEGER NOT NULL,
+  reason INTEGER NOT NULL,
+  assurance INTEGER NOT NULL,
+  flags INTEGER NOT NULL,
+  principal INTEGER NOT NULL REFERENCES names(id),
+  action INTEGER NOT NULL REFERENCES names(id),
+  resource INTEGER NOT NULL REFERENCES names(id),
+  via INTEGER REFERENCES names(id),
+  host INTEGER REFERENCES names(id),
+  actor INTEGER REFERENCES names(id),
+  policy INTEGER REFERENCES names(id),
+  evidence INTEGER REFERENCES texts(id),
+  groups INTEGER REFERENCES texts(id),
+  principal_parents INTEGER REFERENCES texts(id),
+  principal_attributes INTEGER REFERENCES texts(id),
+  resource_parents INTEGER REFERENCES texts(id),
+  resource_attributes INTEGER REFERENCES texts(id),
+  context INTEGER REFERENCES texts(id),
+  rules INTEGER REFERENCES texts(id),
+  near_misses INTEGER REFERENCES texts(id),
+  shadow_rules INTEGER REFERENCES texts(id),
+  message INTEGER REFERENCES texts(id),
+  obligations INTEGER REFERENCES texts(id),
+  error INTEGER REFERENCES texts(id),
+  clauses INTEGER REFERENCES texts(id)
+);
+CREATE INDEX records_by_time ON records(time);
+CREATE INDEX denials_by_time ON records(time) WHERE reason <> 1;
+
+CREATE TABLE spans(
+  span INTEGER PRIMARY KEY,
+  min_time INTEGER NOT NULL,
+  max_time INTEGER NOT NULL,
+  disorder INTEGER NOT NULL
+);
+
+CREATE TABLE lists(
+  span INTEGER NOT NULL REFERENCES spans(span),
+  kind INTEGER NOT NULL,
+  name INTEGER NOT NULL REFERENCES names(id),
+  first INTEGER NOT NULL,
+  offsets TEXT NOT NULL,
+  PRIMARY KEY(span, kind, name, first)
+) WITHOUT ROWID;
+
+CREATE TABLE hours(
+  hour INTEGER NOT NULL,
+  rule INTEGER NOT NULL,
+  reason INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY(hour, rule, reason)
+) WITHOUT ROWID;
+
+CREATE VIEW numbers AS SELECT k.kind AS kind, n.name AS name, (l.span << 16) + o.value AS number
+FROM names n
+CROSS JOIN (SELECT 1 AS id, 'principal' AS kind UNION ALL SELECT 2, 'resource'
+            UNION ALL SELECT 3, 'rule') k
+CROSS JOIN spans s
+CROSS JOIN lists l ON l.span = s.span AND l.kind = k.id AND l.name = n.id
+CROSS JOIN json_each('[' || l.offsets || ']') o;
 
 CREATE VIEW decisions_by_hour AS SELECT
   strftime('%Y-%m-%dT%H:00:00Z', h.hour * 3600, 'unixepoch') AS hour,
@@ -158,7 +253,6 @@ CREATE VIEW decisions_by_hour AS SELECT
   h.hour * 3600000000 AS unix_us
 FROM hours h LEFT JOIN names n ON n.id = h.rule;
 
-DROP VIEW IF EXISTS decisions;
 CREATE VIEW decisions AS SELECT
   lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) || '-' ||
         substr(hex(r.id), 13, 4) || '-' || substr(hex(r.id), 17, 4) || '-' ||
@@ -225,7 +319,8 @@ JOIN names s ON s.id = r.resource
 JOIN writers w ON w.id = r.writer;
 )sql";
 
-constexpr Migration kMigrations[] = {{kVersion1}, {kVersion2}, {kVersion3}, {kVersion4}};
+constexpr Migration kMigrations[] = {
+    {kVersion1}, {kVersion2}, {kVersion3}, {kVersion4}, {kVersion5}};
 
 absl::Status MigrateInTransaction(Database& database, absl::Span<const Migration> migrations) {
   const int64_t to = static_cast<int64_t>(migrations.size());

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "reeve/engine/encoding.h"
 #include "reeve/engine/text.h"
@@ -46,6 +47,25 @@ absl::StatusOr<std::vector<T>> ReadItems(std::string_view bytes, const Read& rea
   in.End();
   if (!in.ok()) return in.status();
   return list;
+}
+
+// An id, three bytes, and varints: one of 32 bits for each field, and four others.
+constexpr size_t kMaxRecordBytes = 16 + 3 + kFieldCount * 5 + 4 * 10;
+
+// As AppendVarint() and AppendSigned(), into memory that has room.
+char* PutVarint(uint64_t value, char* out) {
+  for (; value >= 0x80; value >>= 7) *out++ = static_cast<char>(value | 0x80);
+  *out++ = static_cast<char>(value);
+  return out;
+}
+
+uint64_t ZigZag(int64_t value) {
+  return static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63);
+}
+
+// Seeded, so that nobody can choose texts that collide.
+size_t HashOf(std::string_view text) {
+  return absl::Hash<absl::string_view>()(absl::string_view(text.data(), text.size()));
 }
 
 // Decodes a segment, and checks each string of its table as what it is used for.
@@ -243,29 +263,52 @@ void SegmentEncoder::Add(const RecordHead& head, const Fields& fields) {
   min_time_ = count_ == 0 ? head.micros() : std::min(min_time_, head.micros());
   max_time_ = count_ == 0 ? head.micros() : std::max(max_time_, head.micros());
   ++count_;
-  records_.append(reinterpret_cast<const char*>(head.id.bytes.data()), head.id.bytes.size());
-  AppendSigned(head.seconds - seconds_, &records_);
+  // Grows by the most that a record takes, and shrinks to what it took.
+  const size_t begin = records_.size();
+  records_.resize(begin + kMaxRecordBytes);
+  char* out = records_.data() + begin;
+  std::memcpy(out, head.id.bytes.data(), head.id.bytes.size());
+  out += head.id.bytes.size();
+  out = PutVarint(ZigZag(head.seconds - seconds_), out);
   seconds_ = head.seconds;
-  AppendVarint(head.nanos, &records_);
-  AppendVarint(head.latency, &records_);
-  records_.push_back(static_cast<char>(head.level));
-  records_.push_back(static_cast<char>(head.reason));
-  records_.push_back(static_cast<char>(head.assurance));
-  AppendVarint(head.flags, &records_);
+  out = PutVarint(head.nanos, out);
+  out = PutVarint(head.latency, out);
+  *out++ = static_cast<char>(head.level);
+  *out++ = static_cast<char>(head.reason);
+  *out++ = static_cast<char>(head.assurance);
+  out = PutVarint(head.flags, out);
   for (size_t i = 0; i < kFieldCount; ++i) {
     const std::string_view field = fields[i];
     uint32_t& ref = last_refs_[i];
     if (field != last_fields_[i]) {
-      ref = 0;
-      if (!field.empty()) {
-        const auto [at, is_new] = refs_.try_emplace(absl::string_view(field.data(), field.size()),
-                                                    static_cast<uint32_t>(table_.size() + 1));
-        if (is_new) table_.push_back(field);
-        ref = at->second;
-      }
+      ref = field.empty() ? 0 : RefOf(field);
       last_fields_[i] = field;
     }
-    AppendVarint(ref, &records_);
+    out = PutVarint(ref, out);
+  }
+  records_.resize(out - records_.data());
+}
+
+// The number of `text` in the table, which gets it if it does not have it.
+uint32_t SegmentEncoder::RefOf(std::string_view text) {
+  if (2 * (table_.size() + 1) > slots_.size()) Grow();
+  size_t at = HashOf(text);
+  while (true) {
+    uint32_t& slot = slots_[at++ & (slots_.size() - 1)];
+    if (slot == 0) {
+      table_.push_back(text);
+      return slot = static_cast<uint32_t>(table_.size());
+    }
+    if (table_[slot - 1] == text) return slot;
+  }
+}
+
+void SegmentEncoder::Grow() {
+  slots_.assign(std::max<size_t>(256, 2 * slots_.size()), 0);
+  for (size_t i = 0; i < table_.size(); ++i) {
+    size_t at = HashOf(table_[i]);
+    while (slots_[at & (slots_.size() - 1)] != 0) ++at;
+    slots_[at & (slots_.size() - 1)] = static_cast<uint32_t>(i + 1);
   }
 }
 
@@ -284,7 +327,7 @@ void SegmentEncoder::Clear() {
   seconds_ = 0;
   records_.clear();
   table_.clear();
-  refs_.clear();
+  std::fill(slots_.begin(), slots_.end(), 0);
   last_fields_ = {};
   last_refs_ = {};
 }

@@ -8,9 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "reeve/engine/audit.h"
 #include "reeve/engine/decision.h"
@@ -128,13 +126,17 @@ class SegmentEncoder {
   void Clear();
 
  private:
+  uint32_t RefOf(std::string_view text);
+  void Grow();
+
   size_t count_ = 0;
   int64_t seconds_ = 0;
   int64_t min_time_ = 0;
   int64_t max_time_ = 0;
   std::string records_;
   std::vector<std::string_view> table_;
-  absl::flat_hash_map<absl::string_view, uint32_t> refs_;
+  // Where each string of the table is, by its hash: open addressing, 0 for free. Keeps its memory.
+  std::vector<uint32_t> slots_;
   // Of the record before: most fields repeat.
   Fields last_fields_;
   std::array<uint32_t, kFieldCount> last_refs_ = {};

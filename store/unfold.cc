@@ -1,5 +1,6 @@
 #include "reeve/store/unfold.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
@@ -10,7 +11,12 @@
 namespace reeve {
 namespace {
 
-constexpr size_t kMaxCachedNames = 100000;
+// Of the names, and of the texts, whose ids are remembered.
+constexpr size_t kMaxKnownBytes = 16 << 20;
+
+// A text is looked for among so many of the newest ones, or twice as many: in a large file that
+// keeps what is looked at small. Older ones are stored again.
+constexpr int kTextSpanBits = 16;
 
 // Which table keeps a field, and as what.
 enum class Keep : uint8_t { kName, kText, kList, kMap, kRules };
@@ -83,11 +89,11 @@ static_assert(sizeof(kReferences) / sizeof(kReferences[0]) == kFieldCount,
               "a field lacks a column");
 
 constexpr char kInsertRecord[] =
-    "INSERT INTO records(writer, seq, time, id, latency, level, reason, assurance, flags, "
+    "INSERT INTO records(number, writer, seq, time, id, latency, level, reason, assurance, flags, "
     "principal, action, resource, via, host, actor, policy, evidence, groups, principal_parents, "
     "principal_attributes, resource_parents, resource_attributes, context, rules, near_misses, "
     "shadow_rules, message, obligations, error, clauses) "
-    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
 std::string JsonOf(std::string_view bytes, Keep keep, uint8_t format) {
   if (keep == Keep::kRules) {
@@ -110,7 +116,8 @@ std::string JsonOf(std::string_view bytes, Keep keep, uint8_t format) {
 
 struct Unfolder::Statements {
   Database& database;
-  Statement find_name, add_name, find_text, add_text, add_record, add_rule, add_hour;
+  std::unique_ptr<ListWriter> lists;
+  Statement begin, finish, find_name, add_name, find_text, add_text, add_record, add_hour;
 };
 
 // What is known of the strings of one segment's table.
@@ -132,19 +139,21 @@ Unfolder::~Unfolder() = default;
 
 absl::StatusOr<std::unique_ptr<Unfolder>> Unfolder::Create(Database& database) {
   auto statements =
-      std::unique_ptr<Statements>(new Statements{database, {}, {}, {}, {}, {}, {}, {}});
+      std::unique_ptr<Statements>(new Statements{database, {}, {}, {}, {}, {}, {}, {}, {}, {}});
   const struct {
     Statement& statement;
     const char* sql;
   } table[] = {
+      {statements->begin,
+       "SELECT next_number, (SELECT coalesce(max(id), 0) FROM texts) FROM unfolding"},
+      {statements->finish, "UPDATE unfolding SET next_number = ?"},
       {statements->find_name, "SELECT id FROM names WHERE name = ?"},
       {statements->add_name, "INSERT INTO names(name) VALUES(?)"},
       // The first of equal hashes only: texts that somebody chose to collide are stored again.
-      {statements->find_text, "SELECT id, text = ?2 FROM texts WHERE hash = ?1 LIMIT 1"},
+      {statements->find_text,
+       "SELECT id, text = ?2 FROM texts WHERE id >> 16 = ?3 AND hash = ?1 LIMIT 1"},
       {statements->add_text, "INSERT INTO texts(hash, text) VALUES(?, ?)"},
       {statements->add_record, kInsertRecord},
-      {statements->add_rule,
-       "INSERT OR IGNORE INTO rule_records(rule, time, record) VALUES(?,?,?)"},
       {statements->add_hour,
        "INSERT INTO hours(hour, rule, reason, count) VALUES(?1, ?2, ?3, ?4) "
        "ON CONFLICT(hour, rule, reason) DO UPDATE SET count = count + ?4"},
@@ -154,12 +163,62 @@ absl::StatusOr<std::unique_ptr<Unfolder>> Unfolder::Create(Database& database) {
     if (!statement.ok()) return statement.status();
     row.statement = *std::move(statement);
   }
+  absl::StatusOr<std::unique_ptr<ListWriter>> lists = ListWriter::Create(database);
+  if (!lists.ok()) return lists.status();
+  statements->lists = *std::move(lists);
   return std::unique_ptr<Unfolder>(new Unfolder(std::move(statements)));
 }
 
+int64_t Unfolder::Known::Find(std::string_view text) const {
+  const auto found = ids_.find(absl::string_view(text.data(), text.size()));
+  return found == ids_.end() ? 0 : found->second;
+}
+
+void Unfolder::Known::Add(std::string_view text, int64_t id) {
+  // With what an entry takes beside its text, about.
+  bytes_ += text.size() + 64;
+  if (bytes_ > kMaxKnownBytes) Clear();
+  ids_.emplace(std::string(text), id);
+}
+
+void Unfolder::Known::Clear() {
+  ids_.clear();
+  bytes_ = 0;
+}
+
+void Unfolder::Forget() {
+  names_.Clear();
+  texts_.Clear();
+  statements_->lists->Forget();
+  next_number_ = 0;
+}
+
+absl::Status Unfolder::Begin() {
+  if (next_number_ != 0) return absl::OkStatus();
+  Statement& begin = statements_->begin;
+  absl::StatusOr<bool> row = begin.Step();
+  if (row.ok() && *row) {
+    next_number_ = std::max<int64_t>(begin.Number(0), 1);
+    last_text_ = begin.Number(1);
+  }
+  begin.Reset();
+  if (row.ok() && !*row) {
+    return absl::DataLossError(
+        absl::StrCat(statements_->database.name(), ": the table `unfolding` is empty; reindex it"));
+  }
+  return row.status();
+}
+
+absl::Status Unfolder::Finish() {
+  if (next_number_ == 0) return absl::OkStatus();
+  statements_->finish.Bind(1, next_number_);
+  next_number_ = 0;
+  if (absl::Status status = statements_->finish.Finish(); !status.ok()) return status;
+  return statements_->lists->Flush();
+}
+
 absl::StatusOr<int64_t> Unfolder::NameId(std::string_view name) {
-  const auto known = names_.find(absl::string_view(name.data(), name.size()));
-  if (known != names_.end()) return known->second;
+  if (const int64_t known = names_.Find(name); known != 0) return known;
   Statement& find = statements_->find_name;
   find.BindText(1, name);
   absl::StatusOr<bool> found = find.Step();
@@ -171,25 +230,33 @@ absl::StatusOr<int64_t> Unfolder::NameId(std::string_view name) {
     if (absl::Status status = statements_->add_name.Finish(); !status.ok()) return status;
     id = sqlite3_last_insert_rowid(statements_->database.get());
   }
-  if (names_.size() >= kMaxCachedNames) names_.clear();
-  names_.emplace(std::string(name), id);
+  names_.Add(name, id);
   return id;
 }
 
 absl::StatusOr<int64_t> Unfolder::TextId(std::string_view text) {
+  if (const int64_t known = texts_.Find(text); known != 0) return known;
   const int64_t hash = HashOf(text);
-  Statement& find = statements_->find_text;
-  find.Bind(1, hash);
-  find.BindText(2, text);
-  absl::StatusOr<bool> found = find.Step();
-  const int64_t id = found.ok() && *found && find.Number(1) != 0 ? find.Number(0) : 0;
-  find.Reset();
-  if (!found.ok()) return found.status();
-  if (id != 0) return id;
-  statements_->add_text.Bind(1, hash);
-  statements_->add_text.BindText(2, text);
-  if (absl::Status status = statements_->add_text.Finish(); !status.ok()) return status;
-  return sqlite3_last_insert_rowid(statements_->database.get());
+  const int64_t newest = last_text_ >> kTextSpanBits;
+  int64_t id = 0;
+  for (int64_t span = newest; id == 0 && span >= 0 && span + 1 >= newest; --span) {
+    Statement& find = statements_->find_text;
+    find.Bind(1, hash);
+    find.BindText(2, text);
+    find.Bind(3, span);
+    absl::StatusOr<bool> found = find.Step();
+    if (found.ok() && *found && find.Number(1) != 0) id = find.Number(0);
+    find.Reset();
+    if (!found.ok()) return found.status();
+  }
+  if (id == 0) {
+    statements_->add_text.Bind(1, hash);
+    statements_->add_text.BindText(2, text);
+    if (absl::Status status = statements_->add_text.Finish(); !status.ok()) return status;
+    id = last_text_ = sqlite3_last_insert_rowid(statements_->database.get());
+  }
+  texts_.Add(text, id);
+  return id;
 }
 
 absl::Status Unfolder::BindField(int at, const Segment::Record& record, Field field,
@@ -238,7 +305,16 @@ absl::Status Unfolder::BindClauses(int at, const Segment::Record& record, Lookup
   return absl::OkStatus();
 }
 
-absl::Status Unfolder::AddRules(int64_t number, const Segment::Record& record, Lookup& lookup) {
+// Into the lists and the counts.
+absl::Status Unfolder::AddNames(const Segment::Record& record, Lookup& lookup) {
+  ListWriter& lists = *statements_->lists;
+  const int64_t number = next_number_, time = record.head.micros();
+  for (const auto& [field, kind] : {std::pair(Field::kPrincipal, ListKind::kPrincipal),
+                                    std::pair(Field::kResource, ListKind::kResource)}) {
+    const int64_t id =
+        lookup.ids[record.ref(field) * kKeepCount + static_cast<size_t>(Keep::kName)];
+    if (absl::Status status = lists.Add(number, time, kind, id); !status.ok()) return status;
+  }
   const int64_t hour = HourOf(record.head.seconds);
   const auto reason = static_cast<int64_t>(record.head.reason);
   ++hours_[{hour, 0, reason}];
@@ -252,15 +328,13 @@ absl::Status Unfolder::AddRules(int64_t number, const Segment::Record& record, L
     for (const RecordedRule& rule : *list) {
       absl::StatusOr<int64_t> id = NameId(rule.id);
       if (!id.ok()) return id.status();
-      rules.push_back(*id);
+      if (std::find(rules.begin(), rules.end(), *id) == rules.end()) rules.push_back(*id);
     }
   }
   for (int64_t rule : rules) {
     ++hours_[{hour, rule, reason}];
-    statements_->add_rule.Bind(1, rule);
-    statements_->add_rule.Bind(2, record.head.micros());
-    statements_->add_rule.Bind(3, number);
-    if (absl::Status status = statements_->add_rule.Finish(); !status.ok()) return status;
+    absl::Status status = lists.Add(number, time, ListKind::kRule, rule);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -278,22 +352,24 @@ absl::Status Unfolder::AddHours() {
 }
 
 absl::Status Unfolder::Unfold(int64_t writer, int64_t first_seq, const Segment& segment) {
+  if (absl::Status status = Begin(); !status.ok()) return status;
   Lookup lookup(segment);
   hours_.clear();
   Statement& add = statements_->add_record;
   int64_t seq = first_seq;
   for (const Segment::Record& record : segment.records) {
     const RecordHead& head = record.head;
-    add.Bind(1, writer);
-    add.Bind(2, seq++);
-    add.Bind(3, head.micros());
-    add.BindBlob(4, {reinterpret_cast<const char*>(head.id.bytes.data()), head.id.bytes.size()});
-    add.Bind(5, static_cast<int64_t>(head.latency));
-    add.Bind(6, static_cast<int64_t>(head.level));
-    add.Bind(7, static_cast<int64_t>(head.reason));
-    add.Bind(8, static_cast<int64_t>(head.assurance));
-    add.Bind(9, static_cast<int64_t>(head.flags));
-    int at = 10;
+    add.Bind(1, next_number_);
+    add.Bind(2, writer);
+    add.Bind(3, seq++);
+    add.Bind(4, head.micros());
+    add.BindBlob(5, {reinterpret_cast<const char*>(head.id.bytes.data()), head.id.bytes.size()});
+    add.Bind(6, static_cast<int64_t>(head.latency));
+    add.Bind(7, static_cast<int64_t>(head.level));
+    add.Bind(8, static_cast<int64_t>(head.reason));
+    add.Bind(9, static_cast<int64_t>(head.assurance));
+    add.Bind(10, static_cast<int64_t>(head.flags));
+    int at = 11;
     for (Field field : kReferences) {
       if (absl::Status status = BindField(at++, record, field, lookup); !status.ok()) {
         return status;
@@ -301,8 +377,8 @@ absl::Status Unfolder::Unfold(int64_t writer, int64_t first_seq, const Segment& 
     }
     if (absl::Status status = BindClauses(at, record, lookup); !status.ok()) return status;
     if (absl::Status status = add.Finish(); !status.ok()) return status;
-    const int64_t number = sqlite3_last_insert_rowid(statements_->database.get());
-    if (absl::Status status = AddRules(number, record, lookup); !status.ok()) return status;
+    if (absl::Status status = AddNames(record, lookup); !status.ok()) return status;
+    ++next_number_;
   }
   return AddHours();
 }

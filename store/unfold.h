@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "reeve/store/lists.h"
 #include "reeve/store/segment.h"
 #include "reeve/store/sqlite.h"
 
@@ -26,9 +27,11 @@ class Unfolder {
   // Adds the rows of `segment`, whose records `writer` numbered from `first_seq`. Runs within the
   // caller's transaction.
   absl::Status Unfold(int64_t writer, int64_t first_seq, const Segment& segment);
+  // Writes what is kept back until then. Must come before the end of a transaction with rows.
+  absl::Status Finish();
 
-  // Must follow a rollback, and a change of names by another connection: forgets the ids of names.
-  void Forget() { names_.clear(); }
+  // Must follow a rollback, and a change by another connection: forgets the ids of names and texts.
+  void Forget();
 
  private:
   struct Statements;
@@ -36,15 +39,31 @@ class Unfolder {
 
   explicit Unfolder(std::unique_ptr<Statements> statements);
 
+  // The ids of names or texts that are known, up to some bytes.
+  class Known {
+   public:
+    // 0 if it is not known.
+    int64_t Find(std::string_view text) const;
+    void Add(std::string_view text, int64_t id);
+    void Clear();
+
+   private:
+    absl::flat_hash_map<std::string, int64_t> ids_;
+    size_t bytes_ = 0;
+  };
+
+  absl::Status Begin();
   absl::StatusOr<int64_t> NameId(std::string_view name);
   absl::StatusOr<int64_t> TextId(std::string_view text);
   absl::Status BindField(int at, const Segment::Record& record, Field field, Lookup& lookup);
   absl::Status BindClauses(int at, const Segment::Record& record, Lookup& lookup);
-  absl::Status AddRules(int64_t number, const Segment::Record& record, Lookup& lookup);
+  absl::Status AddNames(const Segment::Record& record, Lookup& lookup);
   absl::Status AddHours();
 
   const std::unique_ptr<Statements> statements_;
-  absl::flat_hash_map<std::string, int64_t> names_;
+  Known names_, texts_;
+  int64_t next_number_ = 0;  // of a row; 0 if no row of the transaction was added yet
+  int64_t last_text_ = 0;    // the highest id of a text
   // What is to be added to the counts of `hours`, by hour, rule (0: all records) and reason.
   absl::flat_hash_map<std::tuple<int64_t, int64_t, int64_t>, int64_t> hours_;
 };

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <deque>
 #include <fstream>
+#include <iterator>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -13,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "reeve/engine/text.h"
 #include "reeve/store/chain.h"
+#include "reeve/store/lists.h"
 #include "reeve/store/schema.h"
 #include "reeve/store/segment.h"
 #include "reeve/store/sqlite.h"
@@ -459,8 +463,8 @@ class RowComparer {
     if (absl::Status status = Prepare(); !status.ok()) return status;
 
     absl::StatusOr<Statement> rows = Statement::Prepare(
-        database_, absl::StrCat("SELECT writer, seq, number, ", absl::StrJoin(columns_, ", "),
-                                " FROM decisions ORDER BY number"));
+        database_, absl::StrCat("SELECT writer, seq, number, unix_us, ",
+                                absl::StrJoin(columns_, ", "), " FROM decisions ORDER BY number"));
     if (!rows.ok()) return rows.status();
     absl::Status status = ForEachRow(*rows, [&] { return Compare(*rows); });
     if (!status.ok()) return status;
@@ -474,13 +478,7 @@ class RowComparer {
         writer.expected.clear();
       }
     }
-    absl::StatusOr<int64_t> entries = database_.Number("SELECT count(*) FROM rule_records");
-    if (!entries.ok()) return entries.status();
-    if (*entries != rule_records_) {
-      findings_.Add(Kind::kRow, 0, 0,
-                    absl::StrCat("`rule_records` has ", *entries, " entries where there are ",
-                                 rule_records_));
-    }
+    if (status = CompareLists(); !status.ok()) return status;
     if (status = CheckMarks(); !status.ok()) return status;
     if (status = CompareHours(); !status.ok()) return status;
     return CheckPages();
@@ -489,7 +487,7 @@ class RowComparer {
  private:
   struct Expected {
     std::vector<std::string> columns;
-    std::vector<std::pair<std::string, int64_t>> rules;  // with the time
+    std::vector<std::string> names;  // in lists: kind and name
   };
   struct Writer {
     int64_t next_seq = 1;   // of the first of `expected`
@@ -571,14 +569,18 @@ class RowComparer {
          "SELECT s.first_seq, s.bytes FROM unfolded u JOIN segments s ON s.writer = u.writer "
          "WHERE u.writer = ? AND s.first_seq >= ? AND s.first_seq < u.next_seq "
          "ORDER BY s.first_seq LIMIT 1"},
-        {database_, has_rule_,
-         "SELECT count(*) FROM rule_records x JOIN names n ON n.id = x.rule "
-         "WHERE n.name = ? AND x.time = ? AND x.record = ?"},
+        {database_, span_lists_,
+         "SELECT l.kind || ' ' || coalesce(n.name, ''), l.first, l.offsets FROM lists l "
+         "LEFT JOIN names n ON n.id = l.name WHERE l.span = ? ORDER BY l.kind, l.name, l.first"},
+        {database_, span_,
+         "SELECT 1 FROM spans WHERE span = ?1 AND min_time = ?2 AND max_time = ?3 AND "
+         "disorder = ?4"},
         {*scratch_, made_rows_,
          absl::StrCat("SELECT ", absl::StrJoin(columns_, ", "), " FROM decisions ORDER BY number")},
-        {*scratch_, made_rules_,
-         "SELECT r.seq, n.name, x.time FROM rule_records x JOIN records r ON r.number = x.record "
-         "JOIN names n ON n.id = x.rule"},
+        {*scratch_, made_names_,
+         "SELECT r.seq, l.kind || ' ' || n.name FROM lists l JOIN names n ON n.id = l.name "
+         "JOIN json_each('[' || l.offsets || ']') o "
+         "JOIN records r ON r.number = (l.span << 16) + o.value"},
     };
     for (const auto& row : statements) {
       absl::StatusOr<Statement> statement = Statement::Prepare(row.database, row.sql);
@@ -621,17 +623,19 @@ class RowComparer {
   }
 
   absl::Status Make(int64_t id, const Segment& segment, Writer& writer) {
-    absl::Status status = scratch_->Run("BEGIN; DELETE FROM rule_records; DELETE FROM records");
+    absl::Status status =
+        scratch_->Run("BEGIN; DELETE FROM lists; DELETE FROM spans; DELETE FROM records");
     if (status.ok()) status = unfolder_->Unfold(id, writer.next_seq, segment);
+    if (status.ok()) status = unfolder_->Finish();
     if (!status.ok()) return status;
     status = ForEachRow(made_rows_, [&] {
       writer.expected.push_back({TextsOf(made_rows_, 0), {}});
       return absl::OkStatus();
     });
     if (!status.ok()) return status;
-    status = ForEachRow(made_rules_, [&] {
-      const int64_t at = made_rules_.Number(0) - writer.next_seq;
-      writer.expected[at].rules.emplace_back(made_rules_.Text(1), made_rules_.Number(2));
+    status = ForEachRow(made_names_, [&] {
+      const int64_t at = made_names_.Number(0) - writer.next_seq;
+      writer.expected[at].names.emplace_back(made_names_.Text(1));
       return absl::OkStatus();
     });
     return status.ok() ? scratch_->Run("COMMIT") : status;
@@ -679,31 +683,77 @@ class RowComparer {
     const Expected expected = std::move(writer.expected.front());
     writer.expected.pop_front();
     ++writer.next_seq;
-    const std::vector<std::string> found = TextsOf(row, 3);
+    const std::vector<std::string> found = TextsOf(row, 4);
     for (size_t i = 0; i < columns_.size(); ++i) {
       if (found[i] == expected.columns[i]) continue;
       findings_.Add(Kind::kRow, id, seq,
                     absl::StrCat("row ", number, " differs from the segment in ", columns_[i]));
       break;
     }
-    for (const auto& [rule, time] : expected.rules) {
-      ++rule_records_;
-      has_rule_.BindText(1, rule);
-      has_rule_.Bind(2, time);
-      has_rule_.Bind(3, number);
-      absl::StatusOr<bool> any = has_rule_.Step();
-      if (!any.ok()) return any.status();
-      if (has_rule_.Number(0) != 1) {
-        findings_.Add(Kind::kRow, id, seq,
-                      absl::StrCat("`rule_records` lacks its rule `", Printable(rule), "`"));
-      }
-      has_rule_.Reset();
+    if (SpanOf(number) != compared_span_) {
+      if (absl::Status status = CompareLists(); !status.ok()) return status;
+      compared_span_ = SpanOf(number);
     }
+    for (const std::string& name : expected.names) expected_lists_[name].push_back(number);
+    span_numbers_.insert(number);
+    const int64_t time = row.Number(3);
+    min_time_ = std::min(min_time_, time);
+    max_time_ = std::max(max_time_, time);
+    disorder_ = std::max(disorder_, max_time_ - time);
+    return absl::OkStatus();
+  }
+
+  // Those of the span whose rows were compared. What they say of records that are not there matters
+  // to nobody.
+  absl::Status CompareLists() {
+    if (compared_span_ < 0) return absl::OkStatus();
+    std::map<std::string, std::vector<int64_t>> found;
+    bool fit = true;
+    span_lists_.Bind(1, compared_span_);
+    absl::Status status = ForEachRow(span_lists_, [&] {
+      std::vector<int64_t> numbers;
+      fit = fit && ReadOffsets(compared_span_, span_lists_.Text(2), &numbers) &&
+            numbers[0] == (compared_span_ << kSpanBits) + span_lists_.Number(1);
+      std::vector<int64_t>& list = found[std::string(span_lists_.Text(0))];
+      std::copy_if(numbers.begin(), numbers.end(), std::back_inserter(list),
+                   [&](int64_t number) { return span_numbers_.count(number) != 0; });
+      if (list.empty()) found.erase(std::string(span_lists_.Text(0)));
+      return absl::OkStatus();
+    });
+    if (!status.ok()) return status;
+    if (!fit || found != expected_lists_) {
+      findings_.Add(Kind::kRow, 0, 0,
+                    absl::StrCat("`lists` differs from the rows in span ", compared_span_));
+    }
+    span_.Bind(1, compared_span_);
+    span_.Bind(2, min_time_);
+    span_.Bind(3, max_time_);
+    span_.Bind(4, disorder_);
+    absl::StatusOr<bool> fits = span_.Step();
+    span_.Reset();
+    if (!fits.ok()) return fits.status();
+    if (!*fits) {
+      findings_.Add(Kind::kRow, 0, 0,
+                    absl::StrCat("`spans` differs from the rows in span ", compared_span_));
+    }
+    expected_lists_.clear();
+    span_numbers_.clear();
+    min_time_ = std::numeric_limits<int64_t>::max();
+    max_time_ = std::numeric_limits<int64_t>::min();
+    disorder_ = 0;
     return absl::OkStatus();
   }
 
   // Up to where rows are said to be there: what is beyond all records would never get any.
   absl::Status CheckMarks() {
+    absl::StatusOr<int64_t> next_is_free = database_.Number(
+        "SELECT next_number > (SELECT coalesce(max(number), 0) FROM records) FROM unfolding");
+    if (!next_is_free.ok() && !absl::IsNotFound(next_is_free.status())) {
+      return next_is_free.status();
+    }
+    if (next_is_free.value_or(0) == 0) {
+      findings_.Add(Kind::kRow, 0, 0, "`unfolding` says that the next row is one that is there");
+    }
     absl::StatusOr<Statement> rows = Statement::Prepare(
         database_,
         "SELECT u.writer, u.next_seq FROM unfolded u LEFT JOIN writers w ON w.id = u.writer "
@@ -760,9 +810,15 @@ class RowComparer {
   std::unique_ptr<Database> scratch_;
   std::unique_ptr<Unfolder> unfolder_;
   std::vector<std::string> columns_;  // of the view, quoted
-  Statement next_segment_, has_rule_, made_rows_, made_rules_;
+  Statement next_segment_, span_lists_, span_, made_rows_, made_names_;
   std::map<int64_t, Writer> writers_;
-  int64_t rule_records_ = 0;
+  // Of the span that is compared; -1: none is yet.
+  int64_t compared_span_ = -1;
+  std::map<std::string, std::vector<int64_t>> expected_lists_;
+  std::set<int64_t> span_numbers_;
+  int64_t min_time_ = std::numeric_limits<int64_t>::max();
+  int64_t max_time_ = std::numeric_limits<int64_t>::min();
+  int64_t disorder_ = 0;
 };
 
 }  // namespace

@@ -230,9 +230,9 @@ TEST_F(VerifyTest, NamesTheFirstBadPlaceAndWhatIsIntact) {
        "DELETE FROM records WHERE writer = 2 AND seq = 2",
        {"writer 2, record 2: has no row"},
        true},
-      {"RemovedRule",
-       "DELETE FROM rule_records WHERE record = 3",
-       {"writer 1, record 3: `rule_records` lacks its rule `docs/read`"},
+      {"RemovedList",
+       "DELETE FROM lists WHERE kind = 3 AND first <= 3",
+       {"`lists` differs from the rows in span 0"},
        true},
       {"AnotherView", "DROP VIEW decisions", {"`decisions` of the schema is missing"}, true},
       {"Trigger",
@@ -251,11 +251,11 @@ TEST_F(VerifyTest, NamesTheFirstBadPlaceAndWhatIsIntact) {
 }
 
 // All but `unfolding`, where whoever makes rows says so.
-const char* const kTables[] = {"writers", "segments", "checkpoints", "records", "rule_records",
-                               "names",   "texts",    "hours",       "unfolded"};
+const char* const kTables[] = {"writers", "segments", "checkpoints", "records", "lists",
+                               "spans",   "names",    "texts",       "hours",   "unfolded"};
 
 std::string KeyOf(const std::string& table) {
-  if (table == "rule_records") return "rule * 1000000 + record";
+  if (table == "lists") return "kind * 1000000 + name * 1000 + first";
   if (table == "hours") return "hour * 1000000 + rule * 100 + reason";
   return "rowid";
 }
@@ -416,7 +416,8 @@ TEST_F(VerifyTest, WhateverIsPutInIsFound) {
         "groups, principal_parents, principal_attributes, resource_parents, resource_attributes, "
         "context, rules, near_misses, shadow_rules, message, obligations, error, clauses "
         "FROM records WHERE number = 3",
-        "INSERT INTO rule_records SELECT rule, time + 1, record FROM rule_records LIMIT 1",
+        "INSERT INTO lists SELECT span, 2, name, first, offsets FROM lists WHERE kind = 1 LIMIT 1",
+        "UPDATE unfolding SET next_number = next_number - 1",
         "INSERT INTO writers SELECT id + 3, x'01', host, boot, pid, started, process, opened, "
         "closed, last_seq, opened_hash, closed_hash FROM writers WHERE id = 1",
         "INSERT INTO writers(id, uuid, host, boot, pid, started, process, opened) "

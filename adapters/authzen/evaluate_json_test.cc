@@ -137,6 +137,23 @@ TEST_F(EvaluateJsonTest, WritesTheWholeAnswer) {
   }
 }
 
+TEST_F(EvaluateJsonTest, ParametersOfObligationsAndAShadowSet) {
+  Rule rule = MakeRule("p/open", Effect::kAllow, "read", "doc:/open/**");
+  rule.obligations = {{"log"}, {"tell", {{"whom", "\"bob\""}, {"how", "mail"}}}};
+  SnapshotBuilder live, shadow;
+  live.SetDigest("sha256:d");
+  live.AddRule(rule);
+  shadow.SetDigest("sha256:s");
+  shadow.AddRule(MakeRule("q/never", Effect::kDeny, "read", "doc:/open/**"));
+  ASSERT_TRUE(engine_->Replace(*live.Build()).ok());
+  engine_->ReplaceShadow(*shadow.Build());
+  EXPECT_EQ(WithoutDecisionIds(EvaluateJson(*engine_, Reading("/open/a")).json),
+            R"({"decision":true,"context":{"reason":"allow_rule","rules":["p/open"],"message":"",)"
+            R"("obligations":[{"id":"log"},{"id":"tell","with":{"whom":"\"bob\"","how":"mail"}}],)"
+            R"("policy":"sha256:d","id":"ID","errors":[],"shadow":{"decision":false,)"
+            R"("reason":"deny_rule","rules":["q/never"],"policy":"sha256:s","differs":true}}})");
+}
+
 TEST_F(EvaluateJsonTest, GroupsAndParentsCount) {
   Install();
   const auto subject = [](const std::string& properties) {

@@ -62,6 +62,8 @@ std::string_view ToString(ErrorCode code) {
       return "an optional without a value has none";
     case ErrorCode::kIncomplete:
       return "not all groups are known";
+    case ErrorCode::kPartialFacts:
+      return "not all facts are known";
     case ErrorCode::kNotBool:
       return "not a bool";
     case ErrorCode::kTooDeep:

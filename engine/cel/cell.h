@@ -54,6 +54,7 @@ enum class ErrorCode : uint8_t {
   kBadKey,         // a key that is not bool, int, uint or string
   kNoValue,        // optional.none().value()
   kIncomplete,     // not all groups of the principal are known
+  kPartialFacts,   // not all attributes, or not all parents, are known
   kNotBool,        // a condition, or an operand of a logical operator
   kTooDeep,        // a value nested deeper than kMaxCellDepth
   kCostLimit,      // the budget of the decision is spent

@@ -284,10 +284,11 @@ Cell Machine::RunAll(Machine& machine, const Link& link, const Variables& variab
 }
 
 Cell Variables::Search(const Layers& layers, std::string_view name) {
-  for (const Attributes* attributes : {layers.first, layers.second}) {
+  for (const Attributes* attributes : {layers.first, layers.second, layers.third}) {
     const Value* const value = attributes == nullptr ? nullptr : attributes->Find(name);
     if (value != nullptr) return Cell::Of(*value);
   }
+  if (layers.partial) return Cell::Error(ErrorCode::kPartialFacts, name);
   return Cell::Error(ErrorCode::kNoSuchKey, name);
 }
 

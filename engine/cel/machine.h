@@ -20,10 +20,13 @@ namespace reeve::cel {
 // Where the variables of programs come from.
 class Variables {
  public:
-  // Attributes, of which the first that have a name count. Each may be null.
+  // Attributes, of which the first that have a name count. Each may be null; the third is if the
+  // second is.
   struct Layers {
     const Attributes* first = nullptr;
     const Attributes* second = nullptr;
+    const Attributes* third = nullptr;
+    bool partial = false;  // There may be others: one that is not found is kPartialFacts.
   };
 
   virtual ~Variables() = default;
@@ -48,7 +51,9 @@ class Variables {
     for (const Attributes::Entry& entry : *layers.first) {
       if (SameText(entry.first, name)) return Cell::Of(entry.second);
     }
-    if (layers.second != nullptr) return Search({nullptr, layers.second}, name);
+    if (layers.second != nullptr || layers.partial) {
+      return Search({nullptr, layers.second, layers.third, layers.partial}, name);
+    }
     return Cell::Error(ErrorCode::kNoSuchKey, name);
   }
 

@@ -26,7 +26,7 @@
 #include "reeve/examples/document_server/sockets.h"
 #include "reeve/examples/document_server/stream.h"
 #include "reeve/examples/document_server/tls.h"
-#include "reeve/policy/load.h"
+#include "reeve/policy/policy_watcher.h"
 #include "reeve/store/audit_store.h"
 
 namespace document_server {
@@ -40,28 +40,27 @@ constexpr int kDone = 0;
 constexpr int kBadCall = 2;
 constexpr int kFailed = 3;
 
-// Puts what the policy files say in force. If anything is wrong with them, all of it is printed,
-// and what was in force stays.
-bool LoadPolicy(const std::string& path, reeve::Engine* engine) {
-  // [embed load]
-  const reeve::LoadResult loaded = reeve::LoadPolicy(path);
-  for (const reeve::Issue& issue : loaded.issues) {
+// [embed report]
+// Says what came of loading the policy files, whenever they have changed. If anything is wrong with
+// them, what was in force stays.
+void Report(const reeve::PolicyWatcher::Attempt& attempt) {
+  for (const reeve::Issue& issue : attempt.issues) {
     std::fprintf(stderr, "%s\n", reeve::ToString(issue).c_str());
   }
-  if (!loaded.ok() || !engine->Replace(loaded.snapshot).ok()) return false;
-  // [/embed]
-  std::printf("policy %s in force\n", std::string(loaded.snapshot->digest()).c_str());
-  return true;
+  if (!attempt.ok && !attempt.digest.empty()) {
+    std::printf("policy refused; %s stays in force\n", attempt.digest.c_str());
+  } else if (attempt.replaced || attempt.mended || attempt.requested) {
+    std::printf("policy %s in force\n", attempt.digest.c_str());
+  }
 }
+// [/embed]
 
 // [embed obligations]
 // Whether the server can do all that the rules oblige it to.
 bool CanDischarge(const reeve::Decision& decision, bool* stamp) {
-  for (const reeve::RuleOutcome& rule : decision.rules()) {
-    for (const reeve::Obligation& obligation : rule->obligations) {
-      if (obligation.id != "stamp") return false;
-      *stamp = true;
-    }
+  for (const reeve::MadeObligation& obligation : decision.obligations()) {
+    if (obligation.id() != "stamp") return false;
+    *stamp = true;
   }
   return true;
 }
@@ -165,14 +164,9 @@ void Server::Converse(const reeve::Principal& principal, Stream* stream) {
 }
 
 // Follows signals until one asks for the end.
-void Follow(const sigset_t& signals, const std::string& policy, reeve::Engine* engine) {
+void Follow(const sigset_t& signals, reeve::PolicyWatcher* watcher) {
   int signal = 0;
-  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) {
-    if (!LoadPolicy(policy, engine)) {
-      std::printf("policy refused; %s stays in force\n",
-                  std::string(engine->snapshot()->digest()).c_str());
-    }
-  }
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) watcher->ReloadNow();
 }
 
 int Fail(const std::string& what) {
@@ -241,7 +235,14 @@ int Run(const Settings& settings) {
   const absl::StatusOr<std::unique_ptr<reeve::Engine>> engine = reeve::Engine::Create(options);
   if (!engine.ok()) return Fail(std::string(engine.status().message()));
   // [/embed]
-  if (!LoadPolicy(settings.policy, engine->get())) return kBadCall;
+  // [embed load]
+  reeve::PolicyWatcher::Options watching;
+  watching.report = Report;
+  const absl::StatusOr<std::unique_ptr<reeve::PolicyWatcher>> watcher =
+      reeve::PolicyWatcher::Start(settings.policy, engine->get(), watching);
+  if (!watcher.ok()) return Fail(std::string(watcher.status().message()));
+  if (!(*watcher)->status().in_force) return kBadCall;  // Report() has said why.
+  // [/embed]
 
   Server server(engine->get(), tls.get());
   std::vector<Door> doors;
@@ -252,7 +253,7 @@ int Run(const Settings& settings) {
       connections.emplace_back(door.listener, kConnections, kPatience, door.serve);
       std::printf("listening on %s\n", door.name.c_str());
     }
-    Follow(signals, settings.policy, engine->get());
+    Follow(signals, watcher->get());
     server.End();
   }
   if (!settings.socket.empty()) unlink(settings.socket.c_str());
@@ -266,8 +267,8 @@ int Run(const Settings& settings) {
 int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);  // Who waits for "listening on" reads a pipe.
   CLI::App app(
-      "Serves documents on a Unix socket, on TCP and with TLS. SIGHUP reloads the policy, SIGTERM "
-      "ends.");
+      "Serves documents on a Unix socket, on TCP and with TLS. A policy that "
+      "changes is loaded again, SIGTERM ends.");
   document_server::Settings settings;
   CLI::Option_group* const doors = app.add_option_group("where to listen");
   doors->add_option("--socket", settings.socket, "path of a Unix socket");

@@ -89,7 +89,7 @@ Listings InDocument() {
 
 TEST(ListingTest, TheDocumentShowsTheCode) {
   const Listings code = InCode();
-  EXPECT_EQ(code.size(), 6u);
+  EXPECT_EQ(code.size(), 7u);
   EXPECT_EQ(InDocument(), code);
 }
 

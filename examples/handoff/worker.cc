@@ -215,11 +215,8 @@ std::string Worker::Answer(const reeve::SecurityContext& context, const Command&
   reeve::Request request(asks.ok() ? **asks : nobody, action, {"doc", command.path});
   request.defect = command.defect;
   const reeve::Decision decision = parts_.engine->Decide(request);
-  bool obliged = false;  // To do what nothing here can do.
-  for (const reeve::RuleOutcome& rule : decision.rules()) {
-    obliged = obliged || !rule->obligations.empty();
-  }
-  if (decision.allowed() && !obliged) return documents_.Do(command);
+  // There is nothing here that an obligation could be met with.
+  if (decision.allowed() && decision.obligations().empty()) return documents_.Do(command);
   // [/handoff]
   if (decision.record_failed()) {
     std::fprintf(stderr, "no record could be kept: %s\n", std::string(decision.error()).c_str());

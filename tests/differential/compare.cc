@@ -45,19 +45,36 @@ std::string Join(const std::vector<NamedRule>& rules) {
 }
 
 std::string Summary(Reason reason, const std::string& rules, const std::string& near_misses,
-                    const std::string& shadow_rules) {
-  return std::string(ToString(reason)) + ", rules:" + rules + "; near misses:" + near_misses +
-         "; shadow:" + shadow_rules;
+                    const std::string& shadow_rules, std::string_view message,
+                    const std::vector<std::string>& obligations) {
+  std::string text = std::string(ToString(reason)) + ", rules:" + rules +
+                     "; near misses:" + near_misses + "; shadow:" + shadow_rules +
+                     "; message: " + std::string(message) + "; obligations:";
+  for (const std::string& obligation : obligations) text += " " + Printable(obligation, 4096);
+  return text;
+}
+
+std::vector<std::string> ObligationsOf(const Decision& decision) {
+  std::vector<std::string> texts;
+  for (const MadeObligation& obligation : decision.obligations()) {
+    std::string text(obligation.id());
+    for (size_t i = 0; i < obligation.size(); ++i) {
+      text.append(i == 0 ? " {" : ",").append("\"").append(obligation.name(i));
+      text.append("\":\"").append(obligation.value(i)).append("\"");
+    }
+    texts.push_back(obligation.size() == 0 ? text : text + "}");
+  }
+  return texts;
 }
 
 std::string Summary(const Decision& decision) {
   return Summary(decision.reason(), Join(decision.rules()), Join(decision.near_misses()),
-                 Join(decision.shadow_rules()));
+                 Join(decision.shadow_rules()), decision.message(), ObligationsOf(decision));
 }
 
 std::string Summary(const Answer& answer) {
   return Summary(answer.reason, Join(answer.rules), Join(answer.near_misses),
-                 Join(answer.shadow_rules));
+                 Join(answer.shadow_rules), answer.message, answer.obligations);
 }
 
 bool Same(Decision::Rules got, const std::vector<NamedRule>& want) {
@@ -147,9 +164,14 @@ std::string Difference(const Decision& got, const Answer& want, const Request& r
   if (request.time.has_value() && got.time() != *request.time) return "another time\n";
   const bool same = got.reason() == want.reason && Same(got.rules(), want.rules) &&
                     Same(got.near_misses(), want.near_misses) &&
-                    Same(got.shadow_rules(), want.shadow_rules);
+                    Same(got.shadow_rules(), want.shadow_rules) && got.message() == want.message &&
+                    ObligationsOf(got) == want.obligations;
   if (!same) return "engine:    " + Summary(got) + "\nreference: " + Summary(want) + "\n";
-  if (got.error().empty() != (got.reason() != Reason::kBadRequest)) {
+  const bool want_error =
+      got.reason() == Reason::kBadRequest ||
+      // For an obligation that could not be made.
+      (got.reason() == Reason::kDenyUnknown && got.rules()[0]->effect == Effect::kAllow);
+  if (got.error().empty() == want_error) {
     return "the engine's error is: " + std::string(got.error()) + "\n";
   }
   if (!explain) return {};
@@ -212,6 +234,13 @@ std::string Describe(const std::vector<Condition>& when) {
   return text;
 }
 
+std::string Describe(const std::string& name, const TextTemplate& text) {
+  if (text.empty()) return "";
+  std::string described = "\n  " + name + " `" + text.text + "`";
+  for (const TextTemplate::Fact& fact : text.facts) described += " {" + fact.expression.text + "}";
+  return described;
+}
+
 std::string Describe(const Attributes* attributes) {
   if (attributes == nullptr || attributes->empty()) return "";
   return " " + Printable(Value::Of(*attributes).ToString(), 4096);
@@ -241,14 +270,17 @@ bool Comparison::Agree(const Request& request, bool explain) {
   Shrink(&smaller, &World::rules, request, explain);
   Shrink(&smaller, &World::entities, request, explain);
   ShrinkClauses(&smaller, request, explain);
-  // A rule needs the roles that it names.
+  // Rules and roles need the roles that they name.
   const auto unused = [&smaller](const World::Role& role) {
-    for (const Rule& rule : smaller.rules) {
-      for (const Pattern& p : rule.principals) {
-        if (p.kind() == Pattern::Kind::kRole && p.text() == role.name) return false;
-      }
-    }
-    return true;
+    const auto names = [&role](const std::vector<Pattern>& patterns) {
+      return std::any_of(patterns.begin(), patterns.end(), [&role](const Pattern& p) {
+        return p.kind() == Pattern::Kind::kRole && p.text() == role.name;
+      });
+    };
+    return std::none_of(smaller.rules.begin(), smaller.rules.end(),
+                        [&](const Rule& rule) { return names(rule.principals); }) &&
+           std::none_of(smaller.roles.begin(), smaller.roles.end(),
+                        [&](const World::Role& other) { return names(other.members); });
   };
   smaller.roles.erase(std::remove_if(smaller.roles.begin(), smaller.roles.end(), unused),
                       smaller.roles.end());
@@ -274,7 +306,13 @@ std::string Describe(const World& world) {
   for (const Rule& rule : world.rules) {
     text += "rule " + rule.id + (rule.shadow ? " shadow " : " ") +
             std::string(ToString(rule.effect)) + " " + Describe(rule.principals) + " " +
-            Describe(rule.actions) + " " + Describe(rule.resources) + Describe(rule.when) + "\n";
+            Describe(rule.actions) + " " + Describe(rule.resources) + Describe(rule.when) +
+            Describe("message", rule.message);
+    for (const Obligation& obligation : rule.obligations) {
+      text += "\n  obligation " + obligation.id;
+      for (const auto& [name, with] : obligation.with) text += Describe(name, with);
+    }
+    text += "\n";
   }
   return text;
 }
@@ -290,6 +328,11 @@ std::string Describe(const Request& request) {
           Printable(request.action) + "\nresource " + Printable(ToString(request.resource)) +
           " in " + DescribeIds(request.resource_parents) + Describe(request.resource_attributes) +
           "\ncontext" + Describe(request.context) + "\n";
+  for (const ProvidedEntity* provided : {request.provided_principal, request.provided_resource}) {
+    if (provided == nullptr) continue;
+    text += std::string("provided") + (provided->complete ? "" : " a part") + " in " +
+            DescribeIds(provided->parents) + Describe(provided->attributes) + "\n";
+  }
   if (request.time.has_value()) text += "time " + absl::FormatTime(*request.time) + "\n";
   if (!request.defect.empty()) text += "defect " + Printable(request.defect) + "\n";
   return text;

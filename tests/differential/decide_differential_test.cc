@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/conditions.h"
 #include "reeve/engine/testing.h"
 #include "reeve/tests/differential/compare.h"
 #include "reeve/tests/differential/environment.h"
@@ -32,6 +33,9 @@ class Tally {
     near_misses_ += !decision.near_misses().empty();
     shadow_rules_ += !decision.shadow_rules().empty();
     several_rules_ += decision.rules().size() > 1;
+    messages_ += !decision.message().empty();
+    obligations_ += !decision.obligations().empty();
+    obligations_unmade_ += decision.reason() == Reason::kDenyUnknown && !decision.error().empty();
   }
 
   void AddWorld() { ++worlds_; }
@@ -54,15 +58,34 @@ class Tally {
     EXPECT_GE(several_rules_, count);
   }
 
+  void ExpectTexts(uint64_t count) const {
+    std::printf("messages      %10llu\nobligations   %10llu\nnot made      %10llu\n",
+                static_cast<unsigned long long>(messages_),
+                static_cast<unsigned long long>(obligations_),
+                static_cast<unsigned long long>(obligations_unmade_));
+    EXPECT_GE(messages_, count);
+    EXPECT_GE(obligations_, count);
+    EXPECT_GE(obligations_unmade_, count);
+  }
+
  private:
   std::array<uint64_t, 8> by_reason_ = {};
   uint64_t worlds_ = 0;
   uint64_t near_misses_ = 0;
   uint64_t shadow_rules_ = 0;
   uint64_t several_rules_ = 0;
+  uint64_t messages_ = 0;
+  uint64_t obligations_ = 0;
+  uint64_t obligations_unmade_ = 0;
 };
 
 // ---- The tiny world ----
+
+Condition Clause(std::string_view text) {
+  std::vector<std::string> used;
+  ConditionDefects defects;
+  return *Conditions("p").Compile(text, {}, &used, &defects);
+}
 
 World TinyWorld() {
   World world;
@@ -75,6 +98,11 @@ World TinyWorld() {
       {"known", {PrincipalPattern("authenticated")}},
       {"team", {PrincipalPattern("team:all"), PrincipalPattern("user:bob")}},
       {"nobody", {}},
+      {"chief", {PrincipalPattern("role:editor")}},
+      {"any_of", {PrincipalPattern("role:nobody"), PrincipalPattern("role:chief")}},
+      {"asked", {PrincipalPattern("role:team")}, {Clause("principal.id != 'cy'")}},
+      {"doubted", {PrincipalPattern("role:asked")}, {Clause("principal.rank == 1")}},
+      {"through", {PrincipalPattern("role:asked"), PrincipalPattern("group:leads")}},
   };
   return world;
 }
@@ -131,9 +159,10 @@ bool AgreeOnAll(const World& world, const std::vector<OwnedRequest>& requests, T
 // Every single rule of these patterns, under every request.
 TEST(ExhaustiveTest, EveryRuleAlone) {
   const std::vector<std::string> principals = {
-      "anyone",     "authenticated", "user:ada",    "group:staff", "group:leads", "group:unheard",
-      "team:all",   "team:cy",       "user:*",      "group:*",     "{re}",        "role:editor",
-      "role:known", "role:team",     "role:nobody", "user:{n}@R",
+      "anyone",     "authenticated", "user:ada",     "group:staff", "group:leads", "group:unheard",
+      "team:all",   "team:cy",       "user:*",       "group:*",     "{re}",        "role:editor",
+      "role:known", "role:team",     "role:nobody",  "user:{n}@R",  "role:chief",  "role:any_of",
+      "role:asked", "role:doubted",  "role:through",
   };
   const std::vector<std::string> actions = {"any", "read", "doc.*"};
   const std::vector<std::string> resources = {
@@ -182,6 +211,7 @@ TEST(ExhaustiveTest, EverySmallSet) {
       {"role:team", "read", "any"},
       {"role:known", "any", "folder:f"},
       {"group:unheard", "any", "any"},
+      {"role:through", "any", "any"},
   };
   std::vector<Rule> pool;
   for (const auto& [principal, action, resource] : parts) {
@@ -252,6 +282,7 @@ TEST(RandomTest, EngineAndReferenceAgree) {
   }
   std::printf("REEVE_SEED=%llu\n", static_cast<unsigned long long>(seed));
   tally.ExpectAtLeast(1000);
+  tally.ExpectTexts(1000);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ constexpr std::string_view kActionPatterns[] = {
 };
 constexpr std::string_view kAttributes[] = {"level", "level",  "owner",     "owner", "tags", "tags",
                                             "meta",  "since",  "color",     "type",  "id",   "name",
-                                            "time",  "groups", "assurance", "via"};
+                                            "time",  "groups", "assurance", "via",   "roles"};
 // Of rules and of roles. Those that do not compile are left out.
 constexpr std::string_view kClauses[] = {
     "principal.level > 3",
@@ -356,8 +356,17 @@ std::string ReplaceAll(std::string text, std::string_view from, const std::strin
   return text;
 }
 
+// `roles` if they may read those of the principal.
 std::vector<Condition> MakeClauses(Choices& choices, const std::vector<std::string>& names,
-                                   Conditions* conditions) {
+                                   bool roles, Conditions* conditions) {
+  constexpr std::string_view kRoleClauses[] = {
+      "'r0' in principal.roles",
+      "!('r1' in principal.roles)",
+      "principal.roles == ['r0', 'r2']",
+      "principal.roles.size() > 1",
+      "has(principal.roles)",
+      "principal.roles.exists(r, r == resource.owner || r == 'r2')",
+  };
   std::vector<Condition> when;
   for (uint32_t n = choices.Below(4); n > 0; --n) {
     std::string text(Pick(choices, kClauses));
@@ -366,6 +375,8 @@ std::vector<Condition> MakeClauses(Choices& choices, const std::vector<std::stri
       text = ReplaceAll(text, "$b", Pick(choices, names));
     } else if (choices.OneIn(12)) {
       text = MakeRandomClause(choices);
+    } else if (roles && choices.OneIn(6)) {
+      text = Pick(choices, kRoleClauses);
     }
     std::vector<std::string> used;
     ConditionDefects defects;
@@ -557,6 +568,39 @@ void Spoil(Choices& choices, OwnedRequest* request) {
 
 }  // namespace
 
+// A text with up to two facts.
+TextTemplate MakeText(Choices& choices, const std::vector<std::string>& names,
+                      Conditions* conditions) {
+  constexpr std::string_view kFacts[] = {
+      "principal.id",   "principal.level", "resource.owner",         "resource.name",
+      "principal.host", "context.time",    "resource.level / 2",     "action + resource.color",
+      "1 / 0",          "principal.tags",  "context.owner + '\x01'", "principal.meta.a"};
+  TextTemplate text;
+  for (uint32_t n = choices.Below(3); n > 0; --n) {
+    text.text += choices.OneIn(2) ? "a " : "";
+    const std::string fact = !names.empty() && choices.OneIn(2)
+                                 ? Pick(choices, names)
+                                 : std::string(Pick(choices, kFacts));
+    std::vector<std::string> used;
+    ConditionDefects defects;
+    std::optional<Condition> compiled = conditions->CompileFact(fact, names, &used, &defects);
+    if (compiled.has_value()) text.facts.push_back({text.text.size(), *std::move(compiled)});
+  }
+  if (text.empty() || choices.OneIn(2)) text.text += " b";
+  return text;
+}
+
+void AddTexts(Choices& choices, const std::vector<std::string>& names, Conditions* conditions,
+              Rule* rule) {
+  if (choices.OneIn(2)) rule->message = MakeText(choices, names, conditions);
+  for (uint32_t n = choices.Below(3); n > 0; --n) {
+    Obligation obligation = {choices.OneIn(2) ? "stamp" : "page"};
+    if (choices.OneIn(2)) obligation.with.emplace_back("to", MakeText(choices, names, conditions));
+    if (choices.OneIn(3)) obligation.with.emplace_back("by", "mail");
+    rule->obligations.push_back(std::move(obligation));
+  }
+}
+
 World MakeWorld(Choices& choices, const Size& size) {
   World world;
   Conditions conditions("p");
@@ -565,9 +609,10 @@ World MakeWorld(Choices& choices, const Size& size) {
     World::Role role;
     role.name = "r" + std::to_string(i);
     for (uint32_t n = choices.Below(4); n > 0; --n) {
-      role.members.push_back(MakePrincipalPattern(choices, world, size, false));
+      // Of the roles before it, so that there is no cycle.
+      role.members.push_back(MakePrincipalPattern(choices, world, size, choices.OneIn(2)));
     }
-    if (choices.OneIn(3)) role.when = MakeClauses(choices, {}, &conditions);
+    if (choices.OneIn(3)) role.when = MakeClauses(choices, {}, false, &conditions);
     world.roles.push_back(std::move(role));
   }
   // Numbers in another order than that of ids.
@@ -585,7 +630,9 @@ World MakeWorld(Choices& choices, const Size& size) {
     for (uint32_t n = how_many(); n > 0; --n) {
       rule.resources.push_back(MakeResourcePattern(choices, world, size));
     }
-    if (choices.OneIn(2)) rule.when = MakeClauses(choices, NamesBoundBy(rule), &conditions);
+    const std::vector<std::string> names = NamesBoundBy(rule);
+    if (choices.OneIn(2)) rule.when = MakeClauses(choices, names, true, &conditions);
+    if (choices.OneIn(3)) AddTexts(choices, names, &conditions, &rule);
     world.rules.push_back(std::move(rule));
   }
   if (choices.OneIn(4)) {
@@ -613,6 +660,14 @@ Request OwnedRequest::View() const {
   request.context = &context;
   request.time = time;
   request.defect = defect;
+  for (const auto& [provided, view] : {std::pair(&provided_principal, &request.provided_principal),
+                                       {&provided_resource, &request.provided_resource}}) {
+    if (!provided->told) continue;
+    provided->view.attributes = &provided->attributes;
+    provided->view.parents = provided->parents;
+    provided->view.complete = provided->complete;
+    *view = &provided->view;
+  }
   return request;
 }
 
@@ -652,6 +707,16 @@ void MakeRequest(Choices& choices, const World& world, const Size& size, uint32_
     // What conditions ask for in many ways.
     request->resource_attributes.Set(
         "owner", Value::String(std::string(choices.OneIn(2) ? principal.name() : "n0")));
+  }
+  for (OwnedRequest::Provided* provided :
+       {&request->provided_principal, &request->provided_resource}) {
+    provided->told = choices.OneIn(4);
+    if (!provided->told) continue;
+    provided->complete = !choices.OneIn(3);
+    AddAttributes(choices, size, &provided->attributes);
+    for (uint32_t n = choices.Below(3); n > 0; --n) {
+      AddId(choices, world, size, &provided->parents);
+    }
   }
   request->time = absl::FromUnixSeconds(int64_t{choices.Below(65536)} * 40000);
   if (choices.OneIn(malformed)) Spoil(choices, request);

@@ -43,6 +43,17 @@ struct OwnedRequest {
   Attributes context;
   std::optional<absl::Time> time;
   std::string_view defect;
+
+  // What an entity provider tells of one of them, if it does.
+  struct Provided {
+    bool told = false;
+    bool complete = true;
+    Attributes attributes;
+    std::vector<EntityId> parents;
+    mutable ProvidedEntity view = {};
+  };
+  Provided provided_principal;
+  Provided provided_resource;
 };
 
 // A request that speaks of what `world` speaks of, mostly. One in `malformed` is malformed, mostly.

@@ -147,18 +147,20 @@ class DocumentServerTest : public testing::Test {
   }
 
   // Replaces `from`, which must be there, in the policy.
-  void Edit(const std::string& from, const std::string& to) {
+  void Edit(const std::string& from, const std::string& to) { Edit(from, to, policy()); }
+  void Edit(const std::string& from, const std::string& to, const std::string& directory) {
+    const std::string rules = directory + "/documents.yaml";
     std::ostringstream text;
-    text << std::ifstream(rules_file()).rdbuf();
+    text << std::ifstream(rules).rdbuf();
     ASSERT_TRUE(absl::StrContains(text.str(), from)) << from;
-    std::ofstream(rules_file()) << absl::StrReplaceAll(text.str(), {{from, to}});
+    // In one step, as editors do: so it is loaded once.
+    const std::string fresh = work_ / "fresh.yaml";
+    std::ofstream(fresh) << absl::StrReplaceAll(text.str(), {{from, to}});
+    std::filesystem::rename(fresh, rules);
   }
 
-  // Tells the server to reload. What it says, up to the outcome.
-  std::vector<std::string> Reload() {
-    server_->Signal(SIGHUP);
-    return server_->ReadThrough("policy ");
-  }
+  // What the server says of a policy that has changed, up to the outcome.
+  std::vector<std::string> Reload() { return server_->ReadThrough("policy "); }
 
   // All records, in the order in which they were written, once there are `count`: a decision that
   // is recorded and not durable reaches the file a moment after its answer.
@@ -388,6 +390,36 @@ TEST_F(DocumentServerTest, ReloadsAGoodPolicyAndKeepsTheOldInsteadOfABrokenOne) 
   EXPECT_EQ(records[1].policy, old_digest);
   EXPECT_NE(records[2].policy, old_digest);
   EXPECT_EQ(said[0], absl::StrCat("policy ", records[2].policy, " in force"));
+}
+
+TEST_F(DocumentServerTest, SaysWhatIsInForceWhenAsked) {
+  Start();
+  const std::string begins = "policy sha256:";
+  server_->Signal(SIGHUP);
+  EXPECT_EQ(Reload().back().substr(0, begins.size()), begins);
+  Edit("principals: [authenticated]", "principls: [authenticated]");
+  const std::string refused = Reload().back();
+  EXPECT_TRUE(absl::StartsWith(refused, "policy refused; sha256:")) << refused;
+  // As often as it is asked, until it is mended.
+  server_->Signal(SIGHUP);
+  EXPECT_EQ(Reload().back(), refused);
+  Edit("principls: [authenticated]", "principals: [authenticated]");
+  const std::string mended = Reload().back();
+  EXPECT_EQ(mended.substr(0, begins.size()), begins);
+}
+
+TEST_F(DocumentServerTest, LoadsADirectoryThatWasReplaced) {
+  Start();
+  EXPECT_EQ(Ask(Self(), "read /public/welcome", kAllowed), "ok Welcome to the archive.");
+  const std::string old = work_ / "old";
+  std::filesystem::copy(policy(), work_ / "next");
+  std::filesystem::rename(policy(), old);
+  Edit("principals: [authenticated]", "principals: [group:nobody-is-in-it]", work_ / "next");
+  std::filesystem::rename(work_ / "next", policy());
+  // It may have looked while there was none.
+  std::string said;
+  for (int i = 0; i < 100 && !absl::StartsWith(said, "policy sha256:"); ++i) said = Reload().back();
+  EXPECT_EQ(Ask(Self(), "read /public/welcome", kRefused), kNo);
 }
 
 TEST_F(DocumentServerTest, RefusesWhatItCannotDischarge) {

@@ -288,6 +288,34 @@ TEST_F(ReeveTest, CheckAnswersOneRequest) {
             "deny  bad_request\nerror: the entity id has a `.` or `..` segment\nid: ID\n");
 }
 
+TEST_F(ReeveTest, CheckTellsWhatAShadowSetWouldAnswer) {
+  const std::string shadow = directory_.Write(
+      "next.yaml",
+      "reeve: 1\npolicy: next\nrules:\n"
+      "  - {id: none, effect: deny, principals: [anyone], actions: [any], resources: [any],\n"
+      "     message: 'not {principal.id}', obligations: [{id: tell, with: {whom: "
+      "'{principal.id}'}}]}\n");
+  const Ended both = Reeve({"check", "--shadow", shadow, policy_}, RequestFor("/finance/q3"));
+  EXPECT_EQ(both.status, 0) << both.err;
+  EXPECT_EQ(WithoutId(both.out),
+            "allow  allow_rule  documents/editors\nshadow set: deny  deny_rule  next/none  "
+            "(differs)\nid: ID\n");
+  const Ended same = Reeve({"check", "--shadow", policy_, policy_}, RequestFor("/finance/q3"));
+  EXPECT_EQ(WithoutId(same.out),
+            "allow  allow_rule  documents/editors\nshadow set: allow  allow_rule  "
+            "documents/editors\nid: ID\n");
+  const json answer = json::parse(
+      Reeve({"check", "--format", "json", "--shadow", shadow, policy_}, RequestFor("/finance/q3"))
+          .out);
+  EXPECT_EQ(answer["context"]["shadow"]["reason"], "deny_rule");
+  EXPECT_EQ(answer["context"]["shadow"]["differs"], true);
+  EXPECT_EQ(Reeve({"check", "--shadow", directory_ / "nowhere", policy_}, "{}").status, 2);
+  // The set as the live one, with its texts.
+  EXPECT_EQ(WithoutId(Reeve({"check", shadow}, RequestFor("/finance/q3")).out),
+            "deny  deny_rule  next/none\nmessage: not ada\nobligation: tell "
+            "{\"whom\":\"ada\"}\nid: ID\n");
+}
+
 TEST_F(ReeveTest, CheckNamesTheRecordAndTheRulesInTrial) {
   const std::string db = directory_ / "audit.db";
   const std::string policy = directory_.Write(

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "policy/cel/parser.h"
+#include "reeve/engine/text.h"
 #include "reeve/engine/value.h"
 
 namespace reeve::reference {
@@ -287,7 +288,18 @@ Evaluator::Evaluator(const World& world) : world_(world) {
       clauses_[clause.text] = *std::move(ast);
     }
   };
-  for (const Rule& rule : world.rules) parse(rule.when);
+  const auto parse_text = [&parse](const TextTemplate& text) {
+    for (const TextTemplate::Fact& fact : text.facts) {
+      parse({{"string(" + fact.expression.text + ")", nullptr}});
+    }
+  };
+  for (const Rule& rule : world.rules) {
+    parse(rule.when);
+    parse_text(rule.message);
+    for (const Obligation& obligation : rule.obligations) {
+      for (const auto& [name, text] : obligation.with) parse_text(text);
+    }
+  }
   for (const World::Role& role : world.roles) parse(role.when);
 }
 
@@ -357,8 +369,9 @@ Truth Evaluator::MatchesResource(const Pattern& pattern, const Question& questio
   switch (pattern.kind()) {
     case Pattern::Kind::kAny:  // 13
       return Truth::kTrue;
-    case Pattern::Kind::kLiteral:  // 11
-      return Certain(question.resource_in.count(pattern.text()) > 0);
+    case Pattern::Kind::kLiteral:  // 11, 24
+      if (question.resource_in.count(pattern.text()) > 0) return Truth::kTrue;
+      return question.resource_complete ? Truth::kFalse : Truth::kUnknown;
     case Pattern::Kind::kGlob:  // 12
       return Certain(GlobMatches(pattern.text(), question.resource));
     case Pattern::Kind::kRegex:  // 14
@@ -390,17 +403,29 @@ Scope Evaluator::MakeScope(const Question& question, absl::Time now) const {
   for (const auto& [name, text] : {std::pair<std::string, std::string>("via", from.via),
                                    {"host", from.host},
                                    {"actor", from.actor}}) {
-    if (!text.empty()) principal.entries.push_back({{name}, {text}});
+    if (!text.empty()) {
+      principal.entries.push_back({{name}, {text}});
+    } else {
+      principal.absent.push_back(name);
+    }
   }
   static const auto* const kReserved = new std::set<std::string>{
-      "type", "id", "name", "groups", "assurance", "via", "host", "actor"};
-  AddAttributes(&from.attributes, *kReserved, &principal);
-  AddAttributes(stored(from.id), *kReserved, &principal);
+      "type", "id", "name", "groups", "assurance", "via", "host", "actor", "roles"};
+  // 24
+  const auto add = [](const Attributes* of_request, const ProvidedEntity* provided,
+                      const Attributes* of_set, const std::set<std::string>& reserved,
+                      RefMap* map) {
+    AddAttributes(of_request, reserved, map);
+    if (provided != nullptr) AddAttributes(provided->attributes, reserved, map);
+    map->partial = provided != nullptr && !provided->complete;
+    if (!map->partial) AddAttributes(of_set, reserved, map);
+  };
+  add(&from.attributes, request.provided_principal, stored(from.id), *kReserved, &principal);
   principal.entity = "principal";  // for IsIn()
 
   RefMap resource = NamesOf(request.resource);
-  AddAttributes(request.resource_attributes, {}, &resource);
-  AddAttributes(stored(request.resource), {}, &resource);
+  add(request.resource_attributes, request.provided_resource, stored(request.resource), {},
+      &resource);
   resource.entity = "resource";
 
   RefMap context;
@@ -420,8 +445,10 @@ Scope Evaluator::MakeScope(const Question& question, absl::Time now) const {
 
 Outcome Evaluator::IsIn(const Question& question, bool principal, const std::string& name) const {
   if (name.substr(0, 5) == "role:") return {std::nullopt, true, false, "a role is no entity"};
-  if (!principal) return {RefValue{question.resource_in.count(name) > 0}, false, false, {}};
-  const Truth truth = LiesIn(name, question);
+  const Truth truth = principal                              ? LiesIn(name, question)
+                      : question.resource_in.count(name) > 0 ? Truth::kTrue
+                      : question.resource_complete           ? Truth::kFalse
+                                                             : Truth::kUnknown;
   if (truth == Truth::kUnknown) return {std::nullopt, true, false, "not all groups are known"};
   return {RefValue{truth == Truth::kTrue}, false, false, {}};
 }
@@ -433,6 +460,7 @@ Truth Evaluator::LiesIn(const std::string& name, const Question& question) const
   const bool is_group = name.substr(0, 6) == "group:";
   const bool holds_groups = reachable_from_groups_.count(name) > 0;
   const bool all_known = question.request.principal->groups_complete;
+  if (!question.principal_complete) return Truth::kUnknown;  // 24
   return !all_known && (is_group || holds_groups) ? Truth::kUnknown : Truth::kFalse;
 }
 
@@ -475,12 +503,95 @@ Truth Evaluator::HasRole(const std::string& name, Question* question) const {
 
 // Sentence 17.
 ClauseOutcome Evaluator::Ask(const Condition& clause, Question* question) const {
-  const Outcome outcome = Evaluate(clauses_.at(clause.text), question->scope);
+  Outcome outcome;
+  if (clause.text.find("principal.roles") == std::string::npos) {
+    outcome = Evaluate(clauses_.at(clause.text), question->scope);
+  } else {  // 25
+    Scope scope = question->scope;
+    RefMap principal = *scope.variables["principal"].As<RefMap>();
+    principal.entries.push_back({{std::string("roles")}, {RolesOf(question)}});
+    scope.variables["principal"] = {std::move(principal)};
+    outcome = Evaluate(clauses_.at(clause.text), scope);
+  }
   question->limit |= outcome.limit;
   if (outcome.is_error) return ClauseOutcome::kUnknown;
   const bool* const value = outcome.value->As<bool>();
   if (value == nullptr) return ClauseOutcome::kUnknown;
   return *value ? ClauseOutcome::kTrue : ClauseOutcome::kFalse;
+}
+
+RefList Evaluator::RolesOf(Question* question) const {
+  std::set<std::string> names;
+  RefList list;
+  for (const World::Role& role : world_.roles) {
+    const Truth truth = HasRole(role.name, question);
+    if (truth == Truth::kTrue) names.insert(role.name);
+    if (truth == Truth::kUnknown) list.partial = true;
+  }
+  for (const std::string& name : names) list.elements.push_back({name});
+  return list;
+}
+
+std::optional<std::string> Evaluator::ValueOf(const Condition& fact, Question* question) const {
+  const Outcome outcome = Evaluate(clauses_.at("string(" + fact.text + ")"), question->scope);
+  question->limit |= outcome.limit;
+  if (outcome.is_error) return std::nullopt;
+  const auto* const text = outcome.value->As<std::string>();
+  return text == nullptr ? std::nullopt : std::optional(*text);
+}
+
+std::string Evaluator::Fill(const TextTemplate& text, bool printable, bool* known,
+                            Question* question) const {
+  std::string filled = text.text;
+  for (auto fact = text.facts.rbegin(); fact != text.facts.rend(); ++fact) {
+    std::optional<std::string> value = ValueOf(fact->expression, question);
+    if (value.has_value() && printable) value = Printable(*value, 256);
+    if (!value.has_value()) *known = false;
+    filled.insert(fact->at, value.value_or("(unknown)"));
+  }
+  return filled;
+}
+
+// Sentences 26 to 28.
+void Evaluator::MakeTexts(Question* question, Answer* answer) const {
+  const std::map<std::string, RefValue> unbound = question->scope.variables;
+  bool has_message = false, all_known = true;
+  for (const NamedRule& named : answer->rules) {
+    const Rule& rule = **std::find_if(rules_.begin(), rules_.end(),
+                                      [&named](const Rule* r) { return r->id == named.id; });
+    ClauseOutcomeList outcomes;
+    bool no_way = false;
+    Bindings bindings;
+    AskRule(rule, false, question, &outcomes, &no_way, &bindings);
+    for (const auto& [name, value] : bindings) question->scope.variables[name] = {value};
+    bool known = true;
+    if (!has_message && !rule.message.empty()) {
+      answer->message = Fill(rule.message, true, &known, question);
+      has_message = true;
+    }
+    for (const Obligation& obligation : rule.obligations) {
+      known = true;
+      std::string made = obligation.id;
+      for (const auto& [name, text] : obligation.with) {
+        made += made.back() == '"' ? "," : " {";
+        std::string value = Fill(text, false, &known, question);
+        if (value.size() > 4096) {
+          known = false;
+          value = "(unknown)";
+        }
+        made += "\"" + name + "\":\"" + value + "\"";
+      }
+      if (!obligation.with.empty()) made += "}";
+      all_known = all_known && known;
+      auto& all = answer->obligations;
+      if (std::find(all.begin(), all.end(), made) == all.end()) all.push_back(made);
+    }
+    question->scope.variables = unbound;
+  }
+  if (answer->reason == Reason::kAllowRule && !all_known) {
+    answer->reason = Reason::kDenyUnknown;
+    answer->obligations.clear();
+  }
 }
 
 Truth Evaluator::AskAll(const std::vector<Condition>& when, bool all, Question* question,
@@ -530,7 +641,7 @@ std::vector<Evaluator::Way> Evaluator::WaysOf(const Rule& rule, Question* questi
 }
 
 Truth Evaluator::AskRule(const Rule& rule, bool all, Question* question,
-                         ClauseOutcomeList* outcomes, bool* no_way) const {
+                         ClauseOutcomeList* outcomes, bool* no_way, Bindings* bindings) const {
   const std::vector<Way> ways = WaysOf(rule, question);
   *no_way = ways.empty();
   if (ways.empty()) {
@@ -548,6 +659,7 @@ Truth Evaluator::AskRule(const Rule& rule, bool all, Question* question,
     if (nearest.has_value() && truth <= *nearest) continue;
     nearest = truth;
     *outcomes = of_way;
+    if (bindings != nullptr) *bindings = way.bindings;
   }
   return *nearest;
 }
@@ -561,16 +673,25 @@ Answer Evaluator::Decide(const Request& request, absl::Time now, bool explain) c
 
   // 16
   const Principal& principal = *request.principal;
-  Question question = {request, TextOf(principal.id), TextOf(request.resource), {}, {}, {}, {}};
+  Question question = {
+      request, TextOf(principal.id), TextOf(request.resource), {}, {}, {}, true, true, {}};
   question.principal_in = {question.principal};
   for (const std::string& group : principal.groups) {
     question.principal_in.insert("group:" + group);
   }
   for (const EntityId& parent : principal.parents) question.principal_in.insert(TextOf(parent));
+  if (const ProvidedEntity* provided = request.provided_principal) {  // 24
+    for (const EntityId& parent : provided->parents) question.principal_in.insert(TextOf(parent));
+    question.principal_complete = provided->complete;
+  }
   question.principal_in = WithAncestors(question.principal_in);
   question.resource_in = {question.resource};
   for (const EntityId& parent : request.resource_parents) {
     question.resource_in.insert(TextOf(parent));
+  }
+  if (const ProvidedEntity* provided = request.provided_resource) {
+    for (const EntityId& parent : provided->parents) question.resource_in.insert(TextOf(parent));
+    question.resource_complete = provided->complete;
   }
   question.resource_in = WithAncestors(question.resource_in);
   question.scope = MakeScope(question, now);
@@ -614,7 +735,6 @@ Answer Evaluator::Decide(const Request& request, absl::Time now, bool explain) c
       (matches ? allows : near_misses).push_back(named);
     }
   }
-  answer.limit = question.limit;
 
   // 4, 6, 7
   if (!denies.empty()) {
@@ -628,6 +748,8 @@ Answer Evaluator::Decide(const Request& request, absl::Time now, bool explain) c
     if (near_misses.size() > 8) near_misses.resize(8);  // 23
     answer.near_misses = near_misses;
   }
+  MakeTexts(&question, &answer);
+  answer.limit = question.limit;
   return answer;
 }
 

@@ -24,7 +24,7 @@
 //     without `/`. All else is literal; the whole `type:id`, or the whole action, must match.
 // 13. `anyone` and `any` match everything, `authenticated` every principal but an anonymous one.
 // 14. A regular expression matches the whole `type:id`.
-// 15. A role matches a principal that one of its members matches.
+// 15. A role matches a principal that one of its members matches; a member may be another role.
 // 16. An entity lies in its parents: those that the set knows and those that the request adds, of
 //     a principal also its groups; and in theirs, at any distance.
 //
@@ -48,6 +48,21 @@
 // 22. Where a text fits a pattern in several ways each wildcard takes the shortest run that lets
 // the
 //     rest match, the leftmost first.
+// 24. An entity provider adds parents and attributes of the principal and the resource. Its
+//     attributes overlay those that the set knows, and are overlaid by those of the request. If it
+//     told a part only, an attribute that neither it nor the request has is an error, and
+//     membership that is not found is unknown.
+// 25. `principal.roles`, in these words, is the list of the roles that hold, by their names; known
+//     in part if it is unknown of one whether it holds.
+//
+// And of texts:
+// 26. A fact in a text is what `string()` makes of it, with the names bound as in 21.
+// 27. The message is that of the first determining rule that has one; what is an error in it is
+//     `(unknown)`, and what is not printable is escaped.
+// 28. The obligations are those of all determining rules in their order, of equal ones the first. An
+//     allow with one that has an error is `deny_unknown`, by the same rules, with no obligations; in
+//     those of a denial an error is `(unknown)`. A parameter of more than 4,096 bytes is an error.
+//
 // 23. An allow rule that did not match, but whose patterns do or may, misses nearly (7); of those
 // only
 //     the first eight are named.
@@ -55,6 +70,7 @@
 #define REEVE_TESTS_REFERENCE_REFERENCE_H_
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -112,6 +128,8 @@ struct Answer {
   std::vector<NamedRule> rules;
   std::vector<NamedRule> near_misses;
   std::vector<NamedRule> shadow_rules;
+  std::string message;
+  std::vector<std::string> obligations;  // `id {"name":"value"}`
   // All rules of the world, sorted by id; none of a malformed request.
   std::vector<RuleMatch> matches;
   // A condition took more steps than the reference takes: then the answer says nothing.
@@ -139,7 +157,8 @@ class Evaluator {
     std::string principal, resource;  // `type:id`
     Names principal_in, resource_in;
     Scope scope;
-    std::map<std::string, Truth> roles;  // Of those that were asked.
+    bool principal_complete = true, resource_complete = true;  // 24
+    std::map<std::string, Truth> roles;                        // Of those that were asked.
     bool limit = false;
   };
   // One way to match.
@@ -159,6 +178,12 @@ class Evaluator {
   Outcome IsIn(const Question& question, bool principal, const std::string& name) const;
 
   Truth LiesIn(const std::string& name, const Question& question) const;
+  // Sentence 25.
+  RefList RolesOf(Question* question) const;
+  // Sentence 26. Nothing for an error.
+  std::optional<std::string> ValueOf(const Condition& fact, Question* question) const;
+  std::string Fill(const TextTemplate& text, bool printable, bool* known, Question* question) const;
+  void MakeTexts(Question* question, Answer* answer) const;
 
   Truth MatchesPrincipal(const Pattern& pattern, Question* question) const;
   static Truth MatchesResource(const Pattern& pattern, const Question& question);
@@ -170,7 +195,7 @@ class Evaluator {
   // Sentence 21. The ways that are not certainly none.
   std::vector<Way> WaysOf(const Rule& rule, Question* question) const;
   Truth AskRule(const Rule& rule, bool all, Question* question, ClauseOutcomeList* outcomes,
-                bool* no_way) const;
+                bool* no_way, Bindings* bindings = nullptr) const;
 
   const World& world_;
   std::vector<const Rule*> rules_;  // Sorted by id.

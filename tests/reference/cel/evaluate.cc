@@ -177,6 +177,14 @@ Outcome Ordering(const std::string& name, const RefValue& a, const RefValue& b) 
   return Ok(*order >= 0);
 }
 
+// Whether a key that was not found may be there.
+bool MayHave(const RefMap& map, const RefValue& key) {
+  const auto* name = key.As<std::string>();
+  return map.partial &&
+         (name == nullptr ||
+          std::find(map.absent.begin(), map.absent.end(), *name) == map.absent.end());
+}
+
 Outcome In(const RefValue& element, const RefValue& container) {
   if (const auto* list = container.As<RefList>()) {
     for (const RefValue& other : list->elements) {
@@ -189,7 +197,7 @@ Outcome In(const RefValue& element, const RefValue& container) {
     for (const RefEntry& entry : map->entries) {
       if (IsBool(Equal(entry.key, element), true)) return Ok(true);
     }
-    return Ok(false);
+    return MayHave(*map, element) ? Incomplete() : Ok(false);
   }
   return NoOverload(op::kIn);
 }
@@ -206,6 +214,7 @@ Found Find(const RefValue& container, const RefValue& key) {
     for (const RefEntry& entry : map->entries) {
       if (IsBool(Equal(entry.key, key), true)) return {entry.value, std::nullopt};
     }
+    if (MayHave(*map, key)) return {std::nullopt, Incomplete()};
     return {};
   }
   if (const auto* list = container.As<RefList>()) {
@@ -738,6 +747,7 @@ class Evaluator {
       return true;
     }
     if (const auto* map = range.As<RefMap>()) {
+      if (map->partial) return false;
       for (const RefEntry& entry : map->entries) walk->steps.push_back({entry.key, entry.value});
       return true;
     }

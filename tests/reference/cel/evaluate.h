@@ -52,6 +52,10 @@ struct RefList {
 struct RefMap {
   std::vector<RefEntry> entries;  // In the order in which they are walked.
   std::string entity;             // Of `principal` and `resource`: `type:id`.
+  // More entries may exist that are not known: one that is not found is an error, and so is what
+  // depends on all.
+  bool partial = false;
+  std::vector<std::string> absent = {};  // Of these it is known that they do not.
 };
 struct RefOptional {
   std::vector<RefValue> value;  // One or none.

@@ -331,7 +331,10 @@ Outcome Size(const Call& call) {
     return OkInt(static_cast<Wide>(CodePoints(*x).size()));
   if (const auto* x = call.As<RefBytes>(0)) return OkInt(static_cast<Wide>(x->bytes.size()));
   if (const auto* x = WholeList(call, 0)) return OkInt(static_cast<Wide>(x->size()));
-  if (const auto* x = call.As<RefMap>(0)) return OkInt(static_cast<Wide>(x->entries.size()));
+  if (const auto* x = call.As<RefMap>(0)) {
+    if (x->partial) return Fail("not all entries are known");
+    return OkInt(static_cast<Wide>(x->entries.size()));
+  }
   return call.Mismatch();
 }
 

@@ -1,0 +1,98 @@
+// What it costs to load a policy set, from YAML and compiled, in processor time.
+//
+// BM_Load/N: N rules, of which a half has two conditions of its own. `yaml_ms`, `compiled_ms`: one
+// load of each; `yaml_of_compiled`: how many compiled ones it costs; `compiled_of_floor`: how many
+// digests of its bytes a compiled one does.
+#include <benchmark/benchmark.h>
+#include <sodium.h>
+
+#include <cstdlib>
+#include <ctime>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "reeve/policy/compile.h"
+#include "reeve/policy/load.h"
+
+namespace reeve {
+namespace {
+
+std::string Text(int rules) {
+  std::string text = "reeve: 1\npolicy: documents\nroles:\n  editor: [group:staff]\nrules:\n";
+  for (int i = 0; i < rules; ++i) {
+    absl::StrAppend(&text, "  - id: rule-", i, "\n    effect: ", i % 10 == 0 ? "deny" : "allow",
+                    "\n    principals: [", i % 3 == 0 ? "role:editor" : absl::StrCat("user:u", i),
+                    "]\n    actions: [doc.read, doc.write]\n    resources: [\"doc:/projects/p", i,
+                    "/**\"]\n");
+    if (i % 2 == 0) {
+      absl::StrAppend(&text, "    when:\n      - principal.level >= ", i % 50,
+                      "\n      - resource.owner == principal.id || resource.tag == \"t", i, "\"\n");
+    }
+  }
+  return text;
+}
+
+const std::vector<SourceFile>& Yaml(int rules) {
+  static std::map<int, std::vector<SourceFile>>& sets = *new std::map<int, std::vector<SourceFile>>;
+  std::vector<SourceFile>& set = sets[rules];
+  if (set.empty()) set = {{"policy.yaml", Text(rules)}};
+  return set;
+}
+
+const std::vector<SourceFile>& Compiled(int rules) {
+  static std::map<int, std::vector<SourceFile>>& sets = *new std::map<int, std::vector<SourceFile>>;
+  std::vector<SourceFile>& set = sets[rules];
+  if (set.empty()) set = {{"policy.reeve", CompilePolicy(Yaml(rules)).bytes}};
+  return set;
+}
+
+double Seconds() {
+  timespec now;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+// Processor time of loading `set`, in seconds.
+double TimeOf(const std::vector<SourceFile>& set) {
+  const double begin = Seconds();
+  if (!LoadPolicy(set).ok()) std::abort();
+  return Seconds() - begin;
+}
+
+// What each digest of the bytes costs: no load that looks at them all comes to less.
+double TimeOfFloor(const std::string& bytes) {
+  unsigned char digest[32];
+  const double begin = Seconds();
+  crypto_generichash(digest, sizeof digest, reinterpret_cast<const unsigned char*>(bytes.data()),
+                     bytes.size(), nullptr, 0);
+  benchmark::DoNotOptimize(digest);
+  return Seconds() - begin;
+}
+
+void BM_Load(benchmark::State& state) {
+  const int rules = static_cast<int>(state.range(0));
+  double yaml = 0, compiled = 0, floor = 0;
+  for (auto _ : state) {
+    // In turn, so that both see the same machine.
+    yaml += TimeOf(Yaml(rules));
+    compiled += TimeOf(Compiled(rules));
+    floor += TimeOfFloor(Compiled(rules)[0].text);
+  }
+  const auto rounds = static_cast<double>(state.iterations());
+  state.counters["yaml_ms"] = 1e3 * yaml / rounds;
+  state.counters["compiled_ms"] = 1e3 * compiled / rounds;
+  state.counters["yaml_of_compiled"] = yaml / compiled;
+  state.counters["compiled_of_floor"] = compiled / floor;
+}
+BENCHMARK(BM_Load)->Arg(100)->Arg(10'000)->Arg(100'000)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace reeve
+
+int main(int argc, char** argv) {
+  if (sodium_init() < 0) return 1;
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+}

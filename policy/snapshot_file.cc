@@ -1,0 +1,403 @@
+#include "reeve/policy/snapshot_file.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "reeve/engine/text.h"
+#include "reeve/policy/unicode.h"
+#include "reeve/policy/yaml_limits.h"
+#include "reeve/policy/yaml_scanner.h"
+#include "reeve/policy/yaml_tree.h"
+
+namespace reeve {
+namespace {
+
+// The first byte is not UTF-8, and who changes line ends on the way changes the last two.
+constexpr std::string_view kMagic = "\x89REEVE\r\n";
+constexpr uint32_t kVersion = 1;
+constexpr size_t kHeaderBytes = 24;
+constexpr size_t kNodeBytes = 12;
+constexpr size_t kDigestBytes = 32;
+constexpr size_t kSignerBytes = crypto_sign_PUBLICKEYBYTES;
+constexpr size_t kSignatureBytes = crypto_sign_BYTES;
+constexpr size_t kMaxNameBytes = 4096;
+// What is signed is this and the digest, so that no signature of anything else is one of a set.
+constexpr std::string_view kSigned = "reeve snapshot file 1\n";
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+const unsigned char* Bytes(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+// Without it libsodium computes the same, slowly. What fails is its source of random numbers, of
+// which there is no need here.
+void FindFastestHash() { static_cast<void>(sodium_init() == 0); }
+
+void Put32(uint64_t value, std::string* out) {
+  for (int shift = 0; shift < 32; shift += 8) out->push_back(static_cast<char>(value >> shift));
+}
+
+uint32_t Get32(const char* at) {
+  const auto* const bytes = reinterpret_cast<const unsigned char*>(at);
+  return bytes[0] | uint32_t{bytes[1]} << 8 | uint32_t{bytes[2]} << 16 | uint32_t{bytes[3]} << 24;
+}
+
+std::array<unsigned char, kDigestBytes> DigestOf(std::string_view bytes) {
+  std::array<unsigned char, kDigestBytes> digest;
+  crypto_generichash(digest.data(), digest.size(), Bytes(bytes), bytes.size(), nullptr, 0);
+  return digest;
+}
+
+std::string SignedText(std::string_view digest) { return std::string(kSigned).append(digest); }
+
+void AppendPart(const SnapshotPart& part, std::string* out) {
+  const YamlTree& tree = part.yaml->tree();
+  Put32(part.name.size(), out);
+  Put32(part.text->size(), out);
+  Put32(tree.decoded.size(), out);
+  Put32(tree.nodes.size(), out);
+  out->append(part.name).append(*part.text).append(tree.decoded);
+  for (const YamlTreeNode& node : tree.nodes) {
+    Put32(node.begin, out);
+    Put32(node.text_or_end, out);
+    Put32(node.type | uint32_t{node.size} << 3, out);
+  }
+}
+
+// Whether `text` can be cut at `at`: no character is divided.
+bool IsBoundary(std::string_view text, size_t at) {
+  return at >= text.size() || (static_cast<unsigned char>(text[at]) & 0xC0) != 0x80;
+}
+
+// Whether escapes of a file could have made `text`.
+bool IsDecodedText(std::string_view text) {
+  for (size_t at = 0; at < text.size();) {
+    char32_t code_point;
+    const size_t length = DecodeUtf8(text.substr(at), &code_point);
+    if (length == 0 || FaultOf(code_point) != CharacterFault::kNone) return false;
+    at += length;
+  }
+  return true;
+}
+
+// Finds whether the nodes of a tree, whose texts are there, have the form that yaml_tree.h tells.
+// One thread at a time.
+class TreeChecker {
+ public:
+  TreeChecker(const YamlTree& tree, const YamlLimits& limits) : tree_(tree), limits_(limits) {}
+
+  bool Check() {
+    const size_t count = tree_.nodes.size();
+    uint32_t begin = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+      const YamlTreeNode& node = tree_.nodes[i];
+      if (node.begin < begin || node.begin > tree_.source.size()) return false;
+      begin = node.begin;
+      if (!IsBoundary(tree_.source, begin)) return false;
+      const bool is_key = !open_.empty() && open_.back().mapping && open_.back().left % 2 == 0;
+      if (!open_.empty() && open_.back().left-- == 0) return false;
+      if (node.IsScalar() ? !CheckScalar(node, is_key) : is_key || !Open(node, i)) return false;
+      while (!open_.empty() && open_.back().end == i + 1) {
+        if (open_.back().left != 0 || !CheckKeys()) return false;
+        open_.pop_back();
+      }
+      if (open_.empty() && i + 1 != count) return false;
+    }
+    return open_.empty() && count > 0;
+  }
+
+ private:
+  struct Collection {
+    uint32_t end;
+    bool mapping;
+    uint64_t left;     // Nodes that are still to come, not counting what is in them.
+    size_t first_key;  // Of keys_.
+  };
+
+  bool CheckScalar(const YamlTreeNode& node, bool is_key) {
+    const size_t in_source = tree_.source.size();
+    const bool verbatim = node.text_or_end < in_source;
+    const std::string_view from = verbatim ? tree_.source : tree_.decoded;
+    const size_t at = verbatim ? node.text_or_end : node.text_or_end - in_source;
+    if (at > from.size() || node.size > from.size() - at) return false;
+    if (node.size > limits_.max_scalar_bytes) return false;
+    if (!IsBoundary(from, at) || !IsBoundary(from, at + node.size)) return false;
+    if (!is_key) return true;
+    const std::string_view text = tree_.Text(node);
+    if (text.size() > limits_.max_key_bytes || tree_.IsNull(node)) return false;
+    keys_.push_back(text);
+    return true;
+  }
+
+  bool Open(const YamlTreeNode& node, uint32_t index) {
+    const bool mapping = node.type == YamlTreeNode::kMapping;
+    if (!mapping && node.type != YamlTreeNode::kSequence) return false;
+    const size_t limit = open_.empty() ? tree_.nodes.size() : open_.back().end;
+    if (node.text_or_end <= index || node.text_or_end > limit) return false;
+    if (open_.size() == static_cast<size_t>(limits_.max_depth)) return false;
+    open_.push_back(
+        {node.text_or_end, mapping, uint64_t{node.size} * (mapping ? 2 : 1), keys_.size()});
+    return true;
+  }
+
+  // Of the collection that ends.
+  bool CheckKeys() {
+    const auto first = keys_.begin() + static_cast<ptrdiff_t>(open_.back().first_key);
+    std::sort(first, keys_.end());
+    if (std::adjacent_find(first, keys_.end()) != keys_.end()) return false;
+    keys_.erase(first, keys_.end());
+    return true;
+  }
+
+  const YamlTree& tree_;
+  const YamlLimits& limits_;
+  std::vector<Collection> open_;
+  std::vector<std::string_view> keys_;  // Of the mappings that are open.
+};
+
+// Reads one snapshot file. One thread at a time.
+class Reader {
+ public:
+  Reader(const SourceFile& file, const LoadLimits& limits) : file_(file), limits_(limits) {}
+
+  // Returns what is wrong; empty if nothing is. Then files() and trees() are what it holds, in the
+  // same order.
+  std::string Read() {
+    if (file_.text.size() < kHeaderBytes + kDigestBytes) return Damaged("it is cut short");
+    if (const uint32_t version = Get32(&file_.text[kMagic.size()]); version != kVersion) {
+      return absl::StrCat("is of version ", version, ", and this program reads version ", kVersion,
+                          "; compile it again");
+    }
+    const uint32_t count = Get32(&file_.text[kMagic.size() + 4]);
+    const uint64_t end = Get32(&file_.text[kMagic.size() + 8]) |
+                         uint64_t{Get32(&file_.text[kMagic.size() + 12])} << 32;
+    const uint64_t rest = file_.text.size() - kDigestBytes;
+    if (end < kHeaderBytes || end > rest) return Damaged("it is cut short");
+    const bool is_signed = rest - end == kSignerBytes + kSignatureBytes;
+    if (!is_signed && rest != end) return Damaged("it has not the length that it states");
+    const std::string_view bytes = file_.text;
+    const auto digest = DigestOf(bytes.substr(0, end));
+    if (std::memcmp(digest.data(), &bytes[end], digest.size()) != 0) {
+      return Damaged("its digest does not match");
+    }
+    const std::string_view signature = bytes.substr(end + kDigestBytes);
+    if (std::string wrong = CheckSignature(bytes.substr(end, kDigestBytes), signature);
+        !wrong.empty()) {
+      return wrong;
+    }
+    return ReadParts(bytes.substr(kHeaderBytes, end - kHeaderBytes), count);
+  }
+
+  std::vector<SourceFile>& files() { return files_; }
+  std::vector<YamlDocument>& trees() { return trees_; }
+
+ private:
+  static std::string Damaged(std::string_view why) {
+    return absl::StrCat("is damaged: ", std::string(why), "; compile it again");
+  }
+
+  // `signature` is the key, then the signature; empty if there is none.
+  std::string CheckSignature(std::string_view digest, std::string_view signature) const {
+    if (signature.empty()) {
+      return limits_.trusted_keys != nullptr ? "is not signed, and only what a trusted key has "
+                                               "signed may be loaded; sign it by "
+                                               "`reeve compile --sign`"
+                                             : "";
+    }
+    PolicyKey signer;
+    std::memcpy(signer.data(), signature.data(), signer.size());
+    const std::string text = SignedText(digest);
+    if (crypto_sign_verify_detached(Bytes(signature.substr(kSignerBytes)), Bytes(text), text.size(),
+                                    signer.data()) != 0) {
+      return Damaged("its signature is not that of the key that it names");
+    }
+    if (limits_.trusted_keys != nullptr &&
+        std::find(limits_.trusted_keys->begin(), limits_.trusted_keys->end(), signer) ==
+            limits_.trusted_keys->end()) {
+      return absl::StrCat(
+          "is signed by the key ",
+          absl::BytesToHexString({reinterpret_cast<const char*>(signer.data()), signer.size()}),
+          ", which is not trusted; sign it by one that is, or trust this one");
+    }
+    return "";
+  }
+
+  std::string ReadParts(std::string_view rest, uint32_t count) {
+    if (count == 0) return Damaged("it holds no file");
+    if (count > limits_.max_files) {
+      return absl::StrCat("holds more than ", limits_.max_files, " files");
+    }
+    std::string last;
+    for (uint32_t i = 0; i < count; ++i) {
+      if (rest.size() < 16) return Damaged("a file in it is cut short");
+      const uint64_t name_size = Get32(&rest[0]);
+      const uint64_t text_size = Get32(&rest[4]);
+      const uint64_t decoded_size = Get32(&rest[8]);
+      const uint64_t nodes = Get32(&rest[12]);
+      rest.remove_prefix(16);
+      if (name_size + text_size + decoded_size + nodes * kNodeBytes > rest.size()) {
+        return Damaged("a file in it is cut short");
+      }
+      const auto take = [&rest](size_t size) {
+        const std::string_view taken = rest.substr(0, size);
+        rest.remove_prefix(size);
+        return taken;
+      };
+      const std::string name(take(name_size));
+      if (name.empty() || name.size() > kMaxNameBytes || HasControlCharacter(name) ||
+          (i > 0 && name <= last)) {
+        return Damaged("the names in it are wrong");
+      }
+      last = name;
+      const std::string_view text = take(text_size);
+      const std::string_view decoded = take(decoded_size);
+      if (std::string wrong = ReadTree(name, text, decoded, take(nodes * kNodeBytes));
+          !wrong.empty()) {
+        return wrong;
+      }
+    }
+    return rest.empty() ? "" : Damaged("bytes are left over");
+  }
+
+  std::string ReadTree(const std::string& name, std::string_view text, std::string_view decoded,
+                       std::string_view nodes) {
+    YamlLimits limits;
+    limits.max_bytes = std::min(limits_.max_file_bytes, kYamlTreeMaxBytes);
+    if (text.size() > limits.max_bytes || decoded.size() > kYamlTreeMaxBytes) {
+      return absl::StrCat("holds `", name, "`, which is longer than ", limits.max_bytes, " bytes");
+    }
+    if (nodes.size() / kNodeBytes > limits.max_nodes) {
+      return absl::StrCat("holds `", name, "`, which has more than ", limits.max_nodes, " nodes");
+    }
+    auto tree = std::make_unique<YamlTree>();
+    tree->source = text;
+    if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
+      tree->source.erase(0, kByteOrderMark.size());
+    }
+    tree->decoded = decoded;
+    tree->nodes.reserve(nodes.size() / kNodeBytes);
+    for (size_t at = 0; at < nodes.size(); at += kNodeBytes) {
+      const uint32_t last = Get32(&nodes[at + 8]);
+      YamlTreeNode node = {};
+      node.begin = Get32(&nodes[at]);
+      node.text_or_end = Get32(&nodes[at + 4]);
+      node.type = last & 7;
+      node.size = last >> 3;
+      tree->nodes.push_back(node);
+    }
+    YamlFindings findings(1);
+    if (!CheckCharacters(tree.get(), &findings) || !findings.empty() || !IsDecodedText(decoded) ||
+        !TreeChecker(*tree, limits).Check()) {
+      return Damaged(absl::StrCat("`", name, "` in it is none that can be read"));
+    }
+    files_.push_back({absl::StrCat(file_.name, "/", name), std::string(text)});
+    trees_.emplace_back(std::move(tree));
+    return "";
+  }
+
+  const SourceFile& file_;
+  const LoadLimits& limits_;
+  std::vector<SourceFile> files_;
+  std::vector<YamlDocument> trees_;
+};
+
+void Report(const std::string& file, std::string message, std::vector<Issue>* issues) {
+  issues->push_back({Issue::Severity::kError, file, {}, std::move(message)});
+}
+
+}  // namespace
+
+bool IsSnapshotFile(std::string_view bytes) { return bytes.substr(0, kMagic.size()) == kMagic; }
+
+std::string EncodeSnapshotFile(std::vector<SnapshotPart> parts, const uint8_t* signing_key) {
+  FindFastestHash();
+  std::sort(parts.begin(), parts.end(),
+            [](const SnapshotPart& a, const SnapshotPart& b) { return a.name < b.name; });
+  std::string body;
+  for (const SnapshotPart& part : parts) AppendPart(part, &body);
+  std::string bytes(kMagic);
+  Put32(kVersion, &bytes);
+  Put32(parts.size(), &bytes);
+  const uint64_t end = kHeaderBytes + body.size();
+  Put32(end, &bytes);
+  Put32(end >> 32, &bytes);
+  bytes += body;
+  const auto digest = DigestOf(bytes);
+  bytes.append(digest.begin(), digest.end());
+  if (signing_key == nullptr) return bytes;
+  const std::string text = SignedText(std::string_view(bytes).substr(end));
+  PolicyKey signer;
+  crypto_sign_ed25519_sk_to_pk(signer.data(), signing_key);
+  std::array<unsigned char, kSignatureBytes> signature;
+  crypto_sign_detached(signature.data(), nullptr, Bytes(text), text.size(), signing_key);
+  bytes.append(signer.begin(), signer.end());
+  bytes.append(signature.begin(), signature.end());
+  return bytes;
+}
+
+void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* files, YamlTrees* trees,
+                         std::vector<Issue>* issues) {
+  FindFastestHash();
+  std::vector<SourceFile> unpacked;
+  bool said_unsigned = false;
+  for (SourceFile& file : *files) {
+    if (!IsSnapshotFile(file.text)) {
+      if (limits.trusted_keys == nullptr) {
+        unpacked.push_back(std::move(file));
+      } else if (!std::exchange(said_unsigned, true)) {
+        Report(file.name,
+               "is not signed, and only what a trusted key has signed may be loaded; compile and "
+               "sign the set by `reeve compile --sign`",
+               issues);
+      }
+      continue;
+    }
+    Reader reader(file, limits);
+    if (std::string wrong = reader.Read(); !wrong.empty()) {
+      Report(file.name, std::move(wrong), issues);
+      continue;
+    }
+    for (size_t i = 0; i < reader.files().size(); ++i) {
+      const std::string& name = reader.files()[i].name;
+      if (!trees->try_emplace(name, std::move(reader.trees()[i])).second) {
+        Report(name, "is given twice", issues);
+        continue;
+      }
+      unpacked.push_back(std::move(reader.files()[i]));
+    }
+    file.text = std::string();
+  }
+  *files = std::move(unpacked);
+  if (trees->empty()) return;
+  // A file that is none of a snapshot file must not be taken for one.
+  std::vector<std::string_view> names;
+  for (const SourceFile& file : *files) names.push_back(file.name);
+  std::sort(names.begin(), names.end());
+  if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end()) {
+    Report(std::string(*twice), "is given twice", issues);
+    files->clear();
+  }
+}
+
+bool AreEqual(const YamlDocument& a, const YamlDocument& b) {
+  const auto same = [](const YamlTreeNode& x, const YamlTreeNode& y) {
+    return x.begin == y.begin && x.text_or_end == y.text_or_end && x.type == y.type &&
+           x.size == y.size;
+  };
+  const YamlTree& left = a.tree();
+  const YamlTree& right = b.tree();
+  return left.source == right.source && left.decoded == right.decoded &&
+         std::equal(left.nodes.begin(), left.nodes.end(), right.nodes.begin(), right.nodes.end(),
+                    same);
+}
+
+}  // namespace reeve

@@ -1,0 +1,57 @@
+// Loads any bytes as a snapshot file: as they are, and with the digest that belongs to them, so
+// that what is behind the digest is reached.
+#include <sodium.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "reeve/policy/compile.h"
+#include "reeve/policy/load.h"
+#include "reeve/policy/snapshot_file.h"
+
+namespace reeve {
+namespace {
+
+void Check(bool condition, const char* what) {
+  if (condition) return;
+  std::fprintf(stderr, "property broken: %s\n", what);
+  std::abort();
+}
+
+void Load(const std::string& bytes) {
+  const LoadResult loaded = LoadPolicy({{"fuzz", bytes}});
+  for (const Issue& issue : loaded.issues) {
+    for (const char c : ToString(issue)) {
+      Check(static_cast<unsigned char>(c) >= 0x20, "an issue is one line");
+    }
+    Excerpt(issue);
+  }
+  LoadLimits limits;
+  const std::vector<PolicyKey> nobody;
+  limits.trusted_keys = &nobody;
+  Check(!LoadPolicy({{"fuzz", bytes}}, limits).ok(), "nothing loads if nobody is trusted");
+  if (!loaded.ok() || !IsSnapshotFile(bytes)) return;
+  // Its texts may not be YAML at all; if they are, it is theirs.
+  const CompileResult again = CompilePolicy({{"fuzz", bytes}});
+  Check(!again.loaded.ok() || again.loaded.snapshot->digest() == loaded.snapshot->digest(),
+        "the digest is that of the texts");
+}
+
+}  // namespace
+}  // namespace reeve
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string bytes(reinterpret_cast<const char*>(data), size);
+  reeve::Load(bytes);
+  if (bytes.size() < 24 || !reeve::IsSnapshotFile(bytes)) return 0;
+  for (int i = 0; i < 8; ++i) bytes[16 + i] = static_cast<char>(uint64_t{size} >> 8 * i);
+  unsigned char digest[32];
+  crypto_generichash(digest, sizeof digest, reinterpret_cast<const unsigned char*>(bytes.data()),
+                     bytes.size(), nullptr, 0);
+  bytes.append(reinterpret_cast<const char*>(digest), sizeof digest);
+  reeve::Load(bytes);
+  return 0;
+}

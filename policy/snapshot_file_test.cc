@@ -1,0 +1,477 @@
+#include "reeve/policy/snapshot_file.h"
+
+#include <gtest/gtest.h>
+#include <sodium.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_replace.h"
+#include "reeve/engine/engine.h"
+#include "reeve/engine/explain.h"
+#include "reeve/policy/compile.h"
+#include "reeve/policy/yaml_tree.h"
+
+namespace reeve {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kPolicy[] = R"(reeve: 1
+policy: documents
+let: {high: 'principal.level >= 3'}
+roles:
+  editor: [group:staff]
+rules:
+  - id: edit
+    effect: allow
+    principals: [role:editor]
+    actions: [doc.write, "doc.r*"]
+    resources: ["doc:/caf\u00e9/{name}/**"]
+    when:
+      - high
+      - name == principal.name
+    message: |
+      Ask Ada,
+      or Bob.
+    obligations: [{id: stamp}]
+  - {id: never, effect: deny, principals: [anyone], actions: [any], resources: [doc:ledger], when: resource.shut}
+)";
+constexpr char kEntities[] =
+    "\xEF\xBB\xBFreeve: 1\r\nentities:\r\n  - {id: 'user:ada', parents: [group:staff], attributes: "
+    "{level: "
+    "7}}\r\n";
+
+struct Key {
+  Key() { crypto_sign_keypair(public_key.data(), secret.data()); }
+  PolicyKey public_key;
+  std::array<uint8_t, 64> secret;
+};
+
+const Key& TheKey() {
+  static const Key& key = *new Key;
+  return key;
+}
+
+std::vector<SourceFile> Files() { return {{"p.yaml", kPolicy}, {"sub/e.yml", kEntities}}; }
+
+std::string Compiled(const std::vector<SourceFile>& files, const Key* key = nullptr) {
+  CompileResult result = CompilePolicy(files, key == nullptr ? nullptr : key->secret.data());
+  EXPECT_TRUE(result.loaded.ok());
+  return std::move(result.bytes);
+}
+
+// Lives as long as `keys`.
+LoadLimits Trusting(const std::vector<PolicyKey>& keys) {
+  LoadLimits limits;
+  limits.trusted_keys = &keys;
+  return limits;
+}
+
+std::string Issues(const LoadResult& loaded) {
+  std::string text;
+  for (const Issue& issue : loaded.issues) text += ToString(issue) + "\n" + Excerpt(issue);
+  return text;
+}
+
+// Loads a snapshot file; what is wrong, or "loaded".
+std::string Load(const std::string& bytes, const LoadLimits& limits = {}) {
+  const LoadResult loaded = LoadPolicy({{"s", bytes}}, limits);
+  return loaded.ok() ? "loaded" : Issues(loaded);
+}
+
+// All that a person or a record would see of a decision, but its id.
+std::string Show(const Snapshot& snapshot, const Decision& decision, const Request& request) {
+  std::ostringstream out;
+  out << snapshot.digest() << " " << ToString(decision.reason()) << " " << decision.error() << " "
+      << decision.message() << "\n";
+  for (const auto& rules : {decision.rules(), decision.near_misses(), decision.shadow_rules()}) {
+    for (const RuleOutcome& rule : rules) {
+      out << rule->id << " " << ToString(rule->effect) << " " << rule.clauses.bits();
+      for (const Obligation& obligation : rule->obligations) out << " " << obligation.id;
+      out << "\n";
+    }
+  }
+  for (const RuleExplanation& rule : Explain(decision, request)) {
+    out << rule.rule->id << ToString(rule.principals) << ToString(rule.actions)
+        << ToString(rule.resources);
+    for (const ClauseExplanation& clause : rule.clauses) {
+      out << " " << clause.clause->text << "=" << ToString(clause.outcome) << " " << clause.error;
+    }
+    out << "\n";
+  }
+  return out.str();
+}
+
+// What the set answers to requests that sets of tests often speak of.
+std::string Answers(const std::shared_ptr<const Snapshot>& snapshot) {
+  Engine::Options options;
+  options.audit_level = AuditLevel::kOff;
+  const auto engine = Engine::Create(options);
+  EXPECT_TRUE((*engine)->Replace(snapshot).ok());
+  std::string answers;
+  for (const char* user : {"ada", "bob", "ada@EXAMPLE.COM"}) {
+    Principal principal(EntityId("user", user), Assurance::kKernel);
+    principal.groups = {"staff", "leads"};
+    principal.attributes.Set("level", Value::Int(7));
+    for (const char* action : {"doc.read", "doc.write", "a"}) {
+      for (const char* id :
+           {"/finance/q3", "/caf\u00e9/ada/x", "ledger", "/a/b", "/home/ada/x", "b"}) {
+        Request request(principal, action, {"doc", id});
+        request.time = absl::FromUnixSeconds(1800000000);
+        answers += Show(*snapshot, (*engine)->Decide(request), request);
+      }
+    }
+  }
+  return answers;
+}
+
+void ExpectSame(const std::vector<SourceFile>& files) {
+  const LoadResult plain = LoadPolicy(files);
+  const CompileResult compiled = CompilePolicy(files);
+  EXPECT_EQ(Issues(compiled.loaded), Issues(plain));
+  EXPECT_EQ(compiled.bytes.empty(), !plain.ok());
+  if (!plain.ok()) return;
+  const LoadResult loaded = LoadPolicy({{"s", compiled.bytes}});
+  // With the same warnings at the same places, and their lines.
+  EXPECT_EQ(absl::StrReplaceAll(Issues(loaded), {{"s/", ""}}), Issues(plain));
+  ASSERT_TRUE(loaded.ok());
+  EXPECT_EQ(loaded.snapshot->digest(), plain.snapshot->digest());
+  EXPECT_EQ(loaded.snapshot->entity_count(), plain.snapshot->entity_count());
+  EXPECT_EQ(Answers(loaded.snapshot), Answers(plain.snapshot));
+}
+
+TEST(SnapshotFileTest, DecidesAsItsTextsDo) { ExpectSame(Files()); }
+
+TEST(SnapshotFileTest, DecidesAsAnyTextDoes) {
+  int loaded = 0;
+  int refused = 0;
+  for (const auto& entry : fs::directory_iterator("policy/load_corpus")) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    std::string text((std::istreambuf_iterator<char>(file)), {});
+    SCOPED_TRACE(entry.path());
+    // Of the many that do not load, some.
+    if (!LoadPolicy({{"f.yaml", text}}).ok() && ++refused % 20 != 0) continue;
+    ++loaded;
+    ExpectSame({{"f.yaml", std::move(text)}});
+  }
+  EXPECT_GT(loaded, 90);
+}
+
+TEST(SnapshotFileTest, SaysAllThatItsTextsWouldSay) {
+  // An entity that is there twice is found only once all files are together.
+  const std::vector<SourceFile> files = {{"s", Compiled(Files())}, {"e.yaml", kEntities}};
+  const LoadResult loaded = LoadPolicy(files);
+  EXPECT_EQ(Issues(loaded),
+            "s/sub/e.yml:3:10: entity `user:ada` is defined twice; first at e.yaml:3:10\n");
+}
+
+TEST(SnapshotFileTest, IsNotLoadedTwice) {
+  const std::string bytes = Compiled(Files());
+  EXPECT_EQ(Issues(LoadPolicy({{"s", bytes}, {"s", bytes}})),
+            "s/p.yaml: is given twice\ns/sub/e.yml: is given twice\n");
+  // Nor is a file taken for a part of it.
+  EXPECT_EQ(Issues(LoadPolicy({{"s/p.yaml", kPolicy}, {"s", bytes}})),
+            "s/p.yaml: is given twice\n");
+}
+
+class FilesTest : public testing::Test {
+ protected:
+  FilesTest() {
+    std::string path = testing::TempDir() + "/snapshot_XXXXXX";
+    root_ = mkdtemp(path.data());
+    for (const char* set : {"a", "b/long/way"}) {
+      for (const SourceFile& file : Files()) Write(root_ / set / file.name, file.text);
+    }
+  }
+  ~FilesTest() override { fs::remove_all(root_); }
+  static void Write(const fs::path& path, const std::string& text) {
+    fs::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << text;
+  }
+
+  fs::path root_;
+};
+
+TEST_F(FilesTest, TheSameFilesGiveTheSameBytesWhereverTheyLie) {
+  const std::string bytes = CompilePolicy(root_ / "a").bytes;
+  EXPECT_FALSE(bytes.empty());
+  EXPECT_EQ(CompilePolicy(root_ / "b/long/way/").bytes, bytes);
+  EXPECT_EQ(bytes, Compiled(Files()));
+  Write(root_ / "set", bytes);
+  EXPECT_EQ(CompilePolicy(root_ / "set").bytes, bytes);
+  EXPECT_EQ(LoadPolicy(root_ / "set").snapshot->digest(),
+            LoadPolicy(root_ / "a").snapshot->digest());
+  EXPECT_EQ(CompilePolicy(root_ / "a/p.yaml", {root_ / "a/sub/e.yml"}).bytes,
+            Compiled({{"p.yaml", kPolicy}, {"e.yml", kEntities}}));
+}
+
+TEST_F(FilesTest, ReportsWhatItCannotCompile) {
+  Write(root_ / "c/x\ny.yaml", "reeve: 1\nentities: [{id: user:eve}]\n");
+  const std::string a = root_ / "a/p.yaml";
+  struct Row {
+    const char* name;
+    CompileResult result;
+    std::string issues;
+  };
+  const Row rows[] = {
+      {"NoFile", CompilePolicy(root_ / "none"),
+       (root_ / "none").string() + ": cannot be read: No such file or directory\n"},
+      {"NameTwice", CompilePolicy(root_ / "a", {root_ / "b/long/way/p.yaml"}),
+       (root_ / "b/long/way/p.yaml").string() +
+           ": has the name of another file of the set; rename it\n"},
+      {"Broken", CompilePolicy({{"p.yaml", "reeve: 1\npolicy: p\nrules: []\n"}}),
+       "p.yaml:3:8: `rules` is empty; write a rule or remove the file\n  rules: []\n         ^\n"},
+      {"NoYaml", CompilePolicy({{"p.yaml", "{"}}), "p.yaml:1:1: `{` is never closed\n  {\n  ^\n"},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(Issues(row.result.loaded), row.issues) << row.name;
+    EXPECT_EQ(row.result.bytes, "") << row.name;
+  }
+  const CompileResult control = CompilePolicy(root_ / "a", {root_ / "c"});
+  EXPECT_EQ(control.bytes, "");
+  EXPECT_NE(Issues(control.loaded).find("has a name with control characters; rename it"),
+            std::string::npos);
+}
+
+// Where a signed file of Files() is what.
+size_t SignatureAt(const std::string& bytes) { return bytes.size() - 96; }
+size_t DigestAt(const std::string& bytes) { return SignatureAt(bytes) - 32; }
+
+TEST(SignatureTest, EveryFlippedBitIsRefused) {
+  const std::string bytes = Compiled(Files(), &TheKey());
+  const std::vector<PolicyKey> keys = {TheKey().public_key};
+  const LoadLimits trusting = Trusting(keys);
+  ASSERT_EQ(Load(bytes, trusting), "loaded");
+  ASSERT_EQ(Load(bytes), "loaded");
+  for (size_t at = 0; at < bytes.size(); ++at) {
+    for (const int bit : {0, 3, 7}) {
+      std::string flipped = bytes;
+      flipped[at] = static_cast<char>(flipped[at] ^ 1 << bit);
+      EXPECT_NE(Load(flipped, trusting), "loaded") << at << " " << bit;
+      // Also by who trusts anybody.
+      EXPECT_NE(Load(flipped), "loaded") << at << " " << bit;
+    }
+  }
+}
+
+TEST(SignatureTest, EveryLengthButTheWholeIsRefused) {
+  const std::string bytes = Compiled(Files(), &TheKey());
+  const std::vector<PolicyKey> keys = {TheKey().public_key};
+  const LoadLimits trusting = Trusting(keys);
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_NE(Load(bytes.substr(0, size), trusting), "loaded") << size;
+    // Without its signature it is an unsigned one.
+    EXPECT_EQ(Load(bytes.substr(0, size)) == "loaded", size == SignatureAt(bytes)) << size;
+  }
+  for (const size_t more : {1, 32, 96}) {
+    EXPECT_NE(Load(bytes + std::string(more, '\0')), "loaded") << more;
+  }
+}
+
+TEST(SignatureTest, TrustsOnlyWhatIsWholeAndSignedByATrustedKey) {
+  const Key other;
+  const std::string bytes = Compiled(Files(), &TheKey());
+  const std::string unsigned_bytes = Compiled(Files());
+  const std::string more = Compiled({{"p.yaml", std::string(kPolicy) + "# more\n"}}, &TheKey());
+  const std::string from_other = Compiled(Files(), &other);
+  std::string transplanted = more;
+  transplanted.replace(SignatureAt(more), 96, bytes, SignatureAt(bytes), 96);
+  std::string renamed = from_other;
+  renamed.replace(SignatureAt(renamed), 32, bytes, SignatureAt(bytes), 32);
+  // By the key, but of the bytes alone, as it might sign anything else.
+  std::string bare = bytes;
+  crypto_sign_detached(reinterpret_cast<unsigned char*>(&bare[bare.size() - 64]), nullptr,
+                       reinterpret_cast<const unsigned char*>(&bare[DigestAt(bare)]), 32,
+                       TheKey().secret.data());
+  const std::string hex = [&other] {
+    char text[65];
+    return std::string(sodium_bin2hex(text, sizeof text, other.public_key.data(), 32));
+  }();
+  const std::string no_key =
+      ": is not signed, and only what a trusted key has signed may be loaded; ";
+  const std::string sign = no_key + "sign it by `reeve compile --sign`\n";
+  const std::string compile = no_key + "compile and sign the set by `reeve compile --sign`\n";
+  const std::string foreign = "s: is signed by the key " + hex +
+                              ", which is not trusted; sign it by one that is, or trust this one\n";
+  const std::string wrong =
+      "s: is damaged: its signature is not that of the key that it names; compile it again\n";
+  struct Row {
+    const char* name;
+    std::vector<SourceFile> files;
+    std::optional<std::vector<PolicyKey>> keys;
+    std::string issues;
+  };
+  const std::vector<PolicyKey> key = {TheKey().public_key};
+  const Row rows[] = {
+      {"Signed", {{"s", bytes}}, key, ""},
+      {"OneOfTwo", {{"s", bytes}}, {{other.public_key, TheKey().public_key}}, ""},
+      {"NobodyAsks", {{"s", from_other}}, std::nullopt, ""},
+      {"NobodyIsTrusted", {{"s", from_other}}, {{}}, foreign},
+      {"Other", {{"s", from_other}}, key, foreign},
+      {"Unsigned", {{"s", unsigned_bytes}}, key, "s" + sign},
+      {"Yaml", Files(), key, "p.yaml" + compile},
+      {"YamlWithSigned", {{"s", bytes}, {"e.yaml", kEntities}}, key, "e.yaml" + compile},
+      {"UnsignedWithSigned", {{"a", bytes}, {"s", unsigned_bytes}}, key, "s" + sign},
+      {"SignatureOfOtherContent", {{"s", transplanted}}, key, wrong},
+      {"SignatureOfOtherContentAndNobodyAsks", {{"s", transplanted}}, std::nullopt, wrong},
+      {"NamesAnotherKey", {{"s", renamed}}, key, wrong},
+      {"SignedAsSomethingElse", {{"s", bare}}, key, wrong},
+  };
+  for (const Row& row : rows) {
+    LoadLimits limits;
+    if (row.keys.has_value()) limits.trusted_keys = &*row.keys;
+    const LoadResult loaded = LoadPolicy(row.files, limits);
+    EXPECT_EQ(Issues(loaded), row.issues) << row.name;
+    EXPECT_EQ(loaded.ok(), row.issues.empty()) << row.name;
+  }
+  // What is not trusted is not compiled, and so not signed.
+  EXPECT_EQ(CompilePolicy({{"s", from_other}}, TheKey().secret.data(), Trusting(key)).bytes, "");
+}
+
+// The bytes of a file, with the digest that belongs to them.
+std::string Sealed(std::string bytes) {
+  bytes.resize(bytes.size() - 32);
+  const uint64_t end = bytes.size();
+  for (int i = 0; i < 8; ++i) bytes[16 + i] = static_cast<char>(end >> 8 * i);
+  unsigned char digest[32];
+  crypto_generichash(digest, sizeof digest, reinterpret_cast<const unsigned char*>(bytes.data()),
+                     bytes.size(), nullptr, 0);
+  return bytes.append(reinterpret_cast<const char*>(digest), sizeof digest);
+}
+
+void Put(std::string* bytes, size_t at, uint32_t value) {
+  for (int i = 0; i < 4; ++i) (*bytes)[at + i] = static_cast<char>(value >> 8 * i);
+}
+
+// What is sealed, and yet none that could be.
+TEST(DamageTest, IsFoundBehindADigestThatMatches) {
+  // "k: [a, bc]" without its line end: a mapping, `k`, a sequence, `a`, `bc`.
+  const std::string text = "k: [a, bc]";
+  YamlTree tree;
+  tree.source = text;
+  tree.nodes = {{0, 5, YamlTreeNode::kMapping, 1},
+                {0, 0, YamlTreeNode::kPlain, 1},
+                {3, 5, YamlTreeNode::kSequence, 2},
+                {4, 4, YamlTreeNode::kPlain, 1},
+                {7, 7, YamlTreeNode::kPlain, 2}};
+  const YamlDocument yaml(std::make_unique<YamlTree>(tree));
+  const std::string good = EncodeSnapshotFile({{"n", &text, &yaml}}, nullptr);
+  constexpr size_t kPart = 24;
+  constexpr size_t kText = kPart + 16 + 1;
+  const size_t nodes = kText + text.size();
+  const auto node = [nodes](size_t i, size_t word) { return nodes + 12 * i + 4 * word; };
+  const std::string none = "s: is damaged: `n` in it is none that can be read; compile it again\n";
+  const std::string cut = "s: is damaged: a file in it is cut short; compile it again\n";
+  // It is YAML, but no policy.
+  ASSERT_EQ(Load(good).substr(0, 46), "s/n:1:1: every file begins with `reeve: 1`\n  k");
+  struct Row {
+    const char* name;
+    std::function<void(std::string*)> damage;
+    std::string issue;
+  };
+  const auto put = [](size_t at, uint32_t value) {
+    return [at, value](std::string* bytes) { Put(bytes, at, value); };
+  };
+  const Row rows[] = {
+      {"Version", put(8, 2),
+       "s: is of version 2, and this program reads version 1; compile it again\n"},
+      {"NoFiles", put(12, 0), "s: is damaged: it holds no file; compile it again\n"},
+      {"TwoFiles", put(12, 2), cut},
+      {"NameTooLong", put(kPart, 0xFFFFFFFF), cut},
+      {"NoName", put(kPart, 0), "s: is damaged: the names in it are wrong; compile it again\n"},
+      {"TextTooLong", put(kPart + 4, 0xFFFFFFF0), cut},
+      {"DecodedTooLong", put(kPart + 8, 0xFFFFFFF0), cut},
+      {"TooManyNodes", put(kPart + 12, 0xFFFFFFFF), cut},
+      {"FewerNodes", put(kPart + 12, 4), none},
+      {"NoNodes", put(kPart + 12, 0), none},
+      {"NotUtf8", [](std::string* bytes) { (*bytes)[kText + 9] = '\xFF'; }, none},
+      {"Nul", [](std::string* bytes) { (*bytes)[kText + 9] = '\0'; }, none},
+      {"Control", [](std::string* bytes) { (*bytes)[kText + 9] = '\x1B'; }, none},
+      {"BeginsBehindTheEnd", put(node(4, 0), 11), none},
+      {"BeginsBefore", put(node(4, 0), 1), none},
+      {"TextBehindTheEnd", put(node(4, 1), 11), none},
+      {"TextPastTheEnd", put(node(4, 1), 9), none},
+      {"TextFarAway", put(node(4, 1), 0xFFFFFFFF), none},
+      {"TextTooLarge", put(node(4, 2), 0xFFFFFFFF & ~7u), none},
+      {"UnknownType", put(node(4, 2), 7 | 2 << 3), none},
+      {"EndsBeforeIt", put(node(2, 1), 2), none},
+      {"EndsInItself", put(node(2, 1), 3), none},
+      {"EndsTooEarly", put(node(2, 1), 4), none},
+      {"EndsTooLate", put(node(2, 1), 6), none},
+      {"MoreItems", put(node(2, 2), YamlTreeNode::kSequence | 3 << 3), none},
+      {"FewerItems", put(node(2, 2), YamlTreeNode::kSequence | 1 << 3), none},
+      {"KeyWithoutValue", put(node(0, 2), YamlTreeNode::kMapping | 2 << 3), none},
+      {"KeyIsAList", put(node(1, 2), YamlTreeNode::kSequence), none},
+      {"RootEndsTooEarly", put(node(0, 1), 2), none},
+      {"LeftOver", [](std::string* bytes) { bytes->insert(bytes->size() - 32, "x"); },
+       "s: is damaged: bytes are left over; compile it again\n"},
+  };
+  for (const Row& row : rows) {
+    std::string bytes = good;
+    row.damage(&bytes);
+    EXPECT_EQ(Load(Sealed(std::move(bytes))), row.issue) << row.name;
+  }
+}
+
+TEST(DamageTest, FindsAKeyThatIsThereTwice) {
+  const std::string text = "{a: 1, b: 2}";
+  YamlTree tree;
+  tree.source = text;
+  tree.nodes = {{0, 5, YamlTreeNode::kMapping, 2},
+                {1, 1, YamlTreeNode::kPlain, 1},
+                {4, 4, YamlTreeNode::kPlain, 1},
+                {7, 1, YamlTreeNode::kPlain, 1},  // `a` again, where `b` is
+                {10, 10, YamlTreeNode::kPlain, 1}};
+  const YamlDocument yaml(std::make_unique<YamlTree>(tree));
+  EXPECT_EQ(Load(EncodeSnapshotFile({{"n", &text, &yaml}}, nullptr)),
+            "s: is damaged: `n` in it is none that can be read; compile it again\n");
+}
+
+TEST(DamageTest, LintFindsATreeThatIsNotThatOfItsText) {
+  const std::string text = absl::StrReplaceAll(kPolicy, {{"effect: deny", "effect: deny "}});
+  std::string bytes = Compiled({{"p.yaml", text}});
+  ASSERT_TRUE(LintPolicy({{"s", bytes}}).ok());
+  // The rule that denies takes its effect from the one that allows.
+  const size_t allow = text.find("allow");
+  const size_t deny = text.find("deny");
+  const size_t nodes = bytes.size() - 32;
+  for (size_t at = nodes - 12; at > 24 + 16 + 6 + text.size(); at -= 12) {
+    uint32_t words[3];
+    std::memcpy(words, &bytes[at], sizeof words);
+    if (words[0] != deny) continue;
+    Put(&bytes, at + 4, static_cast<uint32_t>(allow));
+    Put(&bytes, at + 8, YamlTreeNode::kPlain | 5 << 3);
+  }
+  bytes = Sealed(std::move(bytes));
+  const LoadResult loaded = LoadPolicy({{"s", bytes}});
+  ASSERT_TRUE(loaded.ok()) << Issues(loaded);
+  EXPECT_EQ(loaded.snapshot->rules()[1].effect, Effect::kAllow);
+  EXPECT_EQ(Issues(LintPolicy({{"s", bytes}})),
+            "s/p.yaml: is not what the snapshot file decides by: `reeve compile` did not make it; "
+            "compile it again, and look for who wrote it\n");
+}
+
+TEST(LimitsTest, HoldForEachFileInIt) {
+  const std::string bytes = Compiled(Files());
+  LoadLimits files;
+  files.max_files = 1;
+  EXPECT_EQ(Load(bytes, files), "s: holds more than 1 files\n");
+  LoadLimits size;
+  size.max_file_bytes = 100;
+  EXPECT_EQ(Load(bytes, size), "s: holds `p.yaml`, which is longer than 100 bytes\n");
+}
+
+}  // namespace
+}  // namespace reeve
