@@ -2,6 +2,7 @@
 #ifndef REEVE_CLI_AUDIT_COMMAND_H_
 #define REEVE_CLI_AUDIT_COMMAND_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -11,6 +12,9 @@ namespace reeve {
 
 // Says why the audit file `path` cannot be asked; returns the exit status.
 int FailOfAudit(const std::string& path, const absl::Status& status);
+
+// Says on a terminal how far the work is, on standard error; never ends it.
+bool ShowProgress(int64_t done, int64_t of);
 
 // Each adds one subcommand, as in command.h.
 void AddAuditBackup(CLI::App* audit, int* status);

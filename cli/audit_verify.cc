@@ -32,16 +32,6 @@ struct Options {
 
 constexpr size_t kKeyDigits = 64;
 
-// Says on a terminal how far the work is; never ends it.
-bool ShowProgress(int64_t done, int64_t of) {
-  if (isatty(STDERR_FILENO) == 1 && of > 0) {
-    std::fprintf(stderr, "\r%3d %%%s", static_cast<int>(100.0 * done / of),
-                 done >= of ? "\r     \r" : "");
-    std::fflush(stderr);
-  }
-  return true;
-}
-
 const char* NameOf(AuditFinding::Kind kind) {
   switch (kind) {
     case AuditFinding::Kind::kChanged:
@@ -168,6 +158,15 @@ int MakeRows(const Options& options) {
 }
 
 }  // namespace
+
+bool ShowProgress(int64_t done, int64_t of) {
+  if (isatty(STDERR_FILENO) == 1 && of > 0) {
+    std::fprintf(stderr, "\r%3d %%%s", static_cast<int>(100.0 * done / of),
+                 done >= of ? "\r     \r" : "");
+    std::fflush(stderr);
+  }
+  return true;
+}
 
 void AddAuditVerify(CLI::App* audit, int* status) {
   CLI::App* command =

@@ -9,18 +9,16 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "cli/command.h"
 #include "cli/no_record.h"
 #include "cli/trust.h"
 #include "reeve/adapters/authzen/decision_json.h"
 #include "reeve/adapters/authzen/evaluate_json.h"
 #include "reeve/adapters/authzen/request_json.h"
+#include "reeve/cli/explanation_output.h"
 #include "reeve/cli/input.h"
 #include "reeve/cli/output.h"
 #include "reeve/engine/engine.h"
-#include "reeve/engine/explain.h"
 #include "reeve/engine/text.h"
 #include "reeve/policy/load.h"
 #include "reeve/store/audit_store.h"
@@ -48,78 +46,6 @@ std::string RuleIds(Decision::Rules rules) {
 
 std::string Shown(std::string_view text) { return Printable(text); }
 
-bool IsAmong(Decision::Rules rules, const RuleExplanation& rule) {
-  return std::any_of(rules.begin(), rules.end(),
-                     [&rule](const RuleOutcome& other) { return other.rule == rule.rule; });
-}
-
-bool Decided(const Decision& decision, const RuleExplanation& rule) {
-  return IsAmong(decision.rules(), rule);
-}
-
-// What part the rule has in the answer.
-std::string Part(const Decision& decision, const RuleExplanation& rule) {
-  if (Decided(decision, rule)) return "decides";
-  // Also a deny rule of which it is unknown whether it matches.
-  if (IsAmong(decision.shadow_rules(), rule)) return "matches, as a shadow";
-  if (!rule.matched()) return "";
-  if (decision.record_failed()) return "matches";
-  return rule.rule->shadow ? "matches, as a shadow" : "matches, and is overridden";
-}
-
-// The words of a condition that may take several lines.
-std::string OneLine(const std::string& text) {
-  return absl::StrJoin(absl::StrSplit(text, absl::ByAnyChar("\n\t "), absl::SkipEmpty()), " ");
-}
-
-// How far the clauses of the rule are true.
-std::string When(const RuleExplanation& rule) {
-  if (rule.rule->when.empty()) return "-";
-  ClauseOutcome outcome = ClauseOutcome::kTrue;
-  for (const ClauseExplanation& clause : rule.clauses) {
-    if (clause.outcome == ClauseOutcome::kFalse) return "no";
-    if (clause.outcome == ClauseOutcome::kUnknown) outcome = clause.outcome;
-  }
-  if (rule.clauses.empty()) return "-";
-  return outcome == ClauseOutcome::kTrue ? "yes" : "unknown";
-}
-
-// A line for each clause: its outcome, its text in one line, and why it is unknown.
-void PrintClauses(const RuleExplanation& rule) {
-  std::printf("\n%s\n", rule.rule->id.c_str());
-  for (const ClauseExplanation& clause : rule.clauses) {
-    std::printf("  %-8s %s%s%s\n", std::string(ToString(clause.outcome)).c_str(),
-                Shown(OneLine(clause.clause->text)).c_str(), clause.error.empty() ? "" : "  # ",
-                clause.error.c_str());
-  }
-}
-
-void PrintExplanation(const Decision& decision, const Request& request) {
-  const std::vector<RuleExplanation> rules = Explain(decision, request);
-  if (decision.snapshot() == nullptr || decision.reason() == Reason::kBadRequest) {
-    std::printf("\nnot evaluated: %s\n", decision.snapshot() == nullptr
-                                             ? "no policy is in force"
-                                             : "the request is malformed");
-    return;
-  }
-  std::printf("\n%s %s %s\n", Shown(ToString(EntityView(request.principal->id))).c_str(),
-              Shown(request.action).c_str(), Shown(ToString(request.resource)).c_str());
-  if (rules.empty()) {
-    std::puts("  no rule matches more than one of principal, action and resource");
-    return;
-  }
-  Table table({"rule", "effect", "principals", "actions", "resources", "when", ""});
-  for (const RuleExplanation& rule : rules) {
-    table.AddRow({rule.rule->id, std::string(ToString(rule.rule->effect)),
-                  std::string(ToString(rule.principals)), std::string(ToString(rule.actions)),
-                  std::string(ToString(rule.resources)), When(rule), Part(decision, rule)});
-  }
-  std::fputs(table.ToString(TerminalWidth()).c_str(), stdout);
-  for (const RuleExplanation& rule : rules) {
-    if (!rule.clauses.empty()) PrintClauses(rule);
-  }
-}
-
 void PrintText(const Decision& decision, const Request& request, bool explain) {
   const bool colour = IsTerminal();
   const std::string verdict =
@@ -145,7 +71,7 @@ void PrintText(const Decision& decision, const Request& request, bool explain) {
                 decision.shadow_differs() ? "  (differs)" : "");
   }
   std::printf("id: %s\n", decision.id().ToString().c_str());
-  if (explain) PrintExplanation(decision, request);
+  if (explain) std::printf("\n%s", ExplanationText(decision, request, colour).c_str());
 }
 
 int StatusOf(bool allowed, bool malformed, bool record_failed) {
@@ -153,33 +79,11 @@ int StatusOf(bool allowed, bool malformed, bool record_failed) {
   return malformed ? kBadCall : allowed ? kYes : kNo;
 }
 
-nlohmann::ordered_json ClausesJson(const RuleExplanation& rule) {
-  nlohmann::ordered_json clauses = nlohmann::ordered_json::array();
-  for (const ClauseExplanation& clause : rule.clauses) {
-    clauses.push_back(
-        {{"clause", clause.clause->text}, {"outcome", std::string(ToString(clause.outcome))}});
-    if (!clause.error.empty()) clauses.back()["error"] = clause.error;
-  }
-  return clauses;
-}
-
-// The answer, and beside its reason how far each relevant rule matched.
-std::string ToJson(const Decision& decision, const Request& request) {
+// The answer, and beside its reason why it is so.
+std::string ExplainedJson(const Decision& decision, const Request& request) {
   nlohmann::ordered_json answer = nlohmann::ordered_json::parse(ToJson(decision));
-  nlohmann::ordered_json& explanation = answer["context"]["explanation"];
-  explanation = nlohmann::ordered_json::array();
-  for (const RuleExplanation& rule : Explain(decision, request)) {
-    explanation.push_back({{"rule", rule.rule->id},
-                           {"effect", std::string(ToString(rule.rule->effect))},
-                           {"principals", std::string(ToString(rule.principals))},
-                           {"actions", std::string(ToString(rule.actions))},
-                           {"resources", std::string(ToString(rule.resources))},
-                           {"clauses", ClausesJson(rule)},
-                           {"matched", rule.matched()},
-                           {"decided", Decided(decision, rule)},
-                           {"shadow", rule.rule->shadow}});
-  }
-  return answer.dump();
+  answer["context"]["explanation"] = ExplanationJson(decision, request);
+  return JsonText(answer);
 }
 
 // One request, or one batch, which is always answered in JSON.
@@ -193,7 +97,7 @@ int CheckOne(const Engine& engine, const Options& options, const std::string& te
   const Request request = batch.requests[0].request();
   const Decision decision = engine.Decide(request);
   if (options.format == Format::kJson) {
-    std::puts((options.explain ? ToJson(decision, request) : ToJson(decision)).c_str());
+    std::puts((options.explain ? ExplainedJson(decision, request) : ToJson(decision)).c_str());
   } else {
     PrintText(decision, request, options.explain);
   }
@@ -288,7 +192,10 @@ void AddCheck(CLI::App* app, int* status) {
       ->option_text("POLICY");
   command->add_option("--audit", options->audit, "keep a record of each decision in this file")
       ->option_text("DB");
-  command->add_flag("--explain", options->explain, "show how far each relevant rule matched");
+  command->add_flag(
+      "--explain", options->explain,
+      "show why: how far each relevant rule matched, by which pattern, "
+      "what its clauses came to on which facts, and what would have had to be otherwise");
   command
       ->add_flag("--jsonl", options->json_lines,
                  "one request a line, one answer in JSON a line; the status is that of the worst")

@@ -65,6 +65,8 @@ int Main(int argc, char** argv) {
   AddEval(&app, &status);
   AddLint(&app, &status);
   AddCompile(&app, &status);
+  AddExplain(&app, &status);
+  AddDiff(&app, &status);
   AddFmt(&app, &status);
   AddSchema(&app, &status);
   AddTest(&app, &status);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "reeve/cli/explanation_output.h"
 #include "reeve/cli/output.h"
 #include "reeve/engine/text.h"
 
@@ -30,13 +31,6 @@ std::string Differences(const TestResult& result) {
                     ", expected ", difference.expected);
   }
   return text;
-}
-
-std::string OneLine(std::string text) {
-  for (char& c : text) {
-    if (c == '\n' || c == '\t') c = ' ';
-  }
-  return Printable(text);
 }
 
 // Clauses and their places, as far as both are known.

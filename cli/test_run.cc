@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <set>
-#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
+#include "reeve/cli/explanation_output.h"
 #include "reeve/engine/explain.h"
 #include "reeve/engine/text.h"
 
@@ -78,16 +77,23 @@ std::string AnswerOf(const Decision& decision) {
   return answer;
 }
 
-int Missed(const RuleExplanation& rule) {
-  return (rule.principals == RuleExplanation::Match::kNo) +
-         (rule.actions == RuleExplanation::Match::kNo) +
-         (rule.resources == RuleExplanation::Match::kNo);
+bool PatternsMiss(const RuleExplanation& rule) {
+  for (const RuleExplanation::Match match : {rule.principals, rule.actions, rule.resources}) {
+    if (match == RuleExplanation::Match::kNo) return true;
+  }
+  return false;
 }
 
-// In one line, as it may be written in several.
-std::string TextOf(const Condition& clause) {
-  return Printable(
-      absl::StrJoin(absl::StrSplit(clause.text, absl::ByAnyChar("\n\t "), absl::SkipEmpty()), " "));
+// Why a clause came out so, or nothing of one that is true.
+std::string Because(const ClauseExplanation& clause) {
+  if (clause.outcome == ClauseOutcome::kTrue) return {};
+  if (!clause.error.empty()) return absl::StrCat("  # ", clause.error);
+  std::string because;
+  for (const FactExplanation& fact : clause.facts) {
+    absl::StrAppend(&because, because.empty() ? "  # " : ", ", fact.path, fact.known ? " = " : ": ",
+                    fact.value);
+  }
+  return because;
 }
 
 }  // namespace
@@ -204,9 +210,10 @@ void TestRunner::Count(const Decision& decision, const Request& request) {
       if (at != by_id_.end()) ++coverage_.rules[at->second].determined;
     }
   }
-  for (const RuleExplanation& rule : reeve::Explain(decision, request)) {
+  const Explanation explanation = reeve::Explain(decision, request);
+  for (const RuleExplanation& rule : explanation.rules) {
     const auto at = by_id_.find(rule.rule->id);
-    if (Missed(rule) > 0 || at == by_id_.end()) continue;
+    if (PatternsMiss(rule) || at == by_id_.end()) continue;
     // As a decision does: up to the first that is false.
     std::vector<ClauseCoverage>& clauses = coverage_.rules[at->second].clauses;
     for (size_t i = 0; i < rule.clauses.size() && i < clauses.size(); ++i) {
@@ -228,7 +235,7 @@ std::string TestRunner::PlaceOf(const Rule& rule) const {
 // Those that decided and those that were to decide, then the nearest.
 void TestRunner::Explain(const Decision& decision, const Request& request,
                          const TestExpectation& expected, TestResult* result) const {
-  const std::vector<RuleExplanation> all = reeve::Explain(decision, request);
+  const Explanation explanation = reeve::Explain(decision, request);
   Names wanted = IdsOf(decision.rules());
   wanted.merge(TextsOf(expected.rules));
   wanted.merge(TextsOf(expected.shadow_rules));
@@ -236,18 +243,16 @@ void TestRunner::Explain(const Decision& decision, const Request& request,
   const bool show_nearest =
       wanted.empty() || (expected.allowed && !decision.allowed() && expected.rules.empty());
   std::vector<const RuleExplanation*> chosen;
-  std::vector<const RuleExplanation*> nearest;
-  for (const RuleExplanation& rule : all) {
-    if (wanted.erase(rule.rule->id) > 0) {
-      chosen.push_back(&rule);
-    } else if (show_nearest && rule.rule->effect == Effect::kAllow) {
-      nearest.push_back(&rule);
-    }
+  std::set<const Rule*> shown;
+  for (const RuleExplanation& rule : explanation.rules) {
+    if (wanted.erase(rule.rule->id) == 0) continue;
+    chosen.push_back(&rule);
+    shown.insert(rule.rule);
   }
-  std::stable_sort(
-      nearest.begin(), nearest.end(),
-      [](const RuleExplanation* a, const RuleExplanation* b) { return Missed(*a) < Missed(*b); });
-  chosen.insert(chosen.end(), nearest.begin(), nearest.end());
+  for (const NearestMiss& miss : explanation.nearest) {
+    const RuleExplanation& rule = miss.Of(explanation.rules);
+    if (show_nearest && shown.insert(rule.rule).second) chosen.push_back(&rule);
+  }
   if (chosen.size() > kMaxExplained) chosen.resize(kMaxExplained);
   std::vector<std::string>& lines = result->explanation;
   for (const RuleExplanation* rule : chosen) {
@@ -258,8 +263,7 @@ void TestRunner::Explain(const Decision& decision, const Request& request,
     for (const ClauseExplanation& clause : rule->clauses) {
       std::string outcome(ToString(clause.outcome));
       outcome.resize(std::max<size_t>(outcome.size(), 8), ' ');
-      lines.push_back(absl::StrCat("  ", outcome, TextOf(*clause.clause),
-                                   clause.error.empty() ? "" : "  # ", clause.error));
+      lines.push_back(absl::StrCat("  ", outcome, OneLine(clause.clause->text), Because(clause)));
     }
   }
   for (const std::string& id : wanted) {

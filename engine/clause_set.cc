@@ -103,6 +103,8 @@ void ClauseSet::Close() {
   };
   for (const Entry& entry : entries_) {
     for (const cel::Instruction& i : entry.program->code) {
+      // `context` as a whole has the time in it.
+      reads_time_ |= i.op == cel::Op::kVariable && entry.variables[i.c] == kContext;
       const auto use = [&](uint32_t path) { ++paths[PathKey(*entry.program, path)].uses; };
       if (i.op == cel::Op::kPath) use(i.c);
       if (cel::IsTest(i.op)) use(i.b);
@@ -116,6 +118,7 @@ void ClauseSet::Close() {
       const uint32_t variable = entry.variables[program.paths[i].variable];
       const bool of_binding = variable >= kFirstBinding;
       const Member member = MemberOf(variable, program.paths[i].names[0].text());
+      reads_time_ |= member == kContextTime;
       const bool is_attribute = member == kPrincipalAttribute || member == kResourceAttribute ||
                                 member == kContextAttribute;
       // The roles of two policies have one path.

@@ -72,6 +72,8 @@ class ClauseSet {
   const cel::Link& clause(uint32_t number) const { return clauses_[number]; }
   // What a machine needs for them.
   const cel::Machine::Room& room() const { return room_; }
+  // Whether one of them may look at the clock.
+  bool reads_time() const { return reads_time_; }
 
  private:
   struct Entry {
@@ -90,6 +92,7 @@ class ClauseSet {
   absl::flat_hash_map<std::string, uint32_t> numbers_;  // By text and the numbers of variables.
   std::vector<uint32_t> policies_;                      // By clause; empty if none reads roles.
   cel::Machine::Room room_;
+  bool reads_time_ = false;
 };
 
 }  // namespace reeve

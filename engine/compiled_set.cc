@@ -211,14 +211,14 @@ class CompiledSet::Compiler {
     }
     alternatives.literals = AddNodes(std::move(literals));
     alternatives.roles = AddRolesTo(conditional_members);
-    ConditionalRole added = {alternatives, {}};
+    ConditionalRole added = {alternatives, {}, role.name, role.when};
     const std::string what = absl::StrCat("role `", role.name, "`");
     if (std::any_of(role.when.begin(), role.when.end(), ReadsRoles)) {
       return absl::InvalidArgumentError(
           absl::StrCat(what, " has a condition that reads `principal.roles`"));
     }
     absl::Status status = AddClauses(what, role.when, {}, 0, &added.clauses);
-    set_.conditional_roles_.push_back(added);
+    set_.conditional_roles_.push_back(std::move(added));
     return status;
   }
 

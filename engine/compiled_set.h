@@ -62,7 +62,9 @@ struct DynamicRole {
 // members. Those that it names come before it.
 struct ConditionalRole {
   Alternatives members;
-  Slice clauses;  // Of clause_pool; may be empty.
+  Slice clauses;                // Of clause_pool; may be empty.
+  std::string name;             // For explanations,
+  std::vector<Condition> when;  // and so is this: what the clauses say.
 };
 
 // A role as the conditions of its policy see it.

@@ -98,7 +98,7 @@ std::vector<EntityId> EntityGraph::Close() {
     }
   }
   PlaceNodes(order.parents_first, first_parent, edges_);
-  edges_ = {};
+  edges_.shrink_to_fit();
   return {};
 }
 
@@ -204,6 +204,24 @@ bool Ancestry::Contains(EntityGraph::Node node) const {
       std::lower_bound(ways_.begin(), ways_.end(), place.first,
                        [](const Way& way, uint32_t number) { return way.first < number; });
   return below != ways_.end() && below->first <= place.last;
+}
+
+std::vector<Node> EntityGraph::Parents(Node node) const {
+  std::vector<Node> parents;
+  auto edge = std::lower_bound(edges_.begin(), edges_.end(), node,
+                               [](const Edge& e, Node child) { return e.child < child; });
+  for (; edge != edges_.end() && edge->child == node; ++edge) parents.push_back(edge->parent);
+  return parents;
+}
+
+std::vector<std::string> EntityGraph::Names(absl::Span<const Node> nodes) const {
+  std::vector<std::string> names(nodes.size());
+  for (const auto& [name, node] : nodes_) {
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      if (nodes[i] == node) names[i] = name;
+    }
+  }
+  return names;
 }
 
 }  // namespace reeve

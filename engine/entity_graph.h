@@ -40,6 +40,10 @@ class EntityGraph {
 
   // kNone if the set does not speak of it. `text` is `type:id`.
   Node Find(std::string_view text) const;
+  // The nodes that `node` lies in directly; sorted. Slower than an Ancestry: for explanations.
+  std::vector<Node> Parents(Node node) const;
+  // The names of `nodes`, in their order, for explanations: looks through all that the set knows.
+  std::vector<std::string> Names(absl::Span<const Node> nodes) const;
   // Whether some entity of type `group` is `node` or lies in it: membership in such a node can come
   // by a group.
   bool ThroughGroup(Node node) const { return (through_[node] & kGroup) != 0; }
@@ -75,7 +79,7 @@ class EntityGraph {
                   absl::Span<const Edge> edges);
 
   absl::flat_hash_map<std::string, Node> nodes_;
-  std::vector<Edge> edges_;  // Until Close().
+  std::vector<Edge> edges_;  // Closed: sorted.
   std::vector<bool> marked_;
   enum Through : uint8_t { kGroup = 1, kEntity = 2 };
   std::vector<uint8_t> through_;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "engine/compiled_set.h"
 #include "reeve/engine/request.h"
 
@@ -50,6 +51,10 @@ class Facts {
   // `type:id`
   std::string_view principal_text() const { return principal_text_; }
   std::string_view resource_text() const { return resource_text_; }
+  // The principal, and the resource, with all that it lies in. Without those that the set does not
+  // speak of.
+  const Ancestry& principal() const { return principal_; }
+  const Ancestry& resource() const { return resource_; }
   // What the set knows of the principal and of the resource themselves. Null if nothing.
   const Attributes* stored_principal() const { return stored_principal_; }
   const Attributes* stored_resource() const { return stored_resource_; }

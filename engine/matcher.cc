@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/base/attributes.h"
+#include "reeve/engine/cel/operators.h"
 
 namespace reeve {
 
@@ -26,12 +27,16 @@ bool Matcher::Begin(const CompiledSet& set, const Request& request, absl::Time n
   set_ = &set;
   if (!facts_.Gather(set, request)) return false;
   variables_.Begin(request, facts_, now);
-  machine_.Begin(limits.steps, limits.bytes, set.clauses().room());
-  roles_known_.assign(set.conditional_roles().size(), false);
-  roles_.resize(set.conditional_roles().size());
-  policy_roles_known_.assign(set.policies_that_read_roles(), false);
-  policy_roles_.resize(set.policies_that_read_roles());
+  Renew(limits);
   return true;
+}
+
+void Matcher::Renew(const ConditionLimits& limits) {
+  machine_.Begin(limits.steps, limits.bytes, set_->clauses().room());
+  roles_known_.assign(set_->conditional_roles().size(), false);
+  roles_.resize(set_->conditional_roles().size());
+  policy_roles_known_.assign(set_->policies_that_read_roles(), false);
+  policy_roles_.resize(set_->policies_that_read_roles());
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline cel::Cell Matcher::Evaluate(uint32_t number) {
@@ -208,34 +213,78 @@ void Matcher::BindAgain(const CompiledRule& rule) {
 
 cel::Cell Matcher::Fact(uint32_t clause) { return Evaluate(clause); }
 
-Matcher::Parts Matcher::Explain(const CompiledRule& rule) {
+Matcher::Parts Matcher::AskPatterns(const CompiledRule& rule) {
   Parts parts;
   parts.principals = MatchesPrincipal(rule.principals);
   parts.actions = facts_.MatchesAction(rule);
   parts.resources = facts_.MatchesResource(rule.resources, Facts::kAllPatterns);
-  const auto evaluate = [&](Truth patterns, std::vector<cel::Cell>* values) {
-    Truth truth = patterns;
-    for (const uint32_t number : set_->Clauses(rule.clauses)) {
-      values->push_back(Evaluate(number));
-      truth = And(truth, TruthOf(OutcomeOf(values->back())));
+  parts.all = And(parts.actions, And(parts.principals, parts.resources));
+  return parts;
+}
+
+std::vector<Matcher::SeenFact> Matcher::FactsOf(const cel::Link& clause) {
+  const cel::Program& program = *clause.program;
+  std::vector<SeenFact> facts;
+  for (size_t i = 0; i < program.paths.size(); ++i) {
+    const cel::Path& path = program.paths[i];
+    std::string name = program.variables[path.variable];
+    for (const cel::Cell& part : path.names) name.append(1, '.').append(part.text());
+    cel::Cell value =
+        variables_.GetMember(clause.paths[i].member, path.names[0].text(), machine_.context());
+    for (size_t part = 1; part < path.names.size() && !value.is_error(); ++part) {
+      value = cel::Select(value, path.names[part].text(), machine_.context());
     }
-    return truth;
-  };
+    facts.push_back({std::move(name), value});
+  }
+  for (const cel::Instruction& i : program.code) {
+    if (i.op != cel::Op::kVariable) continue;
+    // The others are read by their members, or asked what they lie in.
+    const uint32_t variable = clause.variables[i.c];
+    if (variable != kAction && variable < kFirstBinding) continue;
+    const std::string& name = program.variables[i.c];
+    if (std::any_of(facts.begin(), facts.end(),
+                    [&](const SeenFact& f) { return f.path == name; })) {
+      continue;
+    }
+    facts.push_back({name, variables_.Get(variable, machine_.context())});
+  }
+  return facts;
+}
+
+Truth Matcher::ExplainAll(Slice clauses, std::vector<Clause>* explained) {
+  Truth truth = Truth::kTrue;
+  for (const uint32_t number : set_->Clauses(clauses)) {
+    const cel::Cell value = Evaluate(number);
+    explained->push_back({value, FactsOf(set_->clauses().clause(number))});
+    truth = And(truth, TruthOf(OutcomeOf(value)));
+  }
+  return truth;
+}
+
+Matcher::Parts Matcher::Explain(const CompiledRule& rule) {
+  Parts parts = AskPatterns(rule);
   if (rule.bindings.count == 0) {
-    const Truth patterns = And(parts.principals, parts.resources);
-    parts.all = And(parts.actions, evaluate(patterns, &parts.clauses));
+    parts.all = And(parts.all, ExplainAll(rule.clauses, &parts.clauses));
     return parts;
   }
   // Of several ways to bind names the one that comes nearest to a match.
   Truth best = Truth::kFalse;
   ForEachWay(rule, [&](Truth patterns) {
-    std::vector<cel::Cell> values;
-    const Truth truth = evaluate(patterns, &values);
-    if (parts.clauses.empty() || truth > best) parts.clauses = std::move(values);
+    std::vector<Clause> clauses;
+    const Truth truth = And(patterns, ExplainAll(rule.clauses, &clauses));
+    if (parts.clauses.empty() || truth > best) parts.clauses = std::move(clauses);
     best = Or(best, truth);
     return best != Truth::kTrue;
   });
   parts.all = And(parts.actions, best);
+  return parts;
+}
+
+Matcher::RoleParts Matcher::ExplainRole(uint32_t number) {
+  const ConditionalRole& role = set_->conditional_roles()[number];
+  RoleParts parts;
+  parts.members = facts_.MatchesPrincipal(role.members, Facts::kAllPatterns);
+  parts.all = And(parts.members, ExplainAll(role.clauses, &parts.clauses));
   return parts;
 }
 

@@ -27,19 +27,39 @@ struct ConditionLimits {
 // The memory of one decision, which the next one on its thread takes over. One thread at a time.
 class Matcher {
  public:
+  // A fact that a clause names, `principal.level`, and its value or an error.
+  struct SeenFact {
+    std::string path;
+    cel::Cell value;
+  };
+  // A clause with its value: a bool, another value, or an error.
+  struct Clause {
+    cel::Cell value;
+    std::vector<SeenFact> facts;
+  };
+
   // What a rule needed to match, each part on its own.
   struct Parts {
     Truth principals;
     Truth actions;
     Truth resources;
-    std::vector<cel::Cell> clauses;  // The value of each: a bool, another value, or an error.
-    Truth all;                       // Whether the rule matches.
+    std::vector<Clause> clauses;
+    Truth all;  // Whether the rule matches.
+  };
+  // The same of a conditional role.
+  struct RoleParts {
+    Truth members;
+    std::vector<Clause> clauses;
+    Truth all;
   };
 
   // Requires a well-formed request; all arguments but the last two outlive the questions. Returns
   // false if the principal or the resource lies in more entities than can be asked about.
   bool Begin(const CompiledSet& set, const Request& request, absl::Time now,
              const ConditionLimits& limits);
+
+  // Goes on with the same request, and the limits whole again: forgets what the conditions came to.
+  void Renew(const ConditionLimits& limits);
 
   const Facts& facts() const { return facts_; }
 
@@ -49,8 +69,13 @@ class Matcher {
   Truth Matches(const CompiledRule& rule, ClauseOutcomes* clauses, Truth* patterns);
   // Whether the patterns could match, whatever roles and clauses say. Asks no condition.
   bool MatchesPatterns(const CompiledRule& rule) const;
-  // Asks all of it.
+  // Asks all of it. What it returns is valid until Renew() or Begin().
   Parts Explain(const CompiledRule& rule);
+  RoleParts ExplainRole(uint32_t role);
+  // What the patterns alone say, with roles but without clauses: Parts::clauses stays empty.
+  Parts AskPatterns(const CompiledRule& rule);
+  // Whether the principal has the conditional role of this number.
+  Truth HasRole(uint32_t role);
 
   // Binds the names of `rule`, which has matched, or of which it is unknown whether it does, as
   // they were when it did; for Fact().
@@ -70,10 +95,11 @@ class Matcher {
   using Ways = std::vector<Way>;
 
   Truth MatchesPrincipal(const Alternatives& alternatives);
-  Truth HasRole(uint32_t role);
   // What `principal.roles` is to the conditions of a policy.
   cel::Cell RolesOfPolicy(uint32_t policy);
   cel::Cell Evaluate(uint32_t clause);
+  Truth ExplainAll(Slice clauses, std::vector<Clause>* explained);
+  std::vector<SeenFact> FactsOf(const cel::Link& clause);
   Truth EvaluateAll(Slice clauses, ClauseOutcomes* outcomes);
   // Each combination of the ways in which a principal and a resource can match binds names of its
   // own; the rule matches if it does with one of them.

@@ -16,6 +16,8 @@ const std::vector<Rule>& Snapshot::rules() const { return compiled_->rules(); }
 
 size_t Snapshot::entity_count() const { return compiled_->entity_count(); }
 
+bool Snapshot::reads_time() const { return compiled_->clauses().reads_time(); }
+
 struct SnapshotBuilder::Parts {
   std::string digest;
   std::vector<CompiledSet::Role> roles;

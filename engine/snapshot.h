@@ -29,6 +29,8 @@ class Snapshot {
   // Sorted by id.
   const std::vector<Rule>& rules() const;
   size_t entity_count() const;
+  // Whether a decision may depend on when it is made.
+  bool reads_time() const;
 
   // Internal to engine/.
   const CompiledSet& compiled() const { return *compiled_; }

@@ -53,7 +53,8 @@ struct World {
   Attributes context;
 };
 
-std::unique_ptr<Engine> MakeEngine(const std::string& yaml, Engine::Options options = {}) {
+// Sets the audit level of `options`.
+std::unique_ptr<Engine> MakeEngine(const std::string& yaml, Engine::Options& options) {
   const LoadResult loaded =
       LoadPolicy({{"p.yaml", "reeve: 1\npolicy: p\n" + yaml}, {"e.yaml", kEntities}});
   for (const Issue& issue : loaded.issues) ADD_FAILURE() << ToString(issue);
@@ -61,6 +62,11 @@ std::unique_ptr<Engine> MakeEngine(const std::string& yaml, Engine::Options opti
   std::unique_ptr<Engine> engine = *Engine::Create(options);
   EXPECT_EQ(engine->Replace(loaded.snapshot).ok(), loaded.ok());
   return engine;
+}
+
+std::unique_ptr<Engine> MakeEngine(const std::string& yaml) {
+  Engine::Options options;
+  return MakeEngine(yaml, options);
 }
 
 // `p/r TFU-`: an id and the outcomes of its clauses.
@@ -300,7 +306,7 @@ TEST(ConditionsTest, ALimitDeniesWhateverElseMatches) {
   few_bytes.max_condition_bytes = 100;
   const World world;
   for (const auto& [options, when] : {std::pair(few_steps, walk), std::pair(few_bytes, text)}) {
-    const auto decide = [&, options = options](const std::string& rules) {
+    auto decide = [&, options = options](const std::string& rules) mutable {
       const Decision decision =
           MakeEngine("rules: [" + rules + "]", options)->Decide(world.request());
       if (decision.reason() == Reason::kLimit) {
@@ -391,27 +397,56 @@ TEST(ConditionsTest, ExplainsEveryClause) {
       "['doc:/secret/{x}'], when: [\"x == 'g'\"]}\n");
   const World world;
   const Decision decision = engine->Decide(world.request());
+  const Explanation explanation = Explain(decision, world.request());
+  const auto clauses_of = [](const std::vector<ClauseExplanation>& clauses) {
+    std::string text;
+    for (const ClauseExplanation& clause : clauses) {
+      text += "  " + std::string(ToString(clause.outcome)) + " " + clause.clause->text +
+              (clause.error.empty() ? "" : ": " + clause.error) + "\n";
+      for (const FactExplanation& fact : clause.facts) {
+        text += "    " + fact.path + (fact.known ? " = " : " ? ") + fact.value + "\n";
+      }
+    }
+    return text;
+  };
   std::string text;
-  for (const RuleExplanation& rule : Explain(decision, world.request())) {
+  for (const RuleExplanation& rule : explanation.rules) {
     text += rule.rule->id + " " + std::string(ToString(rule.principals)) + " " +
             std::string(ToString(rule.actions)) + " " + std::string(ToString(rule.resources)) +
             "\n";
-    for (const ClauseExplanation& clause : rule.clauses) {
-      text += "  " + std::string(ToString(clause.outcome)) + " " + clause.clause->text +
-              (clause.error.empty() ? "" : ": " + clause.error) + "\n";
-    }
+    text += clauses_of(rule.clauses);
+  }
+  for (const RoleExplanation& role : explanation.roles) {
+    text += "role " + std::string(role.name) + " " + std::string(ToString(role.members)) + " " +
+            std::string(ToString(role.all)) + "\n" + clauses_of(role.clauses);
+  }
+  for (const NearestMiss& miss : explanation.nearest) {
+    text +=
+        "nearest " + miss.Of(explanation.rules).rule->id + (miss.principals ? " principals" : "");
+    for (const size_t clause : miss.clauses) text += " " + std::to_string(clause);
+    text += "\n";
   }
   EXPECT_EQ(text,
             "p/a yes yes yes\n"
             "  false principal.level == 8\n"
+            "    principal.level = 7\n"
             "  unknown principal.rank == 1: no such key: rank\n"
+            "    principal.rank ? no such key: rank\n"
             "  true context.tls\n"
+            "    context.tls = true\n"
             "  unknown principal.level: neither true nor false, but of type int\n"
+            "    principal.level = 7\n"
             "p/b unknown yes yes\n"
             "p/c yes yes yes\n"
             "  false x == 'g'\n"
+            "    x = \"f\"\n"
             "  unknown size(x) / 0 == 1: division by zero\n"
-            "p/d yes yes no\n");
+            "    x = \"f\"\n"
+            "p/d yes yes no\n"
+            "role p/ranked yes unknown\n"
+            "  unknown principal.rank > 1: no such key: rank\n"
+            "    principal.rank ? no such key: rank\n"
+            "nearest p/b principals\n");
 }
 
 // One condition in many rules is one condition.

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "reeve/engine/engine.h"
@@ -43,7 +44,8 @@ struct World {
   EntityId resource = MakeId("doc:/f/q3");
 };
 
-std::unique_ptr<Engine> MakeEngine(std::vector<SourceFile> files, Engine::Options options = {}) {
+// Sets the audit level of `options`.
+std::unique_ptr<Engine> MakeEngine(std::vector<SourceFile> files, Engine::Options& options) {
   files.push_back({"e.yaml", kEntities});
   const LoadResult loaded = LoadPolicy(std::move(files));
   for (const Issue& issue : loaded.issues) {
@@ -53,6 +55,11 @@ std::unique_ptr<Engine> MakeEngine(std::vector<SourceFile> files, Engine::Option
   std::unique_ptr<Engine> engine = *Engine::Create(options);
   EXPECT_EQ(engine->Replace(loaded.snapshot).ok(), loaded.ok());
   return engine;
+}
+
+std::unique_ptr<Engine> MakeEngine(std::vector<SourceFile> files) {
+  Engine::Options options;
+  return MakeEngine(std::move(files), options);
 }
 
 // The whole answer: `allow_rule p/r; message: …; notify {"to":"ada"}; error: …`

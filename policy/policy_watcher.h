@@ -43,6 +43,7 @@ class PolicyWatcher {
     uint64_t number = 0;        // From 1: the load in Start().
     bool ok = false;            // The set loaded. What is in force is what the files say.
     bool replaced = false;      // It is another one than before, and now in force.
+    bool mended = false;        // The attempt before did not load, and this one did.
     bool requested = false;     // By ReloadNow().
     std::string digest;         // Of what is in force now; empty if nothing is.
     std::vector<Issue> issues;  // All errors and warnings; an error unless `ok`.

@@ -108,7 +108,7 @@ std::string Line(const std::string& id, const ClauseOutcomeList& clauses,
 // Of clauses that nothing binds names for there is nothing to say.
 std::string ExplanationOf(const Decision& decision, const Request& request, const Answer& answer) {
   std::string text;
-  for (const RuleExplanation& e : Explain(decision, request)) {
+  for (const RuleExplanation& e : Explain(decision, request).rules) {
     const auto match = std::find_if(answer.matches.begin(), answer.matches.end(),
                                     [&e](const RuleMatch& m) { return m.rule->id == e.rule->id; });
     ClauseOutcomeList clauses;

@@ -437,7 +437,7 @@ std::string Decide(const std::string& effect, const std::string& condition,
   if (decision.reason() == Reason::kLimit) {
     out << ": " << decision.error();
   } else {
-    for (const RuleExplanation& rule : Explain(decision, request)) {
+    for (const RuleExplanation& rule : Explain(decision, request).rules) {
       for (const ClauseExplanation& clause : rule.clauses) out << ": " << clause.error;
     }
   }

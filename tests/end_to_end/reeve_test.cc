@@ -367,12 +367,21 @@ TEST_F(ReeveTest, CheckExplains) {
   EXPECT_EQ(WithoutId(ended.out),
             "deny  no_rule\nid: ID\n\n"
             "user:ada doc.read doc:/finance/q3\n"
-            "rule                        effect  principals  actions  resources  when\n"
-            "documents/editors           allow   no          yes      yes        -\n"
-            "documents/never-the-ledger  deny    yes         yes      no         -\n");
+            "\n"
+            "documents/editors  allow, does not match\n"
+            "├─ principals  no       none of role:documents/editor\n"
+            "├─ actions     yes      doc.read\n"
+            "└─ resources   yes      doc:/finance/**\n"
+            "\n"
+            "documents/never-the-ledger  deny, does not match\n"
+            "├─ principals  yes      anyone\n"
+            "├─ actions     yes      any\n"
+            "└─ resources   no       none of doc:/finance/ledger/**\n"
+            "\n"
+            "documents/editors would allow if the principal were role:documents/editor\n");
   const Ended machine = Reeve({"check", "--explain", "--format", "json", policy_},
                               RequestFor("/finance/q3", "guests"));
-  EXPECT_EQ(json::parse(machine.out)["context"]["explanation"][0]["principals"], "no");
+  EXPECT_EQ(json::parse(machine.out)["context"]["explanation"]["rules"][0]["principals"], "no");
   const Ended malformed = Reeve({"check", "--explain", policy_}, "{}");
   EXPECT_EQ(malformed.status, 2);
   EXPECT_EQ(WithoutId(malformed.out),
@@ -389,12 +398,11 @@ TEST_F(ReeveTest, CheckExplainsWhichRuleDecides) {
       "  - {id: s, effect: deny, principals: [anyone], actions: [any], resources: [any], shadow: "
       "true}\n");
   const Ended ended = Reeve({"check", "--explain", policy}, RequestFor("/finance/q3"));
-  EXPECT_NE(ended.out.find(
-                "p/a   allow   yes         yes      yes        -     matches, and is overridden\n"
-                "p/d   deny    yes         yes      yes        -     decides\n"
-                "p/s   deny    yes         yes      yes        -     matches, as a shadow\n"),
-            std::string::npos)
-      << ended.out;
+  for (const char* line :
+       {"\np/a  allow, matches, and is overridden\n", "\np/d  deny, decides\n",
+        "\np/s  deny, shadow, matches, as a shadow\n", "\np/a would allow but for p/d\n"}) {
+    EXPECT_NE(ended.out.find(line), std::string::npos) << ended.out;
+  }
 }
 
 TEST_F(ReeveTest, CheckExplainsWhatEachClauseCameTo) {
@@ -408,46 +416,81 @@ TEST_F(ReeveTest, CheckExplainsWhatEachClauseCameTo) {
             "id: ID\n"
             "\n"
             "user:ada doc.read doc:/finance/q3\n"
-            "rule       effect  principals  actions  resources  when\n"
-            "p/locked   deny    yes         yes      yes        unknown  decides\n"
-            "p/readers  allow   yes         yes      yes        no\n"
-            "p/root     allow   no          yes      yes        -\n"
-            "p/trial    deny    yes         yes      yes        unknown  matches, as a shadow\n"
             "\n"
-            "p/locked\n"
-            "  unknown  resource.locked  # neither true nor false, but of type string\n"
+            "p/locked  deny, decides\n"
+            "├─ principals  yes      anyone\n"
+            "├─ actions     yes      any\n"
+            "├─ resources   yes      any\n"
+            "└─ when\n"
+            "   └─ 1 unknown  resource.locked  # neither true nor false, but of type string\n"
+            "                 resource.locked = \"no\"\n"
             "\n"
-            "p/readers\n"
-            "  true     folder != \"ledger\"\n"
-            "  unknown  resource.owner == principal.id || resource.shared  # no such key: owner\n"
-            "  false    resource.size < 100\n"
-            "  true     resource.size > 0\n"
+            "p/readers  allow, does not match\n"
+            "├─ principals  yes      group:staff: user:ada in group:staff\n"
+            "├─ actions     yes      doc.read\n"
+            "├─ resources   yes      doc:/{folder}/**\n"
+            "└─ when\n"
+            "   ├─ 1 true     folder != \"ledger\"\n"
+            "   │             folder = \"finance\"\n"
+            "   ├─ 2 unknown  resource.owner == principal.id || resource.shared  # no such key: "
+            "owner\n"
+            "   │             resource.owner: no such key: owner\n"
+            "   │             principal.id = \"ada\"\n"
+            "   │             resource.shared: no such key: shared\n"
+            "   ├─ 3 false    resource.size < 100\n"
+            "   │             resource.size = 100\n"
+            "   └─ 4 true     resource.size > 0\n"
+            "                 resource.size = 100\n"
             "\n"
-            "p/trial\n"
-            "  unknown  context.ip == \"192.0.2.1\"  # no such key: ip\n");
+            "p/root  allow, does not match\n"
+            "├─ principals  no       none of user:root\n"
+            "├─ actions     yes      any\n"
+            "└─ resources   yes      any\n"
+            "\n"
+            "p/trial  deny, shadow, matches, as a shadow\n"
+            "├─ principals  yes      anyone\n"
+            "├─ actions     yes      any\n"
+            "├─ resources   yes      any\n"
+            "└─ when\n"
+            "   └─ 1 unknown  context.ip == \"192.0.2.1\"  # no such key: ip\n"
+            "                 context.ip: no such key: ip\n"
+            "\n"
+            "p/root would allow if the principal were user:root, and but for p/locked\n");
   const Ended machine = Reeve({"check", "--explain", "--format", "json", policy}, request);
   EXPECT_EQ(machine.status, 1) << machine.err;
-  const json rules = json::parse(machine.out)["context"]["explanation"];
+  const json explanation = json::parse(machine.out)["context"]["explanation"];
+  const json rules = explanation["rules"];
   ASSERT_EQ(rules.size(), 4u);
   EXPECT_EQ(rules[0], json({{"rule", "p/locked"},
                             {"effect", "deny"},
                             {"principals", "yes"},
+                            {"principals_by", {{"pattern", "anyone"}, {"through", json::array()}}},
                             {"actions", "yes"},
+                            {"actions_by", {{"pattern", "any"}, {"through", json::array()}}},
                             {"resources", "yes"},
+                            {"resources_by", {{"pattern", "any"}, {"through", json::array()}}},
                             {"clauses",
                              {{{"clause", "resource.locked"},
                                {"outcome", "unknown"},
-                               {"error", "neither true nor false, but of type string"}}}},
+                               {"error", "neither true nor false, but of type string"},
+                               {"facts", {{{"path", "resource.locked"}, {"value", "\"no\""}}}}}}},
                             {"matched", false},
                             {"decided", true},
                             {"shadow", false}}));
-  EXPECT_EQ(rules[1]["clauses"],
-            json({{{"clause", "folder != \"ledger\""}, {"outcome", "true"}},
-                  {{"clause", "resource.owner == principal.id\n|| resource.shared\n"},
-                   {"outcome", "unknown"},
-                   {"error", "no such key: owner"}},
-                  {{"clause", "resource.size < 100"}, {"outcome", "false"}},
-                  {{"clause", "resource.size > 0"}, {"outcome", "true"}}}));
+  EXPECT_EQ(rules[1]["clauses"][1],
+            json({{"clause", "resource.owner == principal.id\n|| resource.shared\n"},
+                  {"outcome", "unknown"},
+                  {"error", "no such key: owner"},
+                  {"facts",
+                   {{{"path", "resource.owner"}, {"error", "no such key: owner"}},
+                    {{"path", "principal.id"}, {"value", "\"ada\""}},
+                    {{"path", "resource.shared"}, {"error", "no such key: shared"}}}}}));
+  EXPECT_EQ(explanation["nearest"], json({{{"rule", "p/root"},
+                                           {"principals", true},
+                                           {"actions", false},
+                                           {"resources", false},
+                                           {"clauses", json::array()},
+                                           {"denied_by", {"p/locked"}}}}));
   EXPECT_EQ(rules[2]["clauses"], json::array());
   EXPECT_EQ(rules[3]["shadow"], true);
 }

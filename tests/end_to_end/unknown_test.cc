@@ -246,7 +246,7 @@ class UnknownTest : public testing::TestWithParam<Kind> {
         kind.change(&principal);
         request.principal = &principal;
         const Decision decision = (*engine)->Decide(request);
-        for (const RuleExplanation& rule : Explain(decision, request)) {
+        for (const RuleExplanation& rule : Explain(decision, request).rules) {
           if (rule.clauses.empty()) continue;
           (*explained_)[rule.rule->id] = {std::string(ToString(rule.clauses[0].outcome)),
                                           rule.clauses[0].error};
@@ -260,7 +260,7 @@ class UnknownTest : public testing::TestWithParam<Kind> {
     const Ended ended =
         RunProgram({"cli/reeve", "check", "--explain", "--format", "json", *policy_}, request);
     const json answer = json::parse(ended.out);
-    for (const json& rule : answer["context"]["explanation"]) {
+    for (const json& rule : answer["context"]["explanation"]["rules"]) {
       if (rule["rule"] != id) continue;
       const json& clause = rule["clauses"][0];
       return {clause["outcome"], clause.value("error", "")};
@@ -339,7 +339,7 @@ TEST(UnknownRoleTest, NeverAllows) {
     const json context = json::parse(ended.out)["context"];
     EXPECT_EQ(context["reason"], want["reason"]);
     EXPECT_EQ(context["rules"], want["rules"]);
-    for (const json& rule : context["explanation"]) {
+    for (const json& rule : context["explanation"]["rules"]) {
       if (rule["rule"] == "p/open") continue;
       EXPECT_EQ(rule["principals"], "unknown") << rule;
       EXPECT_EQ(rule["clauses"], json::array());
