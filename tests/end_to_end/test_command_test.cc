@@ -233,7 +233,8 @@ const Failure kFailures[] = {
      "  answer: deny, no_rule\n"
      "  documents/late at policy/documents.yaml:19:9: deny; principals yes, actions no, resources "
      "yes\n"
-     "    false   context.time >= timestamp(\"2026-11-20T18:00:00Z\")\n"},
+     "    false   context.time >= timestamp(\"2026-11-20T18:00:00Z\")  # context.time = "
+     "timestamp(\"2000-01-01T00:00:00Z\")\n"},
     {"TheTimeOfTheCase",
      "principals: ada, actions: doc.write, resources: hers, time: \"2026-11-20T17:59:59Z\"",
      "{decision: allow, shadow_rules: documents/late}",
@@ -247,7 +248,8 @@ const Failure kFailures[] = {
      "    true    \"<b>\" != action\n"
      "  documents/late at policy/documents.yaml:19:9: deny; principals yes, actions yes, resources "
      "yes\n"
-     "    false   context.time >= timestamp(\"2026-11-20T18:00:00Z\")\n"},
+     "    false   context.time >= timestamp(\"2026-11-20T18:00:00Z\")  # context.time = "
+     "timestamp(\"2026-11-20T17:59:59Z\")\n"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Failures, FailureTest, testing::ValuesIn(kFailures),
