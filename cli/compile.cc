@@ -139,8 +139,9 @@ int Compile(Options& options) {
                                          {"signed_by", signer}};
     std::puts(JsonText(json).c_str());
   } else {
-    std::printf("%s: %zu rules, %zu entities, %s\n%s\n", Printable(options.output).c_str(),
-                snapshot.rules().size(), snapshot.entity_count(),
+    std::printf("%s: %zu rule%s, %zu entities, %s\n%s\n", Printable(options.output).c_str(),
+                snapshot.rules().size(), snapshot.rules().size() == 1 ? "" : "s",
+                snapshot.entity_count(),
                 signer.empty() ? "not signed" : absl::StrCat("signed by key ", signer).c_str(),
                 std::string(snapshot.digest()).c_str());
   }

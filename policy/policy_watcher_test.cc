@@ -84,7 +84,7 @@ class PolicyWatcherTest : public ::testing::Test {
 
   // The next attempt that `wanted` is true of.
   Attempt Next(const std::function<bool(const Attempt&)>& wanted) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     MutexLock lock(mutex_);
     while (true) {
       while (!attempts_.empty()) {

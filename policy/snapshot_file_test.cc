@@ -103,7 +103,7 @@ std::string Show(const Snapshot& snapshot, const Decision& decision, const Reque
       out << "\n";
     }
   }
-  for (const RuleExplanation& rule : Explain(decision, request)) {
+  for (const RuleExplanation& rule : Explain(decision, request).rules) {
     out << rule.rule->id << ToString(rule.principals) << ToString(rule.actions)
         << ToString(rule.resources);
     for (const ClauseExplanation& clause : rule.clauses) {

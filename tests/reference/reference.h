@@ -59,9 +59,11 @@
 // 26. A fact in a text is what `string()` makes of it, with the names bound as in 21.
 // 27. The message is that of the first determining rule that has one; what is an error in it is
 //     `(unknown)`, and what is not printable is escaped.
-// 28. The obligations are those of all determining rules in their order, of equal ones the first. An
-//     allow with one that has an error is `deny_unknown`, by the same rules, with no obligations; in
-//     those of a denial an error is `(unknown)`. A parameter of more than 4,096 bytes is an error.
+// 28. The obligations are those of all determining rules in their order, of equal ones the first.
+// An
+//     allow with one that has an error is `deny_unknown`, by the same rules, with no obligations;
+//     in those of a denial an error is `(unknown)`. A parameter of more than 4,096 bytes is an
+//     error.
 //
 // 23. An allow rule that did not match, but whose patterns do or may, misses nearly (7); of those
 // only

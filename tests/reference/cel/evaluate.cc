@@ -180,9 +180,8 @@ Outcome Ordering(const std::string& name, const RefValue& a, const RefValue& b) 
 // Whether a key that was not found may be there.
 bool MayHave(const RefMap& map, const RefValue& key) {
   const auto* name = key.As<std::string>();
-  return map.partial &&
-         (name == nullptr ||
-          std::find(map.absent.begin(), map.absent.end(), *name) == map.absent.end());
+  return map.partial && (name == nullptr || std::find(map.absent.begin(), map.absent.end(),
+                                                      *name) == map.absent.end());
 }
 
 Outcome In(const RefValue& element, const RefValue& container) {
