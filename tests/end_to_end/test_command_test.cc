@@ -282,6 +282,23 @@ TEST_F(TestCommandTest, CoverageNamesWhatNoTestReached) {
   EXPECT_EQ(Test({"--coverage", "66.6", "--filter", "late"}).status, 0);
 }
 
+TEST_F(TestCommandTest, CoverageCountsClausesUpToTheFirstThatIsFalse) {
+  WriteTests(R"(reeve: 1
+tests: t
+principals: {ada: {id: "user:ada", groups: [staff]}}
+resources: {bobs: {id: "doc:/b", attributes: {owner: bob}}}
+cases: [{name: c, principals: ada, actions: doc.read, resources: bobs, expect: {decision: deny}}]
+)");
+  const json coverage = json::parse(Test({"--coverage", "--format", "json"}).out)["coverage"];
+  const json& clauses = coverage["by_rule"][0]["clauses"];
+  const auto counts = [](const json& clause) {
+    return std::vector<int>{clause["true"], clause["false"], clause["unknown"]};
+  };
+  EXPECT_EQ(counts(clauses[0]), (std::vector<int>{0, 1, 0}));
+  EXPECT_EQ(counts(clauses[1]), (std::vector<int>{0, 0, 0}));
+  EXPECT_EQ(coverage["clause_outcomes"]["covered"], 1);
+}
+
 struct BadCall {
   const char* name;
   const char* tests;  // Null: no file.
