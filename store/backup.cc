@@ -9,7 +9,6 @@
 #include <cstring>
 #include <memory>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "reeve/engine/text.h"
@@ -81,6 +80,19 @@ absl::Status CopyPages(Database& from, Database& to,
   return to.Error(code, "cannot copy the file");
 }
 
+// Fills the empty file `copy`.
+absl::Status Fill(Database& from, const std::string& copy, const std::string& name,
+                  const std::function<bool(int64_t done, int64_t of)>& progress) {
+  absl::StatusOr<std::unique_ptr<Database>> to = Database::Open(
+      copy, name, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW);
+  if (!to.ok()) return to.status();
+  // Nobody else knows the copy, and one that does not become whole is removed.
+  absl::Status status = (*to)->Run("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
+  if (status.ok()) status = CopyPages(from, **to, progress);
+  *to = nullptr;
+  return status.ok() ? Sync(copy, name) : status;
+}
+
 }  // namespace
 
 absl::Status Backup(const std::string& path, const std::string& copy,
@@ -89,16 +101,8 @@ absl::Status Backup(const std::string& path, const std::string& copy,
   if (!from.ok()) return from.status();
   const std::string name = Printable(copy, 1000);
   if (absl::Status status = Create(copy, name); !status.ok()) return status;
-  absl::Cleanup remove = [&] { unlink(copy.c_str()); };
-  absl::StatusOr<std::unique_ptr<Database>> to = Database::Open(
-      copy, name, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW);
-  if (!to.ok()) return to.status();
-  // Nobody else knows the copy, and one that does not become whole is removed.
-  absl::Status status = (*to)->Run("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
-  if (status.ok()) status = CopyPages(**from, **to, progress);
-  *to = nullptr;
-  if (status.ok()) status = Sync(copy, name);
-  if (status.ok()) std::move(remove).Cancel();
+  absl::Status status = Fill(**from, copy, name, progress);
+  if (!status.ok()) unlink(copy.c_str());
   return status;
 }
 
