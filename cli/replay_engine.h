@@ -6,17 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "reeve/engine/audit.h"
+#include "cli/no_record.h"
 #include "reeve/engine/engine.h"
 #include "reeve/store/replay.h"
 
 namespace reeve {
-
-// For decisions that nobody acts on.
-class NoRecord final : public AuditSink {
- public:
-  absl::Status Append(const AuditRecord&, AuditLevel) override { return absl::OkStatus(); }
-};
 
 // A policy set that decides, and keeps no record.
 class ReplayEngine {

@@ -9,6 +9,7 @@
 #include "reeve/engine/pattern.h"
 #include "reeve/engine/rule.h"
 #include "reeve/policy/issue.h"
+#include "reeve/policy/test_suite.h"
 
 namespace reeve {
 
@@ -33,6 +34,7 @@ struct PolicyDocument {
   struct RuleDefinition {
     Rule rule;
     Position id;
+    std::vector<Position> when;  // Of each clause, unless one of them is wrong.
   };
 
   std::string file;
@@ -52,6 +54,12 @@ struct EntitiesDocument {
 
   std::string file;
   std::vector<EntityDefinition> entities;
+  std::vector<AcceptedWarning> accepted;
+};
+
+// A file that begins with `tests:`.
+struct TestsDocument {
+  TestSuite suite;
   std::vector<AcceptedWarning> accepted;
 };
 

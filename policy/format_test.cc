@@ -163,7 +163,7 @@ TEST(FormatErrorTest, LeavesAlone) {
   } cases[] = {
       {"",
        "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:` or "
-       "`schema:`"},
+       "or `tests:`"},
       {"a: [", "p.yaml:1:4: `[` is never closed"},
       {"reeve: 1\npolicy: p\nrulez: []\n",
        "p.yaml:3:1: unknown key `rulez` in the policy; did you mean `rules`?"},

@@ -735,6 +735,12 @@ void PolicyReader::ReadRule(YamlNode node) {
     for (const Condition& condition : rule.when) {
       CheckAllBind(rule, condition, when->second.key.position(), &reported);
     }
+    const YamlNode clauses = when->second.value;
+    if (clauses.IsSequence()) {
+      for (const YamlNode clause : clauses.items()) definition.when.push_back(clause.position());
+    } else {
+      definition.when.push_back(clauses.position());
+    }
   }
   CheckDescription(*fields);
   ReadAccept(*fields, node, &policy_.accepted);
