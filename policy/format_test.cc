@@ -162,7 +162,7 @@ TEST(FormatErrorTest, LeavesAlone) {
     const char* issue;
   } cases[] = {
       {"",
-       "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:` or "
+       "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:`, `schema:` "
        "or `tests:`"},
       {"a: [", "p.yaml:1:4: `[` is never closed"},
       {"reeve: 1\npolicy: p\nrulez: []\n",

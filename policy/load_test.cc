@@ -67,8 +67,8 @@ rules:
      ""},
     // Files.
     {"Empty", "",
-     "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:` or "
-     "`schema:`\n"},
+     "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:`, "
+     "`schema:` or `tests:`\n"},
     {"CommentOnly", "# nothing\n",
      "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:`, "
      "`schema:` or `tests:`\n"},

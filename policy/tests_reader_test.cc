@@ -100,7 +100,8 @@ cases:
 )",
      ""},
     {"TwoKinds", "reeve: 1\ntests: t\npolicy: p\n",
-     "t.yaml:2:1: a file is of one kind: `policy`, `entities` or `tests`; make two files\n"},
+     "t.yaml:2:1: a file is of one kind: `policy`, `entities`, `schema` or `tests`; make two "
+     "files\n"},
     {"ListUnderTests", "reeve: 1\ntests:\n  - name: c\n",
      "t.yaml:1:1: the file has no `cases`\n"
      "t.yaml:3:3: `tests` is the name of the tests; list them under `cases`\n"},
@@ -403,6 +404,66 @@ TEST_F(LoadPolicyTestsTest, KnowsWhereRulesStand) {
   EXPECT_EQ(rules[0].position, (Position{4, 9}));
   EXPECT_EQ(rules[0].when, (std::vector<Position>{{9, 12}, {9, 34}}));
   EXPECT_TRUE(rules[1].when.empty());
+}
+
+constexpr char kSchema[] = R"(reeve: 1
+schema: s
+entities:
+  user: {parents: [group], attributes: {level: double, since: timestamp}, open: true}
+  doc: {attributes: {x: bool}, parents: [folder]}
+  folder: {}
+  group: {}
+actions:
+  doc.read: {principals: [user], resources: [doc], context: {load: double, at: timestamp}}
+  doc.write: {principals: [user], resources: [doc], context: {at: string}}
+)";
+
+// As a program would pass them.
+TEST_F(LoadPolicyTestsTest, ValuesAreOfTheTypesOfTheSchema) {
+  std::ofstream(root_ / "s.yaml") << kSchema;
+  std::ofstream(root_ / "t.yaml") << R"(reeve: 1
+tests: t
+principals:
+  ada: {id: "user:ada", attributes: {level: 7, since: "2026-11-20T09:00:00Z", other: 7}}
+contexts:
+  now: {load: 1, at: "2026-11-20T09:00:00Z", other: 1}
+cases:
+  - {name: c, principals: [ada, "robot:r"], actions: doc.read, resources: "doc:1", contexts: now,
+     expect: {decision: deny}}
+)";
+  const PolicyTests tests = LoadPolicyTests(root_);
+  ASSERT_TRUE(tests.loaded.ok()) << Issues(tests.loaded);
+  const TestSuite& suite = tests.suites[0];
+  EXPECT_EQ(suite.principals[0].principal.attributes,
+            Attributes({{"level", Value::Double(7)},
+                        {"other", Value::Int(7)},
+                        {"since", Value::Timestamp(absl::FromUnixSeconds(1795165200))}}));
+  // `at` is of two types, so either may be meant.
+  EXPECT_EQ(suite.contexts[0].attributes, Attributes({{"load", Value::Double(1)},
+                                                      {"at", Value::String("2026-11-20T09:00:00Z")},
+                                                      {"other", Value::Int(1)}}));
+}
+
+TEST(TestsTest, AreHeldToTheSchema) {
+  EXPECT_EQ(Issues(LoadPolicy({{"p.yaml", kPolicy}, {"s.yaml", kSchema}, {"t.yaml", R"(reeve: 1
+tests: t
+principals:
+  ada: {id: "user:ada", parents: [folder:f], attributes: {level: high}}
+resources:
+  d: {id: "doc:1", parents: [team:t, folder:f], attributes: {owner: 1, x: 1}}
+contexts:
+  now: {load: much}
+cases:
+  - {name: c, principals: ada, actions: doc.read, resources: d, contexts: now,
+     expect: {decision: deny}}
+)"}})),
+            "t.yaml:4:35: `user` cannot lie in `folder` by the schema; add it to its `parents` "
+            "there\n"
+            "t.yaml:4:66: `level` is `high`, and the schema says `double`\n"
+            "t.yaml:6:30: entity type `team` is not declared by the schema\n"
+            "t.yaml:6:62: `doc` has no `owner` by the schema\n"
+            "t.yaml:6:75: `x` is `1`, and the schema says `bool`\n"
+            "t.yaml:8:15: `load` is `much`, and the schema says `double`\n");
 }
 
 TEST_F(LoadPolicyTestsTest, OtherFilesMayHoldThem) {
