@@ -8,6 +8,7 @@
 
 #include "cli/no_record.h"
 #include "reeve/engine/engine.h"
+#include "reeve/policy/load_input.h"
 #include "reeve/store/replay.h"
 
 namespace reeve {
@@ -18,7 +19,8 @@ class ReplayEngine {
   // Null, having said what is wrong on standard error and left the exit status in *status, if it
   // does not load.
   static std::unique_ptr<ReplayEngine> Load(const std::string& policy,
-                                            const std::vector<std::string>& entities, int* status);
+                                            const std::vector<std::string>& entities,
+                                            const LoadLimits& limits, int* status);
 
   Decision Decide(const Request& request) const { return engine_->Decide(request); }
   const Snapshot& snapshot() const { return *snapshot_; }

@@ -2,6 +2,8 @@
 #ifndef REEVE_POLICY_DOCUMENT_H_
 #define REEVE_POLICY_DOCUMENT_H_
 
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +37,9 @@ struct PolicyDocument {
     Rule rule;
     Position id;
     std::vector<Position> when;  // Of each clause, unless one of them is wrong.
+    // What its clauses read and a request may lack, such as "resource.owner", by a schema. Nothing
+    // if none says so.
+    std::optional<std::set<std::string>> may_be_missing;
   };
 
   std::string file;

@@ -8,8 +8,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
-#include "reeve/engine/rfc3339.h"
 #include "reeve/policy/unicode.h"
 
 namespace reeve {
@@ -156,49 +154,39 @@ std::optional<Value> ValueReader::ReadValue(YamlNode node, int depth, const std:
 std::optional<Value> ValueReader::Fit(YamlNode node, const std::string& name, Value value,
                                       const SchemaType& type) {
   using Kind = SchemaType::Kind;
-  const bool is_int = value.kind() == Value::Kind::kInt;
-  const bool is_text = value.kind() == Value::Kind::kString;
-  const auto refuse = [&](const char* hint) {
+  const auto accept = [&](Value::Kind kind, const char* hint) -> std::optional<Value> {
+    Value read = As(type, std::move(value));
+    if (read.kind() == kind) return read;
     Report(node.position(), absl::StrCat(Quoted(name), " is ", Quoted(node.text()),
                                          ", and the schema says `", ToString(type), "`", hint));
     return std::nullopt;
   };
   switch (type.kind) {
-    case Kind::kNull:
-      return value.kind() == Value::Kind::kNull ? std::optional(value) : refuse("");
-    case Kind::kBool:
-      return value.kind() == Value::Kind::kBool ? std::optional(value) : refuse("");
-    case Kind::kInt:
-      return is_int ? std::optional(value) : refuse("");
-    case Kind::kUint:
-      if (is_int && value.int_value() >= 0) return Value::Uint(value.int_value());
-      return refuse("");
-    case Kind::kDouble:
-      if (is_int) return Value::Double(static_cast<double>(value.int_value()));
-      return value.kind() == Value::Kind::kDouble ? std::optional(value) : refuse("");
-    case Kind::kString:
-      return is_text ? std::optional(value) : refuse("; put it in quotes if it is meant as text");
-    case Kind::kTimestamp:
-      if (is_text) {
-        if (const auto time = ParseRfc3339(value.string_value())) return Value::Timestamp(*time);
-      }
-      return refuse("; write it as \"2026-11-20T09:00:00Z\"");
-    case Kind::kDuration: {
-      absl::Duration duration;
-      if (is_text && absl::ParseDuration(View(value.string_value()), &duration) &&
-          duration != absl::InfiniteDuration() && duration != -absl::InfiniteDuration()) {
-        return Value::Duration(duration);
-      }
-      return refuse("; write it as \"1h30m\"");
-    }
-    case Kind::kBytes:
-      return refuse(", which files cannot hold; use `string`");
     case Kind::kAny:
       return value;
+    case Kind::kNull:
+      return accept(Value::Kind::kNull, "");
+    case Kind::kBool:
+      return accept(Value::Kind::kBool, "");
+    case Kind::kInt:
+      return accept(Value::Kind::kInt, "");
+    case Kind::kUint:
+      return accept(Value::Kind::kUint, "");
+    case Kind::kDouble:
+      return accept(Value::Kind::kDouble, "");
+    case Kind::kString:
+      return accept(Value::Kind::kString, "; put it in quotes if it is meant as text");
+    case Kind::kTimestamp:
+      return accept(Value::Kind::kTimestamp, "; write it as \"2026-11-20T09:00:00Z\"");
+    case Kind::kDuration:
+      return accept(Value::Kind::kDuration, "; write it as \"1h30m\"");
+    case Kind::kBytes:
+      return accept(Value::Kind::kBytes, ", which files cannot hold; use `string`");
     case Kind::kList:
+      return accept(Value::Kind::kList, "");
     case Kind::kMap:
     case Kind::kRecord:
-      return refuse("");
+      return accept(Value::Kind::kMap, "");
   }
   return value;
 }
