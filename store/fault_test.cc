@@ -333,7 +333,10 @@ TEST(SlowDiskTest, AnAnswerDoesNotWaitForever) {
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
   {
     MutexLock lock(faults.mutex);
-    while (!faults.held) faults.changed.Wait(faults.mutex);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (!faults.held && faults.changed.WaitUntil(faults.mutex, deadline)) {
+    }
+    ASSERT_TRUE(faults.held);
   }
   // While it hangs others are withdrawn.
   EXPECT_EQ(Decider().Append(*store, "doc.read", "doc:withdrawn").code(),
@@ -343,8 +346,12 @@ TEST(SlowDiskTest, AnAnswerDoesNotWaitForever) {
     faults.hold = false;
     faults.changed.NotifyAll();
   }
-  while (!Decider().Append(*store, "doc.read", "doc:after").ok()) {
+  // Each attempt waits for max_wait at most.
+  absl::Status after = absl::UnavailableError("");
+  for (int i = 0; i < 600 && !after.ok(); ++i) {
+    after = Decider().Append(*store, "doc.read", "doc:after");
   }
+  EXPECT_EQ(after, absl::OkStatus());
   store.reset();
   EXPECT_EQ(Verify(path), "");
   // The first one may be there though it was answered with an error: it is documented.

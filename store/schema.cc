@@ -16,7 +16,7 @@ namespace {
 constexpr int kLockWaitMs = 2000;
 
 // doc/audit-format.md explains the tables. What is unfolded from segments can be dropped and
-// rebuilt: all but `writers`, `segments` and `checkpoints`.
+// rebuilt: all but `writers`, `segments`, `checkpoints` and `prunings`.
 constexpr char kVersion1[] = R"sql(
 CREATE TABLE writers(
   id INTEGER PRIMARY KEY,
@@ -319,8 +319,30 @@ JOIN names s ON s.id = r.resource
 JOIN writers w ON w.id = r.writer;
 )sql";
 
-constexpr Migration kMigrations[] = {
-    {kVersion1}, {kVersion2}, {kVersion3}, {kVersion4}, {kVersion5}};
+// What was removed on purpose.
+constexpr char kVersion6[] = R"sql(
+CREATE TABLE prunings(
+  id INTEGER PRIMARY KEY,
+  writer INTEGER NOT NULL REFERENCES writers(id),
+  first_seq INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL,
+  min_time INTEGER NOT NULL,
+  max_time INTEGER NOT NULL,
+  last_hash BLOB NOT NULL,
+  time INTEGER NOT NULL,
+  uid INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  hash BLOB NOT NULL,
+  key BLOB,
+  signature BLOB
+);
+CREATE INDEX prunings_by_writer ON prunings(writer, last_seq);
+
+ALTER TABLE unfolding ADD COLUMN cleared INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr Migration kMigrations[] = {{kVersion1}, {kVersion2}, {kVersion3},
+                                     {kVersion4}, {kVersion5}, {kVersion6}};
 
 absl::Status MigrateInTransaction(Database& database, absl::Span<const Migration> migrations) {
   const int64_t to = static_cast<int64_t>(migrations.size());
