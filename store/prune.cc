@@ -28,11 +28,13 @@ namespace {
 
 constexpr size_t kMaxReasonBytes = 1024;
 
-// How long a batch should hold the file, about, and how long it is left to others then: longer than
-// a writer that waits sleeps between two looks (WriterFile::WaitForLock()).
+// How long a batch should hold the file, about. It is left to others then for as long, but not
+// longer than a writer that waits sleeps between two looks (WriterFile::WaitForLock()), twice.
 constexpr std::chrono::milliseconds kMinBatch(50), kMaxBatch(200), kPause(10);
-constexpr int64_t kFirstBatchRecords = 2048, kMaxBatchRecords = 65536;
-constexpr int kLockWaitMs = 10000;
+constexpr int64_t kFirstBatchRecords = 2048;
+// How often it is looked whether the lock of another one is gone, a millisecond apart: often, since
+// those who write have their turns one after the other.
+constexpr int kLockTries = 20000;
 // Names or texts that are looked at in one transaction.
 constexpr int64_t kSweepIds = 16384;
 
@@ -42,6 +44,8 @@ constexpr char kReferences[] =
     "principal_attributes, resource_parents, resource_attributes, context, rules, near_misses, "
     "shadow_rules, message, obligations, error, clauses";
 constexpr int kNameColumns = 7, kReferenceColumns = 21;
+
+using SteadyClock = std::chrono::steady_clock;
 
 // The oldest segment of a writer.
 struct Head {
@@ -83,7 +87,8 @@ class Pruner {
         options_(options),
         before_(options.before.has_value() ? absl::ToUnixMicros(*options.before)
                                            : std::numeric_limits<int64_t>::min()),
-        time_(absl::ToUnixMicros(options.clock->Now())) {}
+        time_(absl::ToUnixMicros(options.clock->Now())),
+        batch_records_(std::min(kFirstBatchRecords, options.max_batch_records)) {}
 
   absl::Status Prepare() {
     const struct {
@@ -100,7 +105,7 @@ class Pruner {
          "p.last_seq = (SELECT max(last_seq) FROM prunings WHERE writer = w.id) WHERE w.id = ?"},
         {first_segment_,
          "SELECT first_seq, count, min_time, max_time, length(bytes) FROM segments "
-         "WHERE writer = ? AND first_seq >= ? ORDER BY first_seq LIMIT 1"},
+         "WHERE writer = ? AND first_seq >= ? AND rowid <= ? ORDER BY first_seq LIMIT 1"},
         {segment_, "SELECT bytes, previous, hash FROM segments WHERE writer = ? AND first_seq = ?"},
         {drop_segment_, "DELETE FROM segments WHERE writer = ? AND first_seq = ?"},
         {last_pruning_, "SELECT id, hash FROM prunings ORDER BY id DESC LIMIT 1"},
@@ -137,6 +142,11 @@ class Pruner {
     absl::StatusOr<int64_t> in_use = BytesInUse();
     if (!in_use.ok()) return in_use.status();
     result_.bytes_before = result_.bytes_after = *in_use;
+    // What is written from now on stays: whoever writes fast is not run after.
+    absl::StatusOr<int64_t> last_row =
+        database_.Number("SELECT coalesce(max(rowid), 0) FROM segments");
+    if (!last_row.ok()) return last_row.status();
+    last_row_ = *last_row;
     absl::Status status = options_.dry_run ? Rehearse() : Remove();
     // Of what was removed before an error, too.
     const absl::Status sent = SendLine();
@@ -200,7 +210,6 @@ class Pruner {
         if (!GoesOn()) {
           return absl::CancelledError("pruning was cancelled; what is removed is noted");
         }
-        if (more) std::this_thread::sleep_for(kPause);
       }
       const bool removed = result_.segments > before;
       if (first || removed) {
@@ -266,6 +275,7 @@ class Pruner {
   absl::StatusOr<bool> FindSegment(int64_t seq, Head* head) {
     first_segment_.Bind(1, head->writer);
     first_segment_.Bind(2, seq);
+    first_segment_.Bind(3, last_row_);
     absl::StatusOr<bool> found = first_segment_.Step();
     if (found.ok() && *found) {
       head->first_seq = first_segment_.Number(0);
@@ -332,22 +342,29 @@ class Pruner {
   absl::Status RemoveBatch(bool* more) {
     if (absl::Status status = begin_.Finish(); !status.ok()) return status;
     const PruneResult before = result_;
-    const auto begun = std::chrono::steady_clock::now();
+    const auto begun = SteadyClock::now();
     absl::Status status = RemoveInTransaction(more);
     const int64_t records = result_.records - before.records;
     if (status.ok() && records > 0) {
       status = commit_.Finish();
       if (status.ok()) {
         last_line_ = std::move(line_);
-        const auto taken = std::chrono::steady_clock::now() - begun;
-        if (taken < kMinBatch) batch_records_ = std::min(2 * batch_records_, kMaxBatchRecords);
+        const auto taken = SteadyClock::now() - begun;
+        if (taken < kMinBatch)
+          batch_records_ = std::min(2 * batch_records_, options_.max_batch_records);
         if (taken > kMaxBatch) batch_records_ = std::max<int64_t>(batch_records_ / 2, 1);
+        LetOthers(begun);
         return status;
       }
     }
     result_ = before;
     RollBack();
     return status;
+  }
+
+  static void LetOthers(SteadyClock::time_point begun) {
+    std::this_thread::sleep_for(
+        std::min<SteadyClock::duration>(SteadyClock::now() - begun, kPause));
   }
 
   // After some errors SQLite has rolled back already.
@@ -637,12 +654,13 @@ class Pruner {
 
   template <typename Work>
   absl::Status InTransaction(const Work& work) {
+    const auto begun = SteadyClock::now();
     if (absl::Status status = begin_.Finish(); !status.ok()) return status;
     absl::Status status = work();
     if (status.ok()) status = turn_.Finish();
     if (status.ok()) status = commit_.Finish();
     if (!status.ok()) RollBack();
-    std::this_thread::sleep_for(kPause);
+    LetOthers(begun);
     return status;
   }
 
@@ -780,9 +798,10 @@ class Pruner {
   Statement next_span_, references_, rules_, listed_, numbers_, lists_, drop_list_, set_list_;
   std::vector<Head> heads_;
   std::map<int64_t, Removed> removed_;  // by writer, in the batch
+  int64_t last_row_ = 0;                // of `segments`, when it began
   int64_t remove_to_ = 0;               // bytes of segments, for the size
   int64_t planned_ = 0;
-  int64_t batch_records_ = kFirstBatchRecords;
+  int64_t batch_records_;
   int64_t min_time_ = std::numeric_limits<int64_t>::max();
   int64_t max_time_ = std::numeric_limits<int64_t>::min();
   std::string line_, last_line_;  // of the newest pruning: of the batch, and committed
@@ -800,6 +819,9 @@ absl::Status Check(const PruneOptions& options) {
   }
   if (options.max_bytes.has_value() && *options.max_bytes < 0) {
     return absl::InvalidArgumentError("the size is below 0");
+  }
+  if (options.max_batch_records < 1) {
+    return absl::InvalidArgumentError("a batch has at least 1 record");
   }
   if (options.reason.size() > kMaxReasonBytes ||
       Printable(options.reason, kMaxReasonBytes) != options.reason) {
@@ -826,7 +848,12 @@ absl::StatusOr<PruneResult> Prune(const std::string& path, const PruneOptions& o
   } else {
     database = RowMaker::OpenDatabase(path, Printable(path, 1000));
     if (!database.ok()) return database.status();
-    sqlite3_busy_timeout((*database)->get(), kLockWaitMs);
+    sqlite3_busy_handler((*database)->get(),
+                         [](void*, int count) {
+                           std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                           return count < kLockTries ? 1 : 0;
+                         },
+                         nullptr);
     // What goes elsewhere must not be ahead of the file, and what is gone must be gone.
     absl::Status status = (*database)->Run("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON");
     if (!status.ok()) return status;

@@ -39,6 +39,9 @@ struct PruneOptions {
   // once their max_wait is over. Without it later records fill the space.
   bool vacuum = false;
 
+  // How many records one transaction removes at most, but at least one segment: the fewer, the
+  // shorter others wait. At least 1.
+  int64_t max_batch_records = 65536;
   // Not owned.
   const Clock* clock = &Clock::System();
   // Called after each batch with how many bytes of segments of about how many were removed. If it
@@ -54,7 +57,7 @@ struct PruneResult {
   absl::Time oldest, newest;  // of the records, if there are any
   // What is in use of the file: before, and after. With dry_run the latter is an estimate.
   int64_t bytes_before = 0;
-  int64_t bytes_after = 0;
+  int64_t bytes_after = 0;  // above max_bytes if there was nothing more to remove
   // Of the file itself, in the end, with what is free in it.
   int64_t file_bytes = 0;
 };
@@ -65,7 +68,8 @@ struct PruneResult {
 // texts that no other record has; what is removed is overwritten in the file.
 //
 // Only whole segments go, the oldest of a writer first: one with a record that is to stay, stays,
-// and so do those of its writer after it. A segment that is not as it was written is not removed.
+// and so do those of its writer after it, and what is written from now on. A segment that is not as
+// it was written is not removed.
 //
 // The work is done in batches of a fraction of a second, each one a transaction that leaves a file
 // which verifies: after an error or a crash what was removed is noted, and another call goes on.

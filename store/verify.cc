@@ -211,7 +211,7 @@ class ChainWalker {
         database_,
         "SELECT p.id, p.writer, w.uuid, p.first_seq, p.last_seq, p.min_time, p.max_time, "
         "p.last_hash, p.time, p.uid, p.reason, p.hash, p.key, p.signature, "
-        "typeof(first_seq) = 'integer' AND typeof(last_seq) = 'integer' AND "
+        "typeof(first_seq) = 'integer' AND typeof(p.last_seq) = 'integer' AND "
         "typeof(min_time) = 'integer' AND typeof(max_time) = 'integer' AND "
         "typeof(last_hash) = 'blob' AND typeof(time) = 'integer' AND typeof(p.uid) = 'integer' AND "
         "typeof(reason) = 'text' AND typeof(hash) = 'blob' AND "
