@@ -8,7 +8,7 @@
 // `bytes` a record takes in all, `rows_of_bare` over inserting rows of numbers with no index.
 // BM_Query: the newest hundred of something. BM_Durable/threads: synced records a second;
 // `of_fdatasync` over what the disk does in the same file system at the same time. BM_Verify:
-// records a second; `of_scan` over reading and hashing the segments.
+// records a second; `of_scan` over reading and hashing the segments, `cpu_of_scan` of the processor.
 //
 // Files are made in $TMPDIR or /tmp, which should be the disk in question.
 //   bazel run -c opt //bench:store_benchmark -- [RECORDS]     (a million)
@@ -461,7 +461,9 @@ void BM_Verify(benchmark::State& state) {
   }
   ScanAndHash(path);
   for (auto _ : state) {
+    const double start = CpuMicros();
     const double bare = ScanAndHash(path);
+    const double between = CpuMicros();
     const auto begin = std::chrono::steady_clock::now();
     const absl::StatusOr<AuditReport> report = AuditVerifier::Verify(path, {});
     const double seconds = Seconds(begin);
@@ -470,6 +472,7 @@ void BM_Verify(benchmark::State& state) {
     const double rate = static_cast<double>(total_records) / seconds;
     state.counters["records/s"] = rate;
     state.counters["of_scan"] = rate / bare;
+    state.counters["cpu_of_scan"] = (between - start) / (CpuMicros() - between);
   }
 }
 BENCHMARK(BM_Verify)->Iterations(3)->UseManualTime()->Unit(benchmark::kMillisecond);
