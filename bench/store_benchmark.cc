@@ -8,7 +8,9 @@
 // `bytes` a record takes in all, `rows_of_bare` over inserting rows of numbers with no index.
 // BM_Query: the newest hundred of something. BM_Durable/threads: synced records a second;
 // `of_fdatasync` over what the disk does in the same file system at the same time. BM_Verify:
-// records a second; `of_scan` over reading and hashing the segments, `cpu_of_scan` of the processor.
+// records a second; `of_scan` over reading and hashing the segments, `cpu_of_scan` of the
+// processor. BM_Prune: records a second that are removed, half of a file with rows, on a disk that
+// syncs each batch.
 //
 // Files are made in $TMPDIR or /tmp, which should be the disk in question.
 //   bazel run -c opt //bench:store_benchmark -- [RECORDS]     (a million)
@@ -37,6 +39,7 @@
 #include "reeve/engine/testing.h"
 #include "reeve/store/audit_reader.h"
 #include "reeve/store/audit_store.h"
+#include "reeve/store/prune.h"
 #include "reeve/store/verify.h"
 
 namespace {
@@ -476,6 +479,30 @@ void BM_Verify(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_Verify)->Iterations(3)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+void BM_Prune(benchmark::State& state) {
+  for (auto _ : state) {
+    const Directory directory;
+    const std::string path = directory / "audit.db";
+    {
+      auto store = OpenStore(path, false);
+      for (int64_t i = 0; i < total_records; ++i) Check(TheWorld().Decide(*store, i), "Append");
+      Check(store->Unfold().ok(), "Unfold");
+    }
+    PruneOptions options;
+    options.max_bytes = static_cast<int64_t>(std::filesystem::file_size(path) / 2);
+    const double cpu = CpuMicros();
+    const auto begin = std::chrono::steady_clock::now();
+    const absl::StatusOr<PruneResult> result = Prune(path, options);
+    const double seconds = Seconds(begin);
+    Check(result.ok() && result->bytes_after <= *options.max_bytes, "Prune");
+    state.SetIterationTime(seconds);
+    state.counters["records/s"] = static_cast<double>(result->records) / seconds;
+    state.counters["cpu_us"] = (CpuMicros() - cpu) / static_cast<double>(result->records);
+    state.counters["pruned"] = static_cast<double>(result->records);
+  }
+}
+BENCHMARK(BM_Prune)->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace reeve
