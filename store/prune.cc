@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "reeve/engine/text.h"
 #include "reeve/store/chain.h"
 #include "reeve/store/lists.h"
@@ -37,13 +38,6 @@ constexpr int64_t kFirstBatchRecords = 2048;
 constexpr int kLockTries = 20000;
 // Names or texts that are looked at in one transaction.
 constexpr int64_t kSweepIds = 16384;
-
-// The columns of `records` that refer to names, then those that refer to texts.
-constexpr char kReferences[] =
-    "principal, action, resource, via, host, actor, policy, evidence, groups, principal_parents, "
-    "principal_attributes, resource_parents, resource_attributes, context, rules, near_misses, "
-    "shadow_rules, message, obligations, error, clauses";
-constexpr int kNameColumns = 7, kReferenceColumns = 21;
 
 using SteadyClock = std::chrono::steady_clock;
 
@@ -561,9 +555,11 @@ class Pruner {
     absl::StatusOr<int64_t> cleared = database_.Number("SELECT cleared FROM unfolding");
     if (!cleared.ok()) return cleared.status();
     cleared_ = *cleared;
-    swept_span_ = std::numeric_limits<int64_t>::min();
-    bool trim = false;
-    do {
+    // From this span on there may be more by the time.
+    absl::StatusOr<int64_t> newest = database_.Number("SELECT coalesce(max(span), 0) FROM spans");
+    if (!newest.ok()) return newest.status();
+    swept_span_ = -1;
+    while (true) {
       absl::StatusOr<int64_t> span = NextSpan();
       if (!span.ok()) return span.status();
       if (*span < 0) break;
@@ -573,13 +569,14 @@ class Pruner {
       listed_.Bind(1, *span);
       absl::StatusOr<bool> listed = listed_.Step();
       // Each row is in one list of principals.
-      trim = listed.ok() && *listed && listed_.Number(0) > *rows;
+      const bool trim = listed.ok() && *listed && listed_.Number(0) > *rows;
       listed_.Reset();
       if (!listed.ok()) return listed.status();
       if (!trim) continue;
       absl::Status status = InTransaction([&] { return TrimLists(*span); });
       if (!status.ok()) return status;
-    } while (true);
+    }
+    swept_span_ = std::min(std::max<int64_t>(swept_span_, 0), *newest);
     for (const auto& [table, marks] : {std::pair("names", &names_), std::pair("texts", &texts_)}) {
       if (absl::Status status = DropUnused(table, *marks); !status.ok()) return status;
     }
@@ -587,13 +584,29 @@ class Pruner {
   }
 
   absl::Status PrepareSweep() {
+    // Those that refer to names, then those that refer to texts.
+    absl::StatusOr<Statement> references = Statement::Prepare(
+        database_,
+        "SELECT \"from\", \"table\" = 'names' FROM pragma_foreign_key_list('records') "
+        "WHERE \"table\" IN ('names', 'texts') ORDER BY 2 DESC, 1");
+    if (!references.ok()) return references.status();
+    std::vector<std::string> columns;
+    name_columns_ = 0;
+    while (true) {
+      absl::StatusOr<bool> row = references->Step();
+      if (!row.ok()) return row.status();
+      if (!*row) break;
+      columns.emplace_back(references->Text(0));
+      name_columns_ += static_cast<int>(references->Number(1));
+    }
+    columns_ = static_cast<int>(columns.size());
     const struct {
       Statement& statement;
       std::string sql;
     } table[] = {
         {next_span_, "SELECT min(span) FROM spans WHERE span > ?"},
-        {references_,
-         absl::StrCat("SELECT ", kReferences, " FROM records WHERE number BETWEEN ? AND ?")},
+        {references_, absl::StrCat("SELECT ", absl::StrJoin(columns, ", "),
+                                   " FROM records WHERE number BETWEEN ? AND ?")},
         {rules_, "SELECT name FROM lists WHERE span = ? AND kind = 3"},
         {listed_,
          "SELECT coalesce(sum(length(offsets) - length(replace(offsets, ',', '')) + 1), 0) "
@@ -634,9 +647,9 @@ class Pruner {
       if (!row.ok()) return row.status();
       if (!*row) break;
       ++rows;
-      for (int i = 0; i < kReferenceColumns; ++i) {
+      for (int i = 0; i < columns_; ++i) {
         if (!references_.IsNull(i)) {
-          (i < kNameColumns ? names_ : texts_).Add(references_.Number(i));
+          (i < name_columns_ ? names_ : texts_).Add(references_.Number(i));
         }
       }
     }
@@ -720,13 +733,14 @@ class Pruner {
     absl::StatusOr<int64_t> cleared = database_.Number("SELECT cleared FROM unfolding");
     if (!cleared.ok()) return cleared.status();
     if (*cleared != cleared_) return false;
-    // The span that was the newest may have more by now.
-    for (int64_t span = swept_span_; span >= 0;) {
-      if (absl::StatusOr<int64_t> rows = MarkSpan(span); !rows.ok()) return rows.status();
-      swept_span_ = span;
-      absl::StatusOr<int64_t> next = NextSpan();
-      if (!next.ok()) return next.status();
-      span = *next;
+    // The span that was the newest may have more by now, too, or be gone.
+    --swept_span_;
+    while (true) {
+      absl::StatusOr<int64_t> span = NextSpan();
+      if (!span.ok()) return span.status();
+      if (*span < 0) break;
+      if (absl::StatusOr<int64_t> rows = MarkSpan(*span); !rows.ok()) return rows.status();
+      swept_span_ = *span;
     }
     absl::StatusOr<Statement> rules =
         Statement::Prepare(database_, "SELECT DISTINCT rule FROM hours");
@@ -807,6 +821,7 @@ class Pruner {
   std::string line_, last_line_;  // of the newest pruning: of the batch, and committed
   PruneResult result_;
   // While it sweeps.
+  int columns_ = 0, name_columns_ = 0;  // of references_
   Marks names_, texts_;
   int64_t cleared_ = 0;
   int64_t swept_span_ = 0;
