@@ -69,6 +69,7 @@ int Main(int argc, char** argv) {
   AddDiff(&app, &status);
   AddFmt(&app, &status);
   AddSchema(&app, &status);
+  AddTest(&app, &status);
   AddAudit(&app, &status);
   AddWhoami(&app, &status);
   AddContext(&app, &status);
