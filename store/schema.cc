@@ -16,7 +16,7 @@ namespace {
 constexpr int kLockWaitMs = 2000;
 
 // doc/audit-format.md explains the tables. What is unfolded from segments can be dropped and
-// rebuilt: all but `writers`, `segments` and `checkpoints`.
+// rebuilt: all but `writers`, `segments`, `checkpoints` and `prunings`.
 constexpr char kVersion1[] = R"sql(
 CREATE TABLE writers(
   id INTEGER PRIMARY KEY,
@@ -260,6 +260,25 @@ constexpr char kVersion6[] = R"sql(
 ALTER TABLE records ADD COLUMN masked INTEGER REFERENCES texts(id);
 ALTER TABLE records ADD COLUMN fixed_time INTEGER;
 ALTER TABLE writers ADD COLUMN follows TEXT;
+ALTER TABLE unfolding ADD COLUMN cleared INTEGER NOT NULL DEFAULT 0;
+
+-- What was removed on purpose.
+CREATE TABLE prunings(
+  id INTEGER PRIMARY KEY,
+  writer INTEGER NOT NULL REFERENCES writers(id),
+  first_seq INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL,
+  min_time INTEGER NOT NULL,
+  max_time INTEGER NOT NULL,
+  last_hash BLOB NOT NULL,
+  time INTEGER NOT NULL,
+  uid INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  hash BLOB NOT NULL,
+  key BLOB,
+  signature BLOB
+);
+CREATE INDEX prunings_by_writer ON prunings(writer, last_seq);
 
 DROP VIEW IF EXISTS decisions;
 CREATE VIEW decisions AS SELECT

@@ -116,6 +116,23 @@ ino_t LogInode(const std::string& path) {
 
 }  // namespace
 
+absl::Status AppendToCheckpoints(const std::string& path, const std::string& line) {
+  const std::string name = Printable(path, 1000);
+  const int file =
+      open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+  if (file < 0) return SystemError(errno, name, "cannot open the file for checkpoints");
+  const absl::Cleanup close_file = [file] { close(file); };
+  // One write, so that lines of several writers do not mix.
+  const ssize_t size = write(file, line.data(), line.size());
+  if (size != static_cast<ssize_t>(line.size())) {
+    return SystemError(size < 0 ? errno : ENOSPC, name,
+                       "cannot append to the file for checkpoints");
+  }
+  return fdatasync(file) == 0 || errno == EINVAL
+             ? absl::OkStatus()
+             : SystemError(errno, name, "cannot sync the file for checkpoints");
+}
+
 // The statements must go before the connection does.
 struct WriterFile::Connection {
   std::unique_ptr<Database> database;
@@ -295,7 +312,8 @@ absl::Status WriterFile::Register() {
   if (writer_ != 0) {
     absl::StatusOr<Statement> find = Statement::Prepare(
         database,
-        "SELECT coalesce((SELECT max(first_seq + count) FROM segments WHERE writer = ?1), 1) "
+        "SELECT max(coalesce((SELECT max(first_seq + count) FROM segments WHERE writer = ?1), 1), "
+        "coalesce((SELECT max(last_seq) + 1 FROM prunings WHERE writer = ?1), 1)) "
         "FROM writers WHERE id = ?1 AND uuid = ?2");
     if (!find.ok()) return find.status();
     find->Bind(1, writer_);
@@ -542,24 +560,7 @@ absl::Status WriterFile::InsertCheckpoint(const Hash& hash, int64_t seq) {
 // again: the next one says more.
 void WriterFile::SendCheckpoint() {
   if (checkpoint_line_.empty() || checkpoints_.file.empty()) return;
-  const std::string name = Printable(checkpoints_.file, 1000);
-  const int file = open(checkpoints_.file.c_str(),
-                        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
-  if (file < 0) {
-    checkpoint_status_ = SystemError(errno, name, "cannot open the file for checkpoints");
-    return;
-  }
-  const absl::Cleanup close_file = [file] { close(file); };
-  // One write, so that lines of several writers do not mix.
-  const ssize_t size = write(file, checkpoint_line_.data(), checkpoint_line_.size());
-  if (size != static_cast<ssize_t>(checkpoint_line_.size())) {
-    checkpoint_status_ =
-        SystemError(size < 0 ? errno : ENOSPC, name, "cannot append to the file for checkpoints");
-    return;
-  }
-  checkpoint_status_ = fdatasync(file) == 0 || errno == EINVAL
-                           ? absl::OkStatus()
-                           : SystemError(errno, name, "cannot sync the file for checkpoints");
+  checkpoint_status_ = AppendToCheckpoints(checkpoints_.file, checkpoint_line_);
 }
 
 absl::Status WriterFile::Commit() {

@@ -33,6 +33,10 @@ struct FilesSetAside {
   absl::Status why;
 };
 
+// Appends `line`, with its end, to a file for checkpoints, and waits for the disk. Creates the
+// file.
+absl::Status AppendToCheckpoints(const std::string& file, const std::string& line);
+
 // One writer's hold on an audit file: opens it, gives the writer a row and its records numbers from
 // 1, writes segments and chains them, and opens the file again after what makes a connection unfit.
 // A file that was moved away or removed is completed, left, and begun anew.

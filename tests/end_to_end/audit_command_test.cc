@@ -431,6 +431,92 @@ TEST_F(AuditCommandTest, ExportGoesOnWhereItEnded) {
   EXPECT_NE(stale.err.find("is not where the cursor says"), std::string::npos) << stale.err;
 }
 
+TEST_F(AuditCommandTest, PruneRemovesAndSaysSo) {
+  // A writer whose records are all older than those above.
+  const std::string key = directory_.Write("key", std::string(64, '7') + "\n");
+  ASSERT_EQ(chmod(key.c_str(), 0600), 0);
+  const std::string beside = directory_ / "checkpoints";
+  ASSERT_EQ(Audit({"prune", "--older-than", "1h"}).status, 0);
+  EXPECT_EQ(Audit({"query", "--count"}).out, "8\n") << "they are of the future";
+
+  Ended ended = Audit({"prune", "--before", "2100-01-01", "--dry-run"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(ended.out.find("would remove 8 records in "), 0u) << ended.out;
+  EXPECT_EQ(Audit({"query", "--count"}).out, "8\n");
+
+  ended = Audit({"prune", "--before", "2100-01-01", "--reason", "the end of the year",
+                 "--sign-with", key, "--checkpoints", beside, "--vacuum", "--format", "json"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  const json result = json::parse(ended.out);
+  EXPECT_EQ(result["records"], 8);
+  EXPECT_EQ(result["dry_run"], false);
+  EXPECT_EQ(result["newest"], "2027-01-15T09:20:00Z");
+  EXPECT_EQ(Audit({"query", "--count"}).out, "0\n");
+  EXPECT_EQ(Audit({"stats", "--format", "json", "--only", "reasons"}).out.find("allow_rule"),
+            std::string::npos);
+
+  const std::string line = ReadFile(beside);
+  ASSERT_EQ(line.find("reeve-pruning-1 "), 0u) << line;
+  const size_t hash = line.find(' ', line.find(' ', line.find(' ', line.find(' ') + 1) + 1) + 1);
+  const std::string public_key = line.substr(hash + 66, 64);
+  ended = Audit({"verify", "--rows", "--key", public_key, "--checkpoints", beside});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_NE(ended.out.find(", signed: before 2100-01-01T00:00:00Z: the end of the year\n"),
+            std::string::npos)
+      << ended.out;
+  const json report = json::parse(Audit({"verify", "--format", "json"}).out);
+  EXPECT_EQ(report["pruned_records"], 8);
+  EXPECT_EQ(report["prunings"][0]["signed"], true);
+  EXPECT_EQ(report["writers"][0]["pruned"], 8);
+  EXPECT_EQ(Audit({"verify", "--key", std::string(64, 'a')}).status, 1);
+
+  // Others may go on.
+  Reeve({"check", "--audit", db_, policy_}, Request(95, "ada", "doc.read", "/finance/new"));
+  EXPECT_EQ(Audit({"query", "--count"}).out, "1\n");
+  EXPECT_EQ(Audit({"verify", "--rows"}).status, 0);
+  // What remains of an empty file is more than nothing.
+  EXPECT_EQ(Audit({"prune", "--max-size", "0B"}).status, 1);
+  EXPECT_EQ(Audit({"query", "--count"}).out, "0\n");
+}
+
+TEST_F(AuditCommandTest, PruneRefusesWhatItDoesNotUnderstand) {
+  const std::string open = directory_.Write("open", std::string(64, '7'));
+  ASSERT_EQ(chmod(open.c_str(), 0644), 0);
+  const std::string text = directory_.Write("text", "secret");
+  ASSERT_EQ(chmod(text.c_str(), 0600), 0);
+  const struct {
+    std::vector<std::string> options;
+    std::string error;
+  } kCases[] = {
+      {{},
+       "nothing is asked for; say what is to go with `--older-than`, `--before` or `--max-size`"},
+      {{"--older-than", ""}, "--older-than: "},
+      {{"--older-than", "2026-11-20"}, "`2026-11-20` is no age; write `90d` or `12h`"},
+      {{"--older-than", "-1d"}, "`-1d` is no age; write `90d` or `12h`"},
+      {{"--before", "90d"}, "`90d` is no time; write `2026-11-20T09:00:00Z` or `2026-11-20`"},
+      {{"--before", "yesterday"}, "`yesterday` is no time; write "},
+      {{"--before", "2026-11-20", "--older-than", "1d"}, "--older-than excludes --before"},
+      {{"--max-size", "10"}, "`10` is no size; write `10GiB`, `500MiB` or `0B`"},
+      {{"--max-size", "-1B"}, "`-1B` is no size; write "},
+      {{"--max-size", "99999999TiB"}, "`99999999TiB` is no size; write "},
+      {{"--max-size", "1GiB", "--checkpoints", "c"}, "--checkpoints requires --sign-with"},
+      {{"--max-size", "1GiB", "--sign-with", directory_ / "none"}, (directory_ / "none") + ": "},
+      {{"--max-size", "1GiB", "--sign-with", open}, open + ": others can read it; "},
+      {{"--max-size", "1GiB", "--sign-with", text}, text + ": is no key; "},
+  };
+  for (const auto& c : kCases) {
+    std::vector<std::string> arguments = {"prune"};
+    arguments.insert(arguments.end(), c.options.begin(), c.options.end());
+    const Ended ended = Audit(arguments);
+    EXPECT_EQ(ended.status, 2) << c.error;
+    EXPECT_EQ(ended.err.substr(0, c.error.size()), c.error);
+    EXPECT_EQ(ended.err.find("secret"), std::string::npos);
+    EXPECT_EQ(ended.out, "");
+  }
+  EXPECT_EQ(Reeve({"audit", "prune", policy_, "--older-than", "1d"}).status, 2);
+  EXPECT_EQ(Audit({"query", "--count"}).out, "8\n");
+}
+
 TEST_F(AuditCommandTest, ExportSaysWhereItStoppedIfItCannotWrite) {
   std::string requests;
   for (int i = 0; i < 1500; ++i) {
