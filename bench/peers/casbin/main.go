@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/casbin/casbin/v2"
@@ -46,6 +47,15 @@ func readRequests(path string) ([]request, error) {
 	return all, lines.Err()
 }
 
+// Processor time of the process, that of the garbage collector included: what else the machine does is not in it.
+func now() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, module := range info.Deps {
@@ -76,14 +86,14 @@ func measure(directory string) error {
 		}
 	}
 	var rounds []float64
-	for end := time.Now().Add(budget); len(rounds) < minRounds || time.Now().Before(end); {
-		begin := time.Now()
+	for end := now() + budget; len(rounds) < minRounds || now() < end; {
+		begin := now()
 		for _, one := range requests {
 			if _, err := enforcer.Enforce(one.Principal, one.Resource, one.Action); err != nil {
 				return err
 			}
 		}
-		rounds = append(rounds, float64(time.Since(begin).Nanoseconds())/float64(len(requests)))
+		rounds = append(rounds, float64(now()-begin)/float64(len(requests)))
 	}
 	slices.Sort(rounds)
 	line, err := json.Marshal(map[string]any{

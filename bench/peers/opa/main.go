@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -47,6 +48,15 @@ func readRequests(path string) ([]request, error) {
 		return nil, fmt.Errorf("no requests")
 	}
 	return all, lines.Err()
+}
+
+// Processor time of the process, that of the garbage collector included: what else the machine does is not in it.
+func now() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 func version() string {
@@ -104,14 +114,14 @@ func measure(directory string) error {
 		}
 	}
 	var rounds []float64
-	for end := time.Now().Add(budget); len(rounds) < minRounds || time.Now().Before(end); {
-		begin := time.Now()
+	for end := now() + budget; len(rounds) < minRounds || now() < end; {
+		begin := now()
 		for _, input := range inputs {
 			if _, err := query.Eval(ctx, rego.EvalParsedInput(input)); err != nil {
 				return err
 			}
 		}
-		rounds = append(rounds, float64(time.Since(begin).Nanoseconds())/float64(len(inputs)))
+		rounds = append(rounds, float64(now()-begin)/float64(len(inputs)))
 	}
 	slices.Sort(rounds)
 	line, err := json.Marshal(map[string]any{

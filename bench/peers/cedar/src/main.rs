@@ -5,10 +5,17 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
 
-const BUDGET: Duration = Duration::from_millis(500);
+const BUDGET_NS: f64 = 5e8;
 const MIN_ROUNDS: usize = 5;
+
+/// Processor time of the process: what else the machine does is not in it.
+fn now_ns() -> f64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes to `now` and nowhere else.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut now) };
+    1e9 * now.tv_sec as f64 + now.tv_nsec as f64
+}
 
 /// `org_permission` is `OrgPermission` in Cedar's files.
 fn to_camel(name: &str) -> String {
@@ -57,13 +64,13 @@ fn measure(directory: &Path) -> Result<(), Box<dyn Error>> {
         }
     }
     let mut rounds = Vec::new();
-    let begin = Instant::now();
-    while rounds.len() < MIN_ROUNDS || begin.elapsed() < BUDGET {
-        let round = Instant::now();
+    let begin = now_ns();
+    while rounds.len() < MIN_ROUNDS || now_ns() - begin < BUDGET_NS {
+        let round = now_ns();
         for (request, _) in &requests {
             std::hint::black_box(authorizer.is_authorized(request, &policies, &entities));
         }
-        rounds.push(round.elapsed().as_nanos() as f64 / requests.len() as f64);
+        rounds.push((now_ns() - round) / requests.len() as f64);
     }
     rounds.sort_by(f64::total_cmp);
     println!(
