@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "cli/command.h"
-#include "cli/replay_engine.h"
+#include "cli/no_record.h"
 #include "cli/trust.h"
 #include "reeve/adapters/authzen/decision_json.h"
 #include "reeve/adapters/authzen/evaluate_json.h"
@@ -88,7 +88,7 @@ std::string ExplainedJson(const Decision& decision, const Request& request) {
 
 // One request, or one batch, which is always answered in JSON.
 int CheckOne(const Engine& engine, const Options& options, const std::string& text) {
-  const JsonBatch batch = JsonBatch::Parse(text);
+  const JsonBatch batch = JsonBatch::Parse(text, engine.snapshot()->schema());
   if (!batch.single) {
     const JsonAnswer answer = EvaluateJson(engine, text);
     std::puts(answer.json.c_str());

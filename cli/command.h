@@ -37,6 +37,7 @@ void AddFmt(CLI::App* app, int* status);
 void AddKeygen(CLI::App* app, int* status);
 void AddLint(CLI::App* app, int* status);
 void AddSchema(CLI::App* app, int* status);
+void AddTest(CLI::App* app, int* status);
 void AddVersion(CLI::App* app, int* status);
 void AddWhoami(CLI::App* app, int* status);
 

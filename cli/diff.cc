@@ -21,6 +21,7 @@
 #include "absl/time/clock.h"
 #include "cli/audit_command.h"
 #include "cli/replay_engine.h"
+#include "cli/trust.h"
 #include "reeve/cli/output.h"
 #include "reeve/engine/cel/program.h"
 #include "reeve/engine/text.h"
@@ -34,6 +35,8 @@ using Json = nlohmann::ordered_json;
 struct Options {
   std::string old_policy;
   std::string new_policy;
+  std::vector<std::string> entities;
+  Trust trust;
   std::string db;
   std::string since;
   std::string until;
@@ -416,11 +419,15 @@ int DiffAudit(const Options& options, const ReplayEngine& before, const ReplayEn
   return diff.totals().changed > 0 ? kNo : kYes;
 }
 
-int Diff(const Options& options) {
+int Diff(Options& options) {
+  if (!options.trust.Read()) return kBadCall;
+  const auto load = [&options](const std::string& policy, int* status) {
+    return ReplayEngine::Load(policy, options.entities, options.trust.limits(), status);
+  };
   int status = kYes;
-  const std::unique_ptr<ReplayEngine> before = ReplayEngine::Load(options.old_policy, {}, &status);
+  const std::unique_ptr<ReplayEngine> before = load(options.old_policy, &status);
   if (before == nullptr) return status;
-  const std::unique_ptr<ReplayEngine> after = ReplayEngine::Load(options.new_policy, {}, &status);
+  const std::unique_ptr<ReplayEngine> after = load(options.new_policy, &status);
   if (after == nullptr) return status;
   return options.db.empty() ? DiffRules(before->snapshot(), after->snapshot(), options.format)
                             : DiffAudit(options, *before, *after);
@@ -439,6 +446,12 @@ void AddDiff(CLI::App* app, int* status) {
   command->add_option("OLD", options->old_policy, "a policy file, or a directory of them")
       ->required();
   command->add_option("NEW", options->new_policy, "another")->required();
+  command
+      ->add_option("--entities", options->entities,
+                   "a file of entities to load with both; may be repeated")
+      ->allow_extra_args(false)
+      ->option_text("FILE");
+  options->trust.AddOption(command);
   CLI::Option* const audit =
       command
           ->add_option("--audit", options->db,

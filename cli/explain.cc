@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "cli/audit_command.h"
 #include "cli/replay_engine.h"
+#include "cli/trust.h"
 #include "reeve/cli/explanation_output.h"
 #include "reeve/cli/output.h"
 #include "reeve/engine/text.h"
@@ -30,6 +31,7 @@ struct Options {
   std::string id;
   std::string policy;
   std::vector<std::string> entities;
+  Trust trust;
   Format format = Format::kText;
 };
 
@@ -204,11 +206,12 @@ int Redecide(const Found& found, const ReplayEngine& engine, const Options& opti
   return kYes;
 }
 
-int Explain(const Options& options) {
+int Explain(Options& options) {
   std::unique_ptr<ReplayEngine> engine;
   if (!options.policy.empty()) {
+    if (!options.trust.Read()) return kBadCall;
     int status = kYes;
-    engine = ReplayEngine::Load(options.policy, options.entities, &status);
+    engine = ReplayEngine::Load(options.policy, options.entities, options.trust.limits(), &status);
     if (engine == nullptr) return status;
   }
   const absl::StatusOr<std::unique_ptr<AuditReplay>> replay = AuditReplay::Open(options.db);
@@ -276,6 +279,7 @@ void AddExplain(CLI::App* app, int* status) {
       ->allow_extra_args(false)
       ->needs("--policy")
       ->option_text("FILE");
+  options->trust.AddOption(command)->needs("--policy");
   AddFormat(command, &options->format);
   command->footer(
       "Examples:\n"

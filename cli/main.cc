@@ -70,6 +70,7 @@ int Main(int argc, char** argv) {
   AddBench(&app, &status);
   AddFmt(&app, &status);
   AddSchema(&app, &status);
+  AddTest(&app, &status);
   AddAudit(&app, &status);
   AddWhoami(&app, &status);
   AddContext(&app, &status);

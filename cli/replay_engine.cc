@@ -10,9 +10,9 @@ namespace reeve {
 
 std::unique_ptr<ReplayEngine> ReplayEngine::Load(const std::string& policy,
                                                  const std::vector<std::string>& entities,
-                                                 int* status) {
+                                                 const LoadLimits& limits, int* status) {
   *status = kBadCall;
-  LoadResult loaded = LoadPolicy(policy, entities);
+  LoadResult loaded = LoadPolicy(policy, entities, limits);
   for (const Issue& issue : loaded.issues) {
     std::fprintf(stderr, "%s\n%s", ToString(issue).c_str(), Excerpt(issue).c_str());
   }

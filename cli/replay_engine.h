@@ -6,17 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "reeve/engine/audit.h"
+#include "cli/no_record.h"
 #include "reeve/engine/engine.h"
+#include "reeve/policy/load_input.h"
 #include "reeve/store/replay.h"
 
 namespace reeve {
-
-// For decisions that nobody acts on.
-class NoRecord final : public AuditSink {
- public:
-  absl::Status Append(const AuditRecord&, AuditLevel) override { return absl::OkStatus(); }
-};
 
 // A policy set that decides, and keeps no record.
 class ReplayEngine {
@@ -24,7 +19,8 @@ class ReplayEngine {
   // Null, having said what is wrong on standard error and left the exit status in *status, if it
   // does not load.
   static std::unique_ptr<ReplayEngine> Load(const std::string& policy,
-                                            const std::vector<std::string>& entities, int* status);
+                                            const std::vector<std::string>& entities,
+                                            const LoadLimits& limits, int* status);
 
   Decision Decide(const Request& request) const { return engine_->Decide(request); }
   const Snapshot& snapshot() const { return *snapshot_; }

@@ -9,8 +9,8 @@
 
 namespace reeve {
 
-void Trust::AddOption(CLI::App* command) {
-  command
+CLI::Option* Trust::AddOption(CLI::App* command) {
+  return command
       ->add_option(
           "--trust", files_,
           "load only what this key has signed, as `reeve compile --sign` does: the FILE.pub "

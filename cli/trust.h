@@ -13,7 +13,7 @@ namespace reeve {
 // One thread at a time.
 class Trust {
  public:
-  void AddOption(CLI::App* command);
+  CLI::Option* AddOption(CLI::App* command);
 
   // Reads the keys that were named. Returns false, having said why, if one cannot be read.
   bool Read();

@@ -1,9 +1,12 @@
 #include "reeve/engine/schema.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "engine/clause_set.h"
+#include "reeve/engine/rfc3339.h"
 #include "reeve/engine/text.h"
 
 namespace reeve {
@@ -41,6 +44,87 @@ bool operator==(const SchemaField& a, const SchemaField& b) {
 bool operator==(const SchemaType& a, const SchemaType& b) {
   return a.kind == b.kind && a.element == b.element && a.fields.size() == b.fields.size() &&
          std::is_permutation(a.fields.begin(), a.fields.end(), b.fields.begin());
+}
+
+// Recursive, as deep as the type is.
+Value As(const SchemaType& type, Value value) {
+  using Kind = SchemaType::Kind;
+  const bool is_text = value.kind() == Value::Kind::kString;
+  const bool is_int = value.kind() == Value::Kind::kInt;
+  switch (type.kind) {
+    case Kind::kUint:
+      if (is_int && value.int_value() >= 0) return Value::Uint(value.int_value());
+      return value;
+    case Kind::kDouble: {
+      // Up to 2^53 each has a double of its own.
+      constexpr int64_t kExact = int64_t{1} << 53;
+      if (is_int && value.int_value() >= -kExact && value.int_value() <= kExact) {
+        return Value::Double(static_cast<double>(value.int_value()));
+      }
+      return value;
+    }
+    case Kind::kTimestamp:
+      if (is_text) {
+        if (const auto time = ParseRfc3339(value.string_value())) return Value::Timestamp(*time);
+      }
+      return value;
+    case Kind::kDuration: {
+      absl::Duration duration;
+      if (is_text &&
+          absl::ParseDuration({value.string_value().data(), value.string_value().size()},
+                              &duration) &&
+          duration != absl::InfiniteDuration() && duration != -absl::InfiniteDuration()) {
+        return Value::Duration(duration);
+      }
+      return value;
+    }
+    case Kind::kList: {
+      if (value.kind() != Value::Kind::kList) return value;
+      Value::List list = value.list_value();
+      for (Value& element : list) element = As(type.element[0], std::move(element));
+      return Value::Of(std::move(list));
+    }
+    case Kind::kMap: {
+      if (value.kind() != Value::Kind::kMap) return value;
+      Attributes map;
+      for (const auto& [name, element] : value.map_value()) {
+        map.Set(name, As(type.element[0], element));
+      }
+      return Value::Of(std::move(map));
+    }
+    case Kind::kRecord:
+      if (value.kind() != Value::Kind::kMap) return value;
+      return Value::Of(As(type.fields, value.map_value()));
+    case Kind::kAny:
+    case Kind::kNull:
+    case Kind::kBool:
+    case Kind::kInt:
+    case Kind::kString:
+    case Kind::kBytes:
+      return value;
+  }
+  return value;
+}
+
+Attributes As(const std::vector<SchemaField>& fields, Attributes attributes) {
+  for (const SchemaField& field : fields) {
+    if (const Value* value = attributes.Find(field.name)) {
+      attributes.Set(field.name, As(field.type, *value));
+    }
+  }
+  return attributes;
+}
+
+const Schema::EntityType* Schema::FindType(std::string_view type_name) const {
+  const auto found = std::find_if(entities.begin(), entities.end(),
+                                  [&](const EntityType& type) { return type.name == type_name; });
+  return found == entities.end() ? nullptr : &*found;
+}
+
+const Schema::Action* Schema::FindAction(std::string_view action_name) const {
+  const auto found = std::find_if(actions.begin(), actions.end(),
+                                  [&](const Action& action) { return action.name == action_name; });
+  return found == actions.end() ? nullptr : &*found;
 }
 
 std::string ToString(const SchemaType& type) {

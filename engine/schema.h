@@ -55,6 +55,13 @@ inline bool operator!=(const SchemaType& a, const SchemaType& b) { return !(a ==
 bool operator==(const SchemaField& a, const SchemaField& b);
 inline bool operator!=(const SchemaField& a, const SchemaField& b) { return !(a == b); }
 
+// `value`, which was written where there are only null, booleans, integers, doubles, texts, lists
+// and maps, as a value of `type`: an integer as a double, if it loses nothing, or as a uint, a text
+// as a timestamp (RFC 3339) or a duration (absl::ParseDuration(): `1h30m`), elements and fields
+// likewise. What cannot be one stays as it is, and does not fit.
+Value As(const SchemaType& type, Value value);
+Attributes As(const std::vector<SchemaField>& fields, Attributes attributes);
+
 // As schema files write it: `list(string)`, `map(int)`, `any`; of a record `{city: string}`.
 std::string ToString(const SchemaType& type);
 
@@ -80,6 +87,10 @@ struct Schema {
     std::vector<std::string> resources;
     std::vector<SchemaField> context;
   };
+
+  // Null if it is not declared. Takes time in proportion to what is.
+  const EntityType* FindType(std::string_view type_name) const;
+  const Action* FindAction(std::string_view action_name) const;
 
   // The type `anonymous` is declared always, if not here then without attributes and parents; a
   // principal of it may be in requests for every action.

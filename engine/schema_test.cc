@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "reeve/engine/engine.h"
 #include "reeve/engine/testing.h"
 
@@ -76,6 +77,56 @@ struct Case {
   const char* want;  // The defect; empty if the request fits.
 };
 std::ostream& operator<<(std::ostream& os, const Case& c) { return os << c.name; }
+
+// How a value that was written as text is to be read.
+struct Written {
+  const char* name;
+  SchemaType type;
+  Value value;
+  Value want;
+};
+
+TEST(SchemaTypeTest, ReadsValuesAsOfAType) {
+  const Value text = Value::String("x");
+  const auto at = absl::FromUnixSeconds(1795165200);
+  const SchemaType place =
+      SchemaType::Record({{"lat", Kind::kDouble}, {"since", Kind::kTimestamp}});
+  const Written cases[] = {
+      {"double", Kind::kDouble, Value::Int(-7), Value::Double(-7)},
+      {"the largest exact double", Kind::kDouble, Value::Int(int64_t{1} << 53),
+       Value::Double(9007199254740992.0)},
+      {"no exact double", Kind::kDouble, Value::Int((int64_t{1} << 53) + 1),
+       Value::Int((int64_t{1} << 53) + 1)},
+      {"no double", Kind::kDouble, text, text},
+      {"uint", Kind::kUint, Value::Int(7), Value::Uint(7)},
+      {"negative", Kind::kUint, Value::Int(-1), Value::Int(-1)},
+      {"int stays", Kind::kInt, Value::Int(7), Value::Int(7)},
+      {"double is no int", Kind::kInt, Value::Double(7), Value::Double(7)},
+      {"timestamp", Kind::kTimestamp, Value::String("2026-11-20T09:00:00Z"), Value::Timestamp(at)},
+      {"no timestamp", Kind::kTimestamp, Value::String("noon"), Value::String("noon")},
+      {"number for a timestamp", Kind::kTimestamp, Value::Int(1), Value::Int(1)},
+      {"duration", Kind::kDuration, Value::String("1h30m"), Value::Duration(absl::Minutes(90))},
+      {"endless", Kind::kDuration, Value::String("inf"), Value::String("inf")},
+      {"text stays text", Kind::kString, Value::String("1h30m"), Value::String("1h30m")},
+      {"any stays", Kind::kAny, Value::String("1h30m"), Value::String("1h30m")},
+      {"list", SchemaType::List(Kind::kDouble), Value::Of(Value::List{Value::Int(1), text}),
+       Value::Of(Value::List{Value::Double(1), text})},
+      {"map", SchemaType::Map(Kind::kUint), Value::Of(Attributes{{"a", Value::Int(1)}}),
+       Value::Of(Attributes{{"a", Value::Uint(1)}})},
+      {"list for a map", SchemaType::Map(Kind::kUint), Value::Of(Value::List{Value::Int(1)}),
+       Value::Of(Value::List{Value::Int(1)})},
+      {"record", place,
+       Value::Of(Attributes{{"lat", Value::Int(1)},
+                            {"other", Value::Int(1)},
+                            {"since", Value::String("2026-11-20T09:00:00Z")}}),
+       Value::Of(Attributes{
+           {"lat", Value::Double(1)}, {"other", Value::Int(1)}, {"since", Value::Timestamp(at)}})},
+      {"records in a list", SchemaType::List(place),
+       Value::Of(Value::List{Value::Of(Attributes{{"lat", Value::Int(1)}})}),
+       Value::Of(Value::List{Value::Of(Attributes{{"lat", Value::Double(1)}})})},
+  };
+  for (const Written& c : cases) EXPECT_EQ(As(c.type, c.value), c.want) << c.name;
+}
 
 class SchemaRequestTest : public ::testing::TestWithParam<Case> {};
 

@@ -180,7 +180,7 @@ Conditions::Compiled Conditions::Compile(Kind kind, std::string_view text,
                       absl::StrCat("`", name, "` cannot be used here: ", defect)});
     return result;
   }
-  if (kind == Kind::kClause) result.defects.unsure = checked->unsure;
+  if (kind == Kind::kClause) result.defects.may_be_missing = checked->may_be_missing;
   if (kind == Kind::kClause && !CanBeBool(checked->type())) {
     errors.push_back({checked->ast[checked->ast.root].place,
                       absl::StrCat("the condition is of type ", cel::ToString(checked->type()),
@@ -246,8 +246,9 @@ std::optional<Condition> Conditions::Compile(Kind kind, std::string_view text,
   used->insert(used->end(), compiled.used.begin(), compiled.used.end());
   defects->errors.insert(defects->errors.end(), compiled.defects.errors.begin(),
                          compiled.defects.errors.end());
-  defects->unsure.insert(defects->unsure.end(), compiled.defects.unsure.begin(),
-                         compiled.defects.unsure.end());
+  defects->may_be_missing.insert(defects->may_be_missing.end(),
+                                 compiled.defects.may_be_missing.begin(),
+                                 compiled.defects.may_be_missing.end());
   return compiled.condition;
 }
 

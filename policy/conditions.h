@@ -20,8 +20,9 @@ namespace reeve {
 // What is wrong with one text.
 struct ConditionDefects {
   std::vector<cel::Defect> errors;
-  // Of a condition without errors: what it reads and a request may lack.
-  std::vector<cel::Defect> unsure;
+  // Of a condition without errors: what it reads itself and, by the schema, a request may lack
+  // (CheckedExpr::may_be_missing).
+  std::vector<std::string> may_be_missing;
 };
 
 // One thread at a time.

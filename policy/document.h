@@ -2,6 +2,8 @@
 #ifndef REEVE_POLICY_DOCUMENT_H_
 #define REEVE_POLICY_DOCUMENT_H_
 
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -9,6 +11,7 @@
 #include "reeve/engine/pattern.h"
 #include "reeve/engine/rule.h"
 #include "reeve/policy/issue.h"
+#include "reeve/policy/test_suite.h"
 
 namespace reeve {
 
@@ -33,6 +36,10 @@ struct PolicyDocument {
   struct RuleDefinition {
     Rule rule;
     Position id;
+    std::vector<Position> when;  // Of each clause, unless one of them is wrong.
+    // What its clauses read and a request may lack, such as "resource.owner", by a schema. Nothing
+    // if none says so.
+    std::optional<std::set<std::string>> may_be_missing;
   };
 
   std::string file;
@@ -52,6 +59,12 @@ struct EntitiesDocument {
 
   std::string file;
   std::vector<EntityDefinition> entities;
+  std::vector<AcceptedWarning> accepted;
+};
+
+// A file that begins with `tests:`.
+struct TestsDocument {
+  TestSuite suite;
   std::vector<AcceptedWarning> accepted;
 };
 

@@ -8,6 +8,7 @@
 #include "policy/field_reader.h"
 #include "policy/policy_reader.h"
 #include "policy/schema_reader.h"
+#include "policy/tests_reader.h"
 
 namespace reeve {
 namespace {
@@ -27,16 +28,19 @@ class RootReader : public FieldReader {
 void RootReader::Read(YamlNode root, Documents* documents) {
   if (root.IsNull()) {
     return Report(
-        {}, "the file is empty; begin it with `reeve: 1` and `policy:`, `entities:` or `schema:`");
+        {},
+        "the file is empty; begin it with `reeve: 1` and `policy:`, `entities:`, `schema:` or "
+        "`tests:`");
   }
   if (!root.IsMapping()) {
     return Report(root.position(),
-                  "the file is not a mapping; begin it with `reeve: 1` and `policy:`, `entities:` "
-                  "or `schema:`");
+                  "the file is not a mapping; begin it with `reeve: 1` and `policy:`, `entities:`, "
+                  "`schema:` or `tests:`");
   }
   std::optional<YamlMember> policy;
   std::optional<YamlMember> entities;
   std::optional<YamlMember> schema;
+  std::optional<YamlMember> tests;
   bool first = true;
   for (const YamlMember member : root.members()) {
     const std::string_view key = member.key.text();
@@ -54,16 +58,19 @@ void RootReader::Read(YamlNode root, Documents* documents) {
     } else if (key == "schema") {
       schema = member;
     } else if (key == "tests") {
-      return Report(
-          member.key.position(),
-          absl::StrCat("`", std::string(key), "` files are not supported by this version"));
+      tests = member;
     }
   }
   // A schema has `entities` of its own.
-  const std::optional<YamlMember>& other = schema.has_value() ? schema : entities;
-  if (policy.has_value() && other.has_value()) {
-    return Report(other->key.position(),
-                  "a file is of one kind: `policy`, `entities` or `schema`; make two files");
+  if (schema.has_value()) entities.reset();
+  bool is_known = false;
+  for (const std::optional<YamlMember>& kind : {policy, entities, schema, tests}) {
+    if (kind.has_value() && is_known) {
+      return Report(
+          kind->key.position(),
+          "a file is of one kind: `policy`, `entities`, `schema` or `tests`; make two files");
+    }
+    is_known |= kind.has_value();
   }
   if (policy.has_value()) {
     documents->policies.push_back(
@@ -73,9 +80,12 @@ void RootReader::Read(YamlNode root, Documents* documents) {
   } else if (entities.has_value()) {
     documents->entities.push_back(
         EntitiesReader(file(), limits(), issues_, documents->scope.get()).Read(root));
+  } else if (tests.has_value()) {
+    documents->tests.push_back(
+        TestsReader(file(), limits(), issues_, documents->scope.get()).Read(root));
   } else {
     Report(root.position(),
-           "the file has neither `policy` nor `entities` nor `schema`, so it says nothing");
+           "the file has none of `policy`, `entities`, `schema` and `tests`, so it says nothing");
   }
 }
 

@@ -21,6 +21,7 @@ struct Documents {
   std::unique_ptr<const SchemaScope> scope;
   std::vector<PolicyDocument> policies;
   std::vector<EntitiesDocument> entities;
+  std::vector<TestsDocument> tests;
 };
 
 // Whether the file is a schema, which is to be read before all that is held to it.
@@ -30,6 +31,10 @@ bool IsSchema(const YamlDocument& yaml);
 // error what was added is of no use but to find more errors.
 void ReadDocument(std::string_view file, const YamlDocument& yaml, const LoadLimits& limits,
                   Documents* documents, std::vector<Issue>* issues);
+
+// Reports names of suites of tests that are given twice, and rules that tests name and no policy
+// has.
+void CheckTests(const Documents& documents, std::vector<Issue>* issues);
 
 }  // namespace reeve
 

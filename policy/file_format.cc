@@ -1,6 +1,7 @@
 #include "policy/file_format.h"
 
 #include "reeve/engine/entity.h"
+#include "reeve/engine/request.h"
 #include "reeve/engine/rule.h"
 #include "reeve/policy/load_input.h"
 
@@ -175,10 +176,112 @@ constexpr KeyFormat kSchemaKeys[] = {
     {"context", &kFields, false, "The fields of every action's context."},
 };
 
+// --- tests files ---
+
+constexpr ValueFormat kTime = Scalar(Kind::kTime);
+constexpr ValueFormat kReference = Scalar(Kind::kReference);
+constexpr ValueFormat kReferences = List(&kReference);
+constexpr const ValueFormat* kOneOrMoreKinds[] = {&kReference, &kReferences};
+constexpr ValueFormat kOneOrMore = AnyOf(kOneOrMoreKinds);
+constexpr ValueFormat kContext = Scalar(Kind::kContext);
+constexpr ValueFormat kContexts = List(&kContext);
+constexpr const ValueFormat* kOneOrMoreContextKinds[] = {&kContext, &kContexts};
+constexpr ValueFormat kOneOrMoreContexts = AnyOf(kOneOrMoreContextKinds);
+constexpr ValueFormat kGroup = Text(kMaxIdBytes);
+constexpr ValueFormat kGroups = List(&kGroup, kMaxGroups);
+constexpr ValueFormat kParents = List(&kEntityId, kMaxParents);
+constexpr ValueFormat kWord = Text(kMaxWordBytes);
+
+constexpr std::string_view kAssurances[] = {"none", "asserted", "kernel_weak", "kernel", "crypto"};
+constexpr std::string_view kDecisions[] = {"allow", "deny"};
+constexpr std::string_view kReasons[] = {"allow_rule", "deny_rule",   "deny_unknown",
+                                         "no_rule",    "bad_request", "limit"};
+
+constexpr KeyFormat kPrincipalKeys[] = {
+    {"id", &kEntityId, true, "The entity, `type:id`."},
+    {"groups", &kGroups, false, "The ids of the groups that it is a member of."},
+    {"groups_complete", &kBool, false, "`false`: there may be more groups than these."},
+    {"parents", &kParents, false, "Other entities that it lies in."},
+    {"attributes", &kAttributes, false, "What conditions see of it."},
+    {"assurance", &kAssuranceFormat, false, "How it is known; `asserted` if absent."},
+    {"via", &kWord, false, "By which mechanism it is known."},
+    {"host", &kWord, false, "Where it is."},
+    {"actor", &kEntityId, false, "The entity that acts for it."},
+};
+constexpr const ValueFormat* kTestPrincipalKinds[] = {&kEntityId, &kPrincipalFormat};
+constexpr ValueFormat kTestPrincipal = AnyOf(kTestPrincipalKinds);
+constexpr ValueFormat kTestPrincipals = Named(&kTestPrincipal);
+
+constexpr KeyFormat kTestedResourceKeys[] = {
+    {"id", &kEntityId, true, "The entity, `type:id`."},
+    {"parents", &kParents, false, "The entities that it lies in."},
+    {"attributes", &kAttributes, false, "What conditions see of it."},
+};
+constexpr const ValueFormat* kTestedResourceKinds[] = {&kEntityId, &kTestedResourceFormat};
+constexpr ValueFormat kTestedResource = AnyOf(kTestedResourceKinds);
+constexpr ValueFormat kTestedResources = Named(&kTestedResource);
+constexpr ValueFormat kTestContexts = Named(&kAttributes);
+
+constexpr ValueFormat kExpectedMessage = Text(kMaxExpectedMessageBytes);
+constexpr ValueFormat kExpectedObligations = List(&kName, kMaxObligations);
+constexpr KeyFormat kDecisionKey = {"decision", &kDecisionFormat, true, "The answer."};
+constexpr KeyFormat kReasonKey = {"reason", &kReasonFormat, false, "Why it is that."};
+constexpr KeyFormat kRulesKey = {"rules", &kOneOrMore, false,
+                                 "All rules that determine the answer: `policy/rule`."};
+constexpr KeyFormat kShadowRulesKey = {"shadow_rules", &kOneOrMore, false,
+                                       "All shadow rules that match."};
+constexpr KeyFormat kMessageKey = {"message", &kExpectedMessage, false, "Its message."};
+constexpr KeyFormat kObligationsKey = {"obligations", &kExpectedObligations, false,
+                                       "The names of all its obligations."};
+constexpr KeyFormat kExpectationKeys[] = {kDecisionKey,    kReasonKey,  kRulesKey,
+                                          kShadowRulesKey, kMessageKey, kObligationsKey};
+constexpr KeyFormat kExpectedOfSomeKeys[] = {
+    {"principals", &kOneOrMore, false, "Those of the case that it is about."},
+    {"actions", &kOneOrMore, false, "Those of the case that it is about."},
+    {"resources", &kOneOrMore, false, "Those of the case that it is about."},
+    {"contexts", &kOneOrMoreContexts, false, "Those of the case that it is about."},
+    kDecisionKey,
+    kReasonKey,
+    kRulesKey,
+    kShadowRulesKey,
+    kMessageKey,
+    kObligationsKey,
+};
+constexpr ValueFormat kExpectedOfSome = Block(List(&kExpectedOfSomeFormat));
+constexpr const ValueFormat* kExpectKinds[] = {&kExpectationFormat, &kExpectedOfSome};
+constexpr ValueFormat kExpect = AnyOf(kExpectKinds);
+
+constexpr ValueFormat kCaseName = Text(kMaxCaseNameBytes);
+constexpr KeyFormat kCaseKeys[] = {
+    {"name", &kCaseName, true, "Unique in the file."},
+    kDescriptionKey,
+    {"time", &kTime, false, "When its requests happen, unless their context says so."},
+    {"principals", &kOneOrMore, true, "Who asks: names given above, or entities."},
+    {"actions", &kOneOrMore, true, "What they want to do."},
+    {"resources", &kOneOrMore, true, "To what: names given above, or entities."},
+    {"contexts", &kOneOrMoreContexts, false, "Under which circumstances: names given above."},
+    {"expect", &kExpect, true,
+     "What all answers are to be, or a list of what some are to be and all others denials."},
+};
+constexpr ValueFormat kCases = Block(List(&kCaseFormat), /*apart=*/true);
+
+constexpr KeyFormat kTestsKeys[] = {
+    kReeveKey,
+    {"tests", &kName, true, "The name of the tests, unique in the set."},
+    kDescriptionKey,
+    kAcceptKey,
+    {"time", &kTime, false, "When it all happens, unless a case or a context says so."},
+    {"principals", &kTestPrincipals, false, "Who asks."},
+    {"resources", &kTestedResources, false, "What it is about."},
+    {"contexts", &kTestContexts, false, "Facts of requests; `time` is when they happen."},
+    {"cases", &kCases, true, "Requests, and what is expected of the answers."},
+};
+
 constexpr FileFormat kFileFormats[] = {
     {"policy", &kPolicyFormat},
     {"entities", &kEntitiesFormat},
     {"schema", &kSchemaFormat},
+    {"tests", &kTestsFormat},
 };
 
 }  // namespace
@@ -197,6 +300,15 @@ constexpr ValueFormat kElementFormat = Mapping(kElementKeys);
 constexpr ValueFormat kEntityTypeFormat = Mapping(kEntityTypeKeys);
 constexpr ValueFormat kSchemaActionFormat = Mapping(kSchemaActionKeys);
 constexpr ValueFormat kSchemaFormat = Block(Mapping(kSchemaKeys));
+constexpr ValueFormat kAssuranceFormat = Words(kAssurances);
+constexpr ValueFormat kDecisionFormat = Words(kDecisions);
+constexpr ValueFormat kReasonFormat = Words(kReasons);
+constexpr ValueFormat kPrincipalFormat = Mapping(kPrincipalKeys);
+constexpr ValueFormat kTestedResourceFormat = Mapping(kTestedResourceKeys);
+constexpr ValueFormat kExpectationFormat = Mapping(kExpectationKeys);
+constexpr ValueFormat kExpectedOfSomeFormat = Mapping(kExpectedOfSomeKeys);
+constexpr ValueFormat kCaseFormat = Block(Mapping(kCaseKeys));
+constexpr ValueFormat kTestsFormat = Block(Mapping(kTestsKeys));
 
 absl::Span<const FileFormat> FileFormats() { return kFileFormats; }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "absl/types/span.h"
+#include "reeve/engine/entity.h"
 
 namespace reeve {
 
@@ -28,6 +29,9 @@ struct ValueFormat {
     kEntityId,   // `type:id`
     kTypeName,   // what stands before the colon of one, or a word
     kWarning,    // the name of a warning
+    kReference,  // what something is called, as text
+    kContext,    // the name of a context of tests
+    kTime,       // RFC 3339
     kList,       // of `item`s, at least one, and at most `most`
     kMapping,    // with these `keys`
     kNamed,      // a mapping of names to `item`s, one to `most` unless that is 0
@@ -78,9 +82,18 @@ extern const ValueFormat kEntityTypeFormat;
 extern const ValueFormat kSchemaActionFormat;
 extern const ValueFormat kFieldFormat;    // Of what a record has.
 extern const ValueFormat kElementFormat;  // Of what a list or a map has.
+extern const ValueFormat kTestsFormat;
+extern const ValueFormat kPrincipalFormat;
+extern const ValueFormat kTestedResourceFormat;
+extern const ValueFormat kCaseFormat;
+extern const ValueFormat kExpectationFormat;
+extern const ValueFormat kExpectedOfSomeFormat;
 // Words.
 extern const ValueFormat kEffectFormat;
 extern const ValueFormat kAuditLevelFormat;
+extern const ValueFormat kAssuranceFormat;
+extern const ValueFormat kDecisionFormat;
+extern const ValueFormat kReasonFormat;
 
 // The key `name` of a mapping, or null.
 const KeyFormat* FindKey(const ValueFormat& mapping, std::string_view name);
@@ -91,6 +104,9 @@ inline constexpr size_t kMaxMessageBytes = 1024;
 inline constexpr size_t kMaxObligations = 64;
 inline constexpr size_t kMaxParameters = 16;  // of an obligation
 inline constexpr size_t kMaxAccepts = 100;
+inline constexpr size_t kMaxCaseNameBytes = 200;
+inline constexpr size_t kMaxExpectedMessageBytes = 64 * 1024;
+inline constexpr size_t kMaxWordBytes = kMaxTypeBytes + 1 + kMaxIdBytes;  // Of a visible text.
 
 }  // namespace reeve
 

@@ -9,8 +9,10 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "policy/document_reader.h"
 #include "reeve/policy/format.h"
+#include "reeve/policy/test_suite.h"
 #include "reeve/policy/yaml_reader.h"
 
 namespace reeve {
@@ -65,7 +67,8 @@ std::string Meaning(const std::string& text) {
       Append(role.members, &out);
       Append(role.when, &out);
     }
-    for (const auto& [rule, ignored] : policy.rules) {
+    for (const auto& definition : policy.rules) {
+      const Rule& rule = definition.rule;
       absl::StrAppend(&out, "rule ", rule.id, rule.effect, rule.shadow, rule.audit, "\n");
       Append(rule.message, &out);
       Append(rule.principals, &out);
@@ -86,6 +89,21 @@ std::string Meaning(const std::string& text) {
       absl::StrAppend(&out, ToString(entity.id), "\n");
       for (const EntityId& parent : entity.parents) absl::StrAppend(&out, ToString(parent), "\n");
       Append(entity.attributes, &out);
+    }
+  }
+  for (const TestsDocument& document : documents.tests) {
+    const TestSuite& suite = document.suite;
+    absl::StrAppend(&out, suite.name, document.accepted.size(), "\n");
+    for (const auto& [name, principal] : suite.principals) {
+      absl::StrAppend(&out, name, ToString(principal.id), principal.assurance, "\n");
+      Append(principal.attributes, &out);
+    }
+    for (const TestCase& one : suite.cases) {
+      absl::StrAppend(&out, one.name, one.actions.size(), absl::ToUnixMicros(one.time), "\n");
+      for (const TestRequest& request : one.requests) {
+        absl::StrAppend(&out, request.principal, " ", request.action, " ", request.resource, " ",
+                        request.context, " ", request.expectation, "\n");
+      }
     }
   }
   std::vector<std::string> comments;

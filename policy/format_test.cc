@@ -162,8 +162,8 @@ TEST(FormatErrorTest, LeavesAlone) {
     const char* issue;
   } cases[] = {
       {"",
-       "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:` or "
-       "`schema:`"},
+       "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:`, `schema:` "
+       "or `tests:`"},
       {"a: [", "p.yaml:1:4: `[` is never closed"},
       {"reeve: 1\npolicy: p\nrulez: []\n",
        "p.yaml:3:1: unknown key `rulez` in the policy; did you mean `rules`?"},

@@ -17,6 +17,7 @@ constexpr char kId[] = "urn:reeve:policy-files:1";
 
 constexpr char kName[] = "^[A-Za-z0-9_][A-Za-z0-9_.-]*$";
 constexpr char kIdentifier[] = "^[A-Za-z_][A-Za-z0-9_]*$";
+constexpr char kTime[] = "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}";
 #define REEVE_ENTITY "[A-Za-z_][A-Za-z0-9_.-]{0,63}:[^ ].*"
 constexpr char kTypeName[] = "^[A-Za-z_][A-Za-z0-9_.-]{0,63}$";
 constexpr char kEntity[] = "^" REEVE_ENTITY "$";
@@ -43,7 +44,8 @@ Json SchemaOf(const ValueFormat& format) {
       for (const std::string_view word : format.words) words.push_back(std::string(word));
       return {{"enum", std::move(words)}};
     }
-    case Kind::kName: {
+    case Kind::kName:
+    case Kind::kContext: {
       Json schema = Matching(kName);
       schema["maxLength"] = kMaxNameBytes;
       return schema;
@@ -65,6 +67,10 @@ Json SchemaOf(const ValueFormat& format) {
       return Matching(kEntity);
     case Kind::kTypeName:
       return Matching(kTypeName);
+    case Kind::kReference:
+      return {{"type", "string"}, {"minLength", 1}};
+    case Kind::kTime:
+      return Matching(kTime);
     case Kind::kWarning:
       return {{"enum", WarningNames()}};
     case Kind::kList:

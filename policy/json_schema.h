@@ -9,7 +9,7 @@
 
 namespace reeve {
 
-// The kinds of files there is a schema for: `policy`, `entities`.
+// The kinds of files there is a schema for: `policy`, `entities`, `tests`.
 std::vector<std::string_view> JsonSchemaKinds();
 
 // A schema of JSON Schema 2020-12, as JSON that ends with a line feed, for files of the kind

@@ -173,6 +173,12 @@ Json Example(const ValueFormat& format, size_t alternative) {
       return "a";
     case Kind::kType:
       return "list(string)";
+    case Kind::kReference:
+      return "user:b";
+    case Kind::kContext:
+      return "n";
+    case Kind::kTime:
+      return "2026-11-20T09:00:00Z";
     case Kind::kAction:
       return "act";
     case Kind::kWarning:
@@ -277,6 +283,15 @@ void AddChanges(const ValueFormat& format, const Json& file, const Json::json_po
         value = {{"type", "int"}, {"optional", true}};
       });
       break;
+    case Kind::kReference:
+      change("empty text", false, [](Json& value) { value = ""; });
+      break;
+    case Kind::kContext:
+      change("no name", false, [](Json& value) { value = "a b"; });
+      break;
+    case Kind::kTime:
+      change("no time", false, [](Json& value) { value = "noon"; });
+      break;
     case Kind::kWarning:
       change("no warning", false, [](Json& value) { value = "open"; });
       break;
@@ -300,7 +315,10 @@ void AddChanges(const ValueFormat& format, const Json& file, const Json::json_po
       change("no mapping", false, [](Json& value) { value = 7; });
       for (const KeyFormat& key : format.keys) {
         const std::string name(key.name);
-        change("without " + name, !key.required, [&](Json& value) { value.erase(name); });
+        // What names a context needs one: no schema sees that.
+        if (name != "contexts") {
+          change("without " + name, !key.required, [&](Json& value) { value.erase(name); });
+        }
         change("null for " + name, false, [&](Json& value) { value[name] = nullptr; });
         AddChanges(*key.value, file, at / name, alternative, changes);
       }

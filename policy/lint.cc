@@ -175,7 +175,8 @@ class Linter {
   void CheckRule(const std::string& file, const PolicyDocument::RuleDefinition& definition,
                  YamlNode node);
   void CheckClauses(const std::string& file, const std::vector<Condition>& clauses,
-                    const std::vector<Position>& places, const Rule* rule);
+                    const std::vector<Position>& places,
+                    const PolicyDocument::RuleDefinition* definition);
   void CheckPatterns(const std::string& file, const std::vector<Pattern>& patterns,
                      const std::vector<Position>& places);
   void CheckActionGlobs(const std::string& file, const std::vector<Pattern>& actions,
@@ -295,7 +296,7 @@ void Linter::CheckRule(const std::string& file, const PolicyDocument::RuleDefini
   std::sort(at.clauses.begin(), at.clauses.end());
   rules_.push_back(std::move(at));
 
-  CheckClauses(file, rule.when, PlacesOf(MemberOf(node, "when")), &rule);
+  CheckClauses(file, rule.when, PlacesOf(MemberOf(node, "when")), &definition);
   CheckPatterns(file, rule.principals, PlacesOf(MemberOf(node, "principals")));
   CheckPatterns(file, rule.resources, PlacesOf(MemberOf(node, "resources")));
   CheckActionGlobs(file, rule.actions, MemberOf(node, "actions")->position());
@@ -324,7 +325,9 @@ void Linter::CheckRule(const std::string& file, const PolicyDocument::RuleDefini
 }
 
 void Linter::CheckClauses(const std::string& file, const std::vector<Condition>& clauses,
-                          const std::vector<Position>& places, const Rule* rule) {
+                          const std::vector<Position>& places,
+                          const PolicyDocument::RuleDefinition* definition) {
+  const Rule* const rule = definition == nullptr ? nullptr : &definition->rule;
   const bool deny = rule != nullptr && rule->effect == Effect::kDeny;
   const std::string what = rule == nullptr ? "the role"
                            : deny          ? "the rule denies nothing"
@@ -359,6 +362,8 @@ void Linter::CheckClauses(const std::string& file, const std::vector<Condition>&
     }
     if (!deny || rule->shadow) continue;
     for (const std::string& attribute : AttributesOf(program, &known)) {
+      const auto& may_be_missing = definition->may_be_missing;
+      if (may_be_missing.has_value() && may_be_missing->count(attribute) == 0) continue;
       // Once for a rule; and what a clause before has asked for is there.
       if (!known.insert(attribute).second) continue;
       Warn(file, places[i], Warning::kDenyOnUnknown,

@@ -261,6 +261,53 @@ const Case kCases[] = {
 INSTANTIATE_TEST_SUITE_P(All, LintTest, testing::ValuesIn(kCases),
                          [](const auto& info) { return info.param.name; });
 
+// Of what a schema requires a rule need not ask whether it is there.
+TEST(LintWithSchemaTest, KnowsWhatMayBeMissing) {
+  const std::string schema = R"(reeve: 1
+schema: s
+entities:
+  user: {}
+  doc: {attributes: {owner: string, note: {type: string, required: false}}}
+  file: {attributes: {owner: string}}
+  box: {open: true}
+actions:
+  read: {principals: [user], resources: [doc, file, box], context: {ip: string}}
+  write: {principals: [user], resources: [doc]}
+)";
+  const struct {
+    const char* name;
+    const char* resource;
+    const char* action;
+    const char* clause;
+    const char* missing;  // Empty: nothing is warned of.
+  } rows[] = {
+      {"required", "doc:**", "read", "resource.owner == '' && context.ip == ''", ""},
+      {"not required", "doc:**", "read", "resource.note == ''", "resource.note"},
+      {"asked for", "doc:**", "read", "has(resource.note) && resource.note == ''", ""},
+      {"required of each type", "any", "read", "resource.owner == ''", "resource.owner"},
+      {"of two types that have it", "doc:**', 'file:**", "read", "resource.owner == ''", ""},
+      {"of another type", "doc:**', 'file:**", "read", "resource.note == ''", "resource.note"},
+      {"open", "box:**", "read", "resource.owner == ''", "resource.owner"},
+      {"a context of one action", "doc:**", "read', 'write", "context.ip == ''", "context.ip"},
+      {"through a name", "doc:**", "read", "named", "resource.owner"},
+  };
+  for (const auto& row : rows) {
+    const std::string text =
+        "reeve: 1\npolicy: p\nlet: {named: resource.owner == ''}\nrules:\n  - {id: r, effect: "
+        "deny, principals: [user:a], "
+        "actions: ['" +
+        std::string(row.action) + "'], resources: ['" + row.resource + "'],\n     when: \"" +
+        row.clause + "\"}\n";
+    const LoadResult result = LintPolicy({{"s.yaml", schema}, {"p.yaml", text}});
+    std::string missing;
+    for (const Issue& issue : result.issues) {
+      if (issue.warning == Warning::kUnusedLet) continue;
+      missing += issue.message.substr(1, issue.message.find('`', 1) - 1);
+    }
+    EXPECT_EQ(missing, row.missing) << row.name;
+  }
+}
+
 TEST(LintPolicyTest, NamesPlacesInOtherFiles) {
   const std::string rule =
       "  - {id: r, effect: allow, principals: [user:a], actions: [x], resources: [d:e]}\n";

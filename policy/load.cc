@@ -19,6 +19,7 @@
 #include "policy/document_reader.h"
 #include "policy/lint.h"
 #include "policy/schema_merger.h"
+#include "reeve/policy/load_tests.h"
 #include "reeve/policy/snapshot_file.h"
 #include "reeve/policy/source_files.h"
 #include "reeve/policy/yaml_reader.h"
@@ -34,10 +35,8 @@ Sha256 Hash(std::string_view text) {
   return hash;
 }
 
-// Of the texts alone: neither the names of files nor their order change what a set means.
-std::string DigestOf(const std::vector<SourceFile>& files) {
-  std::vector<Sha256> hashes;
-  for (const SourceFile& file : files) hashes.push_back(Hash(file.text));
+// Of the texts of files alone: neither their names nor their order change what a set means.
+std::string DigestOf(std::vector<Sha256> hashes) {
   std::sort(hashes.begin(), hashes.end());
   std::string all;
   for (const Sha256& hash : hashes) all.append(hash.begin(), hash.end());
@@ -215,6 +214,9 @@ std::vector<AcceptedWarning> AcceptedBy(const Documents& documents) {
   for (const EntitiesDocument& document : documents.entities) {
     all.insert(all.end(), document.accepted.begin(), document.accepted.end());
   }
+  for (const TestsDocument& document : documents.tests) {
+    all.insert(all.end(), document.accepted.begin(), document.accepted.end());
+  }
   return all;
 }
 
@@ -222,6 +224,14 @@ std::vector<AcceptedWarning> AcceptedBy(const Documents& documents) {
 // it, would be in it.
 bool MayBeSchema(std::string_view text) {
   return text.find("schema") != std::string_view::npos || text.find('\\') != std::string_view::npos;
+}
+
+PolicySource SourceOf(const PolicyDocument& policy, std::string text) {
+  PolicySource source = {policy.file, std::move(text), {}};
+  for (const PolicyDocument::RuleDefinition& definition : policy.rules) {
+    source.rules.push_back({definition.rule.id, definition.id, definition.when});
+  }
+  return source;
 }
 
 // Reads `file`, or takes its tree from `trees` if it comes from a snapshot file. To `lint` is to
@@ -243,16 +253,16 @@ std::optional<YamlDocument> ReadTree(const SourceFile& file, const LoadLimits& l
   return yaml;
 }
 
-// `issues` are those of finding the files.
+// `issues` are those of finding the files. What tests need goes to *tests, unless that is null.
 LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const LoadLimits& limits,
-                bool lint) {
+                bool lint, PolicyTests* tests = nullptr) {
   LoadResult result;
   result.issues = std::move(issues);
   YamlTrees trees;
   UnpackSnapshotFiles(limits, &files, &trees, &result.issues);
   std::sort(files.begin(), files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
-  const std::string digest = DigestOf(files);
+  std::vector<Sha256> hashes;
   Documents documents;
   std::vector<KeptFile> kept;
   const auto add_lines = [&result](std::string_view text, size_t before) {
@@ -262,8 +272,15 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
   };
   const auto read = [&](const std::string& name, YamlDocument yaml) {
     const size_t before = result.issues.size();
+    const size_t policies = documents.policies.size();
+    const size_t suites = documents.tests.size();
     ReadDocument(name, yaml, limits, &documents, &result.issues);
     add_lines(yaml.source(), before);
+    // Tests are no part of what the set means.
+    if (documents.tests.size() == suites) hashes.push_back(Hash(yaml.source()));
+    if (tests != nullptr && documents.policies.size() > policies) {
+      tests->sources.push_back(SourceOf(documents.policies.back(), std::string(yaml.source())));
+    }
     if (lint) kept.push_back({name, std::move(yaml), documents.policies.size()});
   };
   // Schemas first: the others are held to them.
@@ -278,6 +295,7 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
       const size_t before = result.issues.size();
       ReadDocument(name, yaml, limits, &documents, &result.issues);
       add_lines(yaml.source(), before);
+      hashes.push_back(Hash(yaml.source()));
     }
     if (!schemas.empty() && !HasError(result.issues)) {
       std::vector<Issue> found;
@@ -311,6 +329,7 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
   }
   if (more_schemas) end_schemas();
   CheckNames(documents, limits, &result.issues);
+  CheckTests(documents, &result.issues);
   if (documents.policies.empty() && !HasError(result.issues)) {
     result.issues.push_back({Issue::Severity::kError,
                              files.empty() ? "" : files[0].name,
@@ -328,7 +347,7 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
     // What the set says is handed over piece by piece; entities are kept to name the place of a
     // cycle.
     SnapshotBuilder builder;
-    builder.SetDigest(digest);
+    builder.SetDigest(DigestOf(std::move(hashes)));
     if (documents.scope != nullptr) builder.SetSchema(documents.scope->schema());
     for (PolicyDocument& policy : documents.policies) {
       for (PolicyDocument::RoleDefinition& role : policy.roles) {
@@ -347,6 +366,11 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
     absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot = builder.Build(&cycle);
     if (snapshot.ok()) {
       result.snapshot = *std::move(snapshot);
+      if (tests != nullptr) {
+        for (TestsDocument& document : documents.tests) {
+          tests->suites.push_back(std::move(document.suite));
+        }
+      }
     } else {
       result.issues.push_back(
           CycleIssue(cycle, documents.entities, std::string(snapshot.status().message())));
@@ -356,16 +380,16 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
   return result;
 }
 
-LoadResult LoadFiles(const std::string& path, const std::vector<std::string>& entity_files,
-                     const LoadLimits& limits, bool lint) {
+LoadResult LoadFiles(const std::string& path, const std::vector<std::string>& more_files,
+                     const LoadLimits& limits, bool lint, PolicyTests* tests = nullptr) {
   std::vector<SourceFile> files;
   std::vector<Issue> issues;
   ReadSourceFiles(path, limits, &files, &issues);
-  for (const std::string& file : entity_files) ReadSourceFiles(file, limits, &files, &issues);
+  for (const std::string& file : more_files) ReadSourceFiles(file, limits, &files, &issues);
   if (files.empty() && issues.empty()) {
     issues.push_back({Issue::Severity::kError, path, {}, "holds no `*.yaml` file"});
   }
-  return Load(std::move(files), std::move(issues), limits, lint);
+  return Load(std::move(files), std::move(issues), limits, lint, tests);
 }
 
 }  // namespace
@@ -373,6 +397,13 @@ LoadResult LoadFiles(const std::string& path, const std::vector<std::string>& en
 LoadResult LoadPolicy(const std::string& path, const std::vector<std::string>& entity_files,
                       const LoadLimits& limits) {
   return LoadFiles(path, entity_files, limits, /*lint=*/false);
+}
+
+PolicyTests LoadPolicyTests(const std::string& path, const std::vector<std::string>& more_files,
+                            const LoadLimits& limits) {
+  PolicyTests tests;
+  tests.loaded = LoadFiles(path, more_files, limits, /*lint=*/false, &tests);
+  return tests;
 }
 
 LoadResult LoadPolicy(std::vector<SourceFile> files, const LoadLimits& limits) {

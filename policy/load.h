@@ -34,7 +34,7 @@ LoadResult LoadPolicy(const std::string& path, const std::vector<std::string>& e
                       const LoadLimits& limits = {});
 
 // The same from memory. The digest is of the texts alone: what files are called, and where they
-// lie, does not change what a set means.
+// lie, does not change what a set means. Files of tests are checked, and are not in it.
 LoadResult LoadPolicy(std::vector<SourceFile> files, const LoadLimits& limits = {});
 
 // The same as LoadPolicy(), and looks for what is risky or without effect, and for warnings that

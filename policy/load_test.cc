@@ -67,14 +67,14 @@ rules:
      ""},
     // Files.
     {"Empty", "",
-     "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:` or "
-     "`schema:`\n"},
+     "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:`, "
+     "`schema:` or `tests:`\n"},
     {"CommentOnly", "# nothing\n",
-     "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:` or "
-     "`schema:`\n"},
+     "p.yaml: the file is empty; begin it with `reeve: 1` and `policy:`, `entities:`, "
+     "`schema:` or `tests:`\n"},
     {"ListRoot", "- a\n",
      "p.yaml:1:1: the file is not a mapping; begin it with `reeve: 1` and `policy:`, "
-     "`entities:` or `schema:`\n"},
+     "`entities:`, `schema:` or `tests:`\n"},
     {"NoVersion", "policy: p\nrules: [{id: r, effect: allow, " ANY "}]\n",
      "p.yaml:1:1: every file begins with `reeve: 1`\n"},
     {"OtherVersion", "reeve: 2\npolicy: p\nrules: [{id: r, effect: allow, " ANY "}]\n",
@@ -82,9 +82,11 @@ rules:
     {"QuotedVersion", "reeve: '1'\npolicy: p\nrules: [{id: r, effect: allow, " ANY "}]\n",
      "p.yaml:1:8: this version reads files that begin with `reeve: 1`\n"},
     {"NoKind", "reeve: 1\nrules: []\n",
-     "p.yaml:1:1: the file has neither `policy` nor `entities` nor `schema`, so it says nothing\n"},
+     "p.yaml:1:1: the file has none of `policy`, `entities`, `schema` and `tests`, so it says "
+     "nothing\n"},
     {"TwoKinds", "reeve: 1\npolicy: p\nentities: []\n",
-     "p.yaml:3:1: a file is of one kind: `policy`, `entities` or `schema`; make two files\n"},
+     "p.yaml:3:1: a file is of one kind: `policy`, `entities`, `schema` or `tests`; "
+     "make two files\n"},
     {"Schema", "reeve: 1\nschema: x\n",
      "p.yaml:1:1: the schema declares nothing; write `entities` and `actions`, or remove the "
      "file\n"},

@@ -305,7 +305,7 @@ void PolicyReader::ReadRole(std::string_view name, YamlNode node) {
     const auto when = fields->find("when");
     if (when != fields->end()) {
       SetReachOfRole(role.members);
-      role.when = ReadWhen(when->second, what, true, {});
+      role.when = ReadWhen(when->second, what, {}, nullptr);
     } else if (std::find(fields->misspelt.begin(), fields->misspelt.end(), "when") ==
                fields->misspelt.end()) {
       Report(node.position(),
@@ -348,10 +348,12 @@ std::optional<std::string_view> PolicyReader::ReadConditionText(YamlNode node,
   return text;
 }
 
-std::vector<Condition> PolicyReader::ReadWhen(YamlMember when, const std::string& what,
-                                              bool in_role,
-                                              const std::vector<std::string>& bindings) {
+std::vector<Condition> PolicyReader::ReadWhen(
+    YamlMember when, const std::string& what, const std::vector<std::string>& bindings,
+    std::optional<std::set<std::string>>* may_be_missing) {
   std::vector<Condition> conditions;
+  bool uses_names = false;
+  std::set<std::string> missing;
   const auto read = [&](YamlNode node) {
     const auto text = ReadConditionText(node, "`when`");
     if (!text.has_value()) return;
@@ -362,7 +364,9 @@ std::vector<Condition> PolicyReader::ReadWhen(YamlMember when, const std::string
     ReportDefects(node, defects.errors);
     if (!condition.has_value()) return;
     CountRegexes(*condition, node.position());
-    CheckRolesRead(*condition, node.position(), in_role);
+    CheckRolesRead(*condition, node.position(), may_be_missing == nullptr);
+    uses_names |= !used.empty();
+    missing.insert(defects.may_be_missing.begin(), defects.may_be_missing.end());
     conditions.push_back(*std::move(condition));
   };
   if (when.value.IsNull()) {
@@ -376,6 +380,10 @@ std::vector<Condition> PolicyReader::ReadWhen(YamlMember when, const std::string
       return conditions;
     }
     for (const YamlNode item : when.value.items()) read(item);
+  }
+  // What stands under a name is checked for itself.
+  if (may_be_missing != nullptr && schema_ != nullptr && !uses_names) {
+    *may_be_missing = std::move(missing);
   }
   return conditions;
 }
@@ -730,10 +738,16 @@ void PolicyReader::ReadRule(YamlNode node) {
   std::sort(bindings.begin(), bindings.end());
   SetReachOfRule(rule, definition.id, errors() > errors_before);
   if (const auto when = fields->find("when"); when != fields->end()) {
-    rule.when = ReadWhen(when->second, what, false, bindings);
+    rule.when = ReadWhen(when->second, what, bindings, &definition.may_be_missing);
     Names reported;
     for (const Condition& condition : rule.when) {
       CheckAllBind(rule, condition, when->second.key.position(), &reported);
+    }
+    const YamlNode clauses = when->second.value;
+    if (clauses.IsSequence()) {
+      for (const YamlNode clause : clauses.items()) definition.when.push_back(clause.position());
+    } else {
+      definition.when.push_back(clauses.position());
     }
   }
   CheckDescription(*fields);

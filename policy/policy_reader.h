@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -64,9 +65,10 @@ class PolicyReader : public FieldReader {
   std::optional<Pattern> ReadPrincipal(YamlNode node, RoleSet* role);
   std::optional<Pattern> ReadResource(YamlNode node);
   // Reads what stands under `when`: a clause, or a list of them. `bindings` are the names that
-  // patterns bind.
-  std::vector<Condition> ReadWhen(YamlMember when, const std::string& what, bool in_role,
-                                  const std::vector<std::string>& bindings);
+  // patterns bind. `may_be_missing` is that of the rule, or null of a role.
+  std::vector<Condition> ReadWhen(YamlMember when, const std::string& what,
+                                  const std::vector<std::string>& bindings,
+                                  std::optional<std::set<std::string>>* may_be_missing);
   std::optional<std::string_view> ReadConditionText(YamlNode node, std::string_view what);
   // `offset` is that of what has the defects in the text of `node`.
   void ReportDefects(YamlNode node, const std::vector<cel::Defect>& defects, size_t offset = 0);

@@ -337,7 +337,7 @@ policy: p
 rules: [{id: r, effect: deny, principals: [anyone], actions: [any], resources: [any]}]
 schema: s
 )y"}},
-     R"y(p.yaml:4:1: a file is of one kind: `policy`, `entities` or `schema`; make two files
+     R"y(p.yaml:4:1: a file is of one kind: `policy`, `entities`, `schema` or `tests`; make two files
 )y"},
     {"TwoFiles",
      {{"p.yaml", kPolicy},

@@ -257,6 +257,28 @@ Environment::Record SchemaScope::RecordOf(const std::vector<bool>& types,
   return record;
 }
 
+std::map<std::string, SchemaField> SchemaScope::JoinContexts(
+    const std::vector<bool>& actions, std::vector<std::string>* names) const {
+  std::map<std::string, SchemaField> joined;
+  for (size_t i = 0; i < actions.size(); ++i) {
+    if (!actions[i]) continue;
+    std::vector<SchemaField> fields = schema_.actions[i].context;
+    fields.insert(fields.end(), schema_.context.begin(), schema_.context.end());
+    Join(fields, names->empty(), &joined);
+    names->push_back(schema_.actions[i].name);
+  }
+  return joined;
+}
+
+std::vector<SchemaField> SchemaScope::ContextFields() const {
+  std::vector<std::string> names;
+  std::vector<SchemaField> fields;
+  for (auto& [name, field] : JoinContexts(Everything().actions, &names)) {
+    fields.push_back(field);
+  }
+  return fields;
+}
+
 void SchemaScope::Declare(const Reach& reach, Environment* environment) const {
   Environment::Record principal = RecordOf(reach.principals, environment);
   for (const char* name : {"groups", "roles"}) {
@@ -265,17 +287,8 @@ void SchemaScope::Declare(const Reach& reach, Environment* environment) const {
   principal.fields["assurance"] = Text();
   for (const char* name : {"via", "host", "actor"}) principal.fields[name] = Text(true);
   Environment::Record context;
-  std::map<std::string, SchemaField> joined;
   std::vector<std::string> names;
-  bool first = true;
-  for (size_t i = 0; i < reach.actions.size(); ++i) {
-    if (!reach.actions[i]) continue;
-    std::vector<SchemaField> fields = schema_.actions[i].context;
-    fields.insert(fields.end(), schema_.context.begin(), schema_.context.end());
-    Join(fields, first, &joined);
-    first = false;
-    names.push_back(schema_.actions[i].name);
-  }
+  const std::map<std::string, SchemaField> joined = JoinContexts(reach.actions, &names);
   context.lacks = Lacks("the context of ", names);
   for (const auto& [name, field] : joined) {
     context.fields[name] = {ToType(field.type, Printable(name), environment), !field.required};

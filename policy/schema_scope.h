@@ -54,11 +54,16 @@ class SchemaScope {
   // the types has can be spoken of; it has a type if it is the same in all of them.
   void Declare(const Reach& reach, cel::Environment* environment) const;
 
+  // The fields that the context of one action or another has, of any type if they do not agree.
+  std::vector<SchemaField> ContextFields() const;
+
  private:
   cel::Type ToType(const SchemaType& type, const std::string& name,
                    cel::Environment* environment) const;
   void Join(const std::vector<SchemaField>& fields, bool first,
             std::map<std::string, SchemaField>* joined) const;
+  std::map<std::string, SchemaField> JoinContexts(const std::vector<bool>& actions,
+                                                  std::vector<std::string>* names) const;
   // Of the types in `types`.
   cel::Environment::Record RecordOf(const std::vector<bool>& types,
                                     cel::Environment* environment) const;

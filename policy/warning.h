@@ -15,9 +15,11 @@ enum class Warning : uint8_t {
   // What one file shows.
   kGroupGlob,
   kImpossibleRule,
+  kLiteralPattern,
   kSuspectAction,
   kUnreadFile,
   kUnusedActionSet,
+  kUnusedFixture,
   kUnusedLet,
   kUnusedRole,
   // What LintPolicy() looks for.

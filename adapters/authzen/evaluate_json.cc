@@ -1,5 +1,7 @@
 #include "reeve/adapters/authzen/evaluate_json.h"
 
+#include <memory>
+
 #include "reeve/adapters/authzen/decision_json.h"
 #include "reeve/adapters/authzen/request_json.h"
 
@@ -21,7 +23,9 @@ bool IsLast(BatchSemantic semantic, bool allowed) {
 }  // namespace
 
 JsonAnswer EvaluateJson(const Engine& engine, std::string_view json) {
-  const JsonBatch batch = JsonBatch::Parse(json);
+  const std::shared_ptr<const Snapshot> snapshot = engine.snapshot();
+  const JsonBatch batch =
+      JsonBatch::Parse(json, snapshot == nullptr ? nullptr : snapshot->schema());
   if (batch.single) {
     const Decision decision = engine.Decide(batch.requests[0].request());
     return {ToJson(decision), decision.allowed(), decision.reason() == Reason::kBadRequest,

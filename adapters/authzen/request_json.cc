@@ -173,6 +173,9 @@ size_t Weight(const Value& root) {
 // Reads requests out of values. Once it read defaults, they stand in for what an item lacks.
 class JsonRequestReader {
  public:
+  // `schema` may be null.
+  explicit JsonRequestReader(const Schema* schema) : schema_(schema) {}
+
   static JsonRequest Malformed(std::string_view defect) {
     JsonRequest request;
     request.defect_ = defect;
@@ -195,6 +198,7 @@ class JsonRequestReader {
     FirstDefect defect;
     for (std::string_view of_part : current_.defects) defect.Add(of_part);
     request.defect_ = defect.text();
+    if (schema_ != nullptr) ReadAsDeclared(&request);
     return request;
   }
 
@@ -206,6 +210,25 @@ class JsonRequestReader {
                                                kResourceDefects.missing, ""};
   };
   enum Part { kSubject, kAction, kResource, kContext };
+
+  void ReadAsDeclared(JsonRequest* request) const {
+    if (const auto* type = schema_->FindType(request->principal_->id.type)) {
+      auto principal = std::make_shared<Principal>(*request->principal_);
+      principal->attributes = As(type->attributes, std::move(principal->attributes));
+      request->principal_ = std::move(principal);
+    }
+    if (const auto* type = schema_->FindType(request->resource_->id.type)) {
+      auto resource = std::make_shared<Entity>(*request->resource_);
+      resource->attributes = As(type->attributes, std::move(resource->attributes));
+      request->resource_ = std::move(resource);
+    }
+    if (const auto* action = schema_->FindAction(*request->action_)) {
+      auto context = std::make_shared<JsonRequest::Context>(*request->context_);
+      context->attributes = As(action->context, std::move(context->attributes));
+      context->attributes = As(schema_->context, std::move(context->attributes));
+      request->context_ = std::move(context);
+    }
+  }
 
   void ReadSubject(const Value& member) {
     FirstDefect defect;
@@ -307,6 +330,7 @@ class JsonRequestReader {
     return {};
   }
 
+  const Schema* const schema_;
   Parts defaults_;
   Parts current_;
 };
@@ -350,7 +374,7 @@ bool FitsBatch(const Attributes& object, size_t items) {
 }
 
 // Adds the items of `object`, if it has some, to `batch`. Returns what is wrong with it as a batch.
-std::string_view ReadItems(const Attributes& object, JsonBatch* batch) {
+std::string_view ReadItems(const Attributes& object, const Schema* schema, JsonBatch* batch) {
   const Value* member = object.Find("evaluations");
   if (member == nullptr) return {};
   if (member->kind() != Value::Kind::kList) return "`evaluations` is not a list";
@@ -363,7 +387,7 @@ std::string_view ReadItems(const Attributes& object, JsonBatch* batch) {
     return defect;
   }
   batch->single = false;
-  JsonRequestReader reader;
+  JsonRequestReader reader(schema);
   reader.SetDefaults(object);
   for (const Value& item : items) batch->requests.push_back(ReadItem(item, reader));
   return {};
@@ -387,23 +411,23 @@ Request JsonRequest::request() const {
   return request;
 }
 
-JsonRequest JsonRequest::Parse(std::string_view json) {
-  JsonBatch batch = JsonBatch::Parse(json);
+JsonRequest JsonRequest::Parse(std::string_view json, const Schema* schema) {
+  JsonBatch batch = JsonBatch::Parse(json, schema);
   if (batch.single) return batch.requests[0];
   return JsonRequestReader::Malformed("`evaluations` makes this a batch, not one request");
 }
 
-JsonBatch JsonBatch::Parse(std::string_view json) {
+JsonBatch JsonBatch::Parse(std::string_view json, const Schema* schema) {
   JsonBatch batch;
   const JsonValue text = ReadJson(json, kJsonLimits);
   const Attributes* object = AsObject(text.value);
   std::string_view defect = RequestDefect(text.defect);
   if (defect.empty() && object == nullptr) defect = kNotAnObject;
-  if (defect.empty()) defect = ReadItems(*object, &batch);
+  if (defect.empty()) defect = ReadItems(*object, schema, &batch);
   if (!defect.empty()) {
     batch.requests.push_back(JsonRequestReader::Malformed(defect));
   } else if (batch.single) {
-    batch.requests.push_back(JsonRequestReader().Read(*object));
+    batch.requests.push_back(JsonRequestReader(schema).Read(*object));
   }
   return batch;
 }

@@ -12,6 +12,7 @@
 #include "reeve/engine/entity.h"
 #include "reeve/engine/principal.h"
 #include "reeve/engine/request.h"
+#include "reeve/engine/schema.h"
 #include "reeve/engine/value.h"
 
 namespace reeve {
@@ -31,7 +32,9 @@ class JsonRequest {
  public:
   // Never fails: of a text that is no well-formed request it makes one that the engine denies
   // (Reason::kBadRequest) and records. `json` is at most 1 MiB and not needed afterwards.
-  static JsonRequest Parse(std::string_view json);
+  // Values are read as `schema`, if it is not null, declares them (As()); it is not needed
+  // afterwards either.
+  static JsonRequest Parse(std::string_view json, const Schema* schema = nullptr);
 
   // To be decided on. Points into what this and its copies share: valid as long as one of them
   // lives. The principal is asserted, whatever the text says of it.
@@ -68,8 +71,8 @@ class JsonRequest {
 struct JsonBatch {
   // Never fails: a text that is no well-formed batch becomes one malformed request, a malformed
   // item a malformed request in its place. Limits: kMaxBatchItems, kMaxBatchBytes and those of
-  // JsonRequest::Parse().
-  static JsonBatch Parse(std::string_view json);
+  // JsonRequest::Parse(), which says what `schema` is for.
+  static JsonBatch Parse(std::string_view json, const Schema* schema = nullptr);
 
   bool single = true;  // To be answered by one decision, not by a list.
   BatchSemantic semantic = BatchSemantic::kExecuteAll;

@@ -108,6 +108,55 @@ const Good kGood[] = {
      "{\"assurance\": \"crypto\", \"at\": \"2026-11-20T09:00:00Z\", \"null\": null}"},
 };
 
+Schema Declared() {
+  using Kind = SchemaType::Kind;
+  Schema schema;
+  schema.entities = {{"user", {}, {{"level", Kind::kDouble}, {"since", Kind::kTimestamp}}},
+                     {"doc", {}, {{"size", Kind::kUint}}}};
+  schema.actions = {{"read", {"user"}, {"doc"}, {{"load", Kind::kDouble}}},
+                    {"write", {"user"}, {"doc"}, {{"load", Kind::kUint}}}};
+  schema.context = {{"wait", Kind::kDuration}};
+  return schema;
+}
+
+TEST(SchemaTest, SaysWhatValuesAre) {
+  const Schema schema = Declared();
+  const std::string parts =
+      R"("subject": {"type": "user", "id": "a", "properties":
+                     {"level": 7, "since": "2026-11-20T09:00:00Z", "more": 7}},
+         "resource": {"type": "doc", "id": "d", "properties": {"size": 7}},
+         "context": {"load": 1, "wait": "1m", "time": "2026-11-20T09:00:00Z"})";
+  const auto described = [](const char* action, const char* load) {
+    return absl::StrCat(
+        "user:a asserted via json [] [] "
+        "{\"level\": 7.0, \"more\": 7, \"since\": timestamp(\"2026-11-20T09:00:00Z\")}\n",
+        action, "\ndoc:d [] {\"size\": 7u}\n{\"load\": ", load,
+        ", \"time\": timestamp(\"2026-11-20T09:00:00Z\"), \"wait\": duration(\"1m\")} at "
+        "2026-11-20T09:00:00");
+  };
+  EXPECT_EQ(Describe(JsonRequest::Parse(
+                         absl::StrCat("{", parts, R"(, "action": {"name": "read"}})"), &schema)
+                         .request()),
+            described("read", "1.0"));
+  // What items share is read for each as its action has it.
+  const JsonBatch batch =
+      JsonBatch::Parse(absl::StrCat("{", parts,
+                                    R"(, "evaluations": [{"action": {"name": "read"}},
+                        {"action": {"name": "write"}}]})"),
+                       &schema);
+  ASSERT_EQ(batch.requests.size(), 2u);
+  EXPECT_EQ(Describe(batch.requests[0].request()), described("read", "1.0"));
+  EXPECT_EQ(Describe(batch.requests[1].request()), described("write", "1u"));
+  // What is not declared stays.
+  EXPECT_EQ(Describe(JsonRequest::Parse(R"({"subject": {"type": "x", "id": "a", "properties":
+                       {"level": 7}}, "resource": {"type": "y", "id": "d", "properties":
+                       {"size": 7}}, "action": {"name": "go"}, "context": {"wait": "1m"}})",
+                                        &schema)
+                         .request()),
+            "x:a asserted via json [] [] {\"level\": 7}\ngo\ny:d [] {\"size\": 7}\n"
+            "{\"wait\": \"1m\"}");
+}
+
 INSTANTIATE_TEST_SUITE_P(Table, GoodRequestTest, testing::ValuesIn(kGood),
                          [](const auto& info) { return std::string(info.param.name); });
 

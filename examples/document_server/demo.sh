@@ -189,7 +189,7 @@ $later $allowed read /public/welcome
 $later $refused read /finance/q3
 
 title 'The error mended, and a new rule: everyone may read the figures of the quarter'
-sed -i 's/principls:/principals:/; s|\["doc:/public/\*\*"\]|["doc:/public/**", "doc:/finance/q3"]|' "$policy"
+sed -i 's/principls:/principals:/; s|\[doc:/public/\*\*\]|[doc:/public/**, doc:/finance/q3]|' "$policy"
 kill -HUP "$server_pid"
 hear 'policy sha256:'
 $later $allowed read /finance/q3

@@ -147,8 +147,8 @@ class Checker {
     }
     checked_.types.reserve(types_.size());
     for (const TypeId type : types_) checked_.types.push_back(unifier_.Export(type));
-    for (auto& [path, unsure] : unsure_) {
-      if (guarded_.count(path) == 0) checked_.unsure.push_back(std::move(unsure));
+    for (const std::string& path : unsure_) {
+      if (guarded_.count(path) == 0) checked_.may_be_missing.push_back(path);
     }
     return std::move(checked_);
   }
@@ -437,8 +437,8 @@ class Checker {
     if (record == nullptr) return kDyn;
     const auto field = record->fields.find(name);
     const Expr& expr = At(id);
-    if (field == record->fields.end()) {
-      if (record->open) return kDyn;
+    const bool is_declared = field != record->fields.end();
+    if (!is_declared && !record->open) {
       std::vector<std::string_view> words;
       for (const auto& [word, unused] : record->fields) words.push_back(word);
       return Fail(expr.place,
@@ -446,19 +446,16 @@ class Checker {
     }
     std::vector<size_t> ends;
     std::string path = NameOfPath(PathTo(operand), &ends);
-    if (field->second.may_be_missing && !path.empty() && !expr.optional &&
+    if ((!is_declared || field->second.may_be_missing) && !path.empty() && !expr.optional &&
         expr.name != op::kOptionalIndex) {
       absl::StrAppend(&path, ".", View(name));
       if (expr.test_only) {
         guarded_.insert(path);
       } else {
-        unsure_.push_back({path,
-                           {expr.place, absl::StrCat("`", Printable(path),
-                                                     "` may be missing, and the condition is then "
-                                                     "unknown; write `has(",
-                                                     Printable(path), ")` before it")}});
+        unsure_.push_back(path);
       }
     }
+    if (!is_declared) return kDyn;
     Unifier::Variables variables;
     return unifier_.Import(field->second.type, &variables);
   }
@@ -1051,8 +1048,8 @@ class Checker {
   std::vector<Local> locals_;  // the innermost last
   absl::flat_hash_map<const Overload*, Signature> signatures_;
   std::vector<Defect> defects_;
-  std::vector<std::pair<std::string, Defect>> unsure_;  // By what may be missing.
-  std::set<std::string> guarded_;                       // What has() asks for.
+  std::vector<std::string> unsure_;
+  std::set<std::string> guarded_;  // What has() asks for.
   int depth_ = 0;
 };
 

@@ -96,9 +96,9 @@ struct CheckedExpr {
   // if types were not checked, and nodes that are no longer part of the tree.
   std::vector<Type> types;
   std::vector<bool> is_type;  // By ExprId.
-  // Selections of what a record may lack, without a has() of the same anywhere: "`resource.owner`
-  // may be missing, ...". No defects: the expression is then unknown.
-  std::vector<Defect> unsure;
+  // What records may lack and the expression reads without a has() of the same anywhere:
+  // "resource.owner". Without it the expression is unknown.
+  std::vector<std::string> may_be_missing;
   const Type& type() const { return types[ast.root]; }
 };
 

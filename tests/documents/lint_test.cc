@@ -35,11 +35,10 @@ std::vector<std::string> BlocksOf(const std::string& section) {
 // The names of the warnings about an example.
 std::multiset<std::string> WarningsAbout(const std::string& example) {
   std::vector<SourceFile> files;
-  const size_t entities = std::min(example.find("entities:\n"), example.size());
-  files.push_back({"p.yaml", "reeve: 1\npolicy: p\n" + example.substr(0, entities)});
-  if (entities < example.size()) {
-    files.push_back({"e.yaml", "reeve: 1\n" + example.substr(entities)});
-  }
+  const size_t other =
+      std::min({example.find("entities:\n"), example.find("tests: "), example.size()});
+  files.push_back({"p.yaml", "reeve: 1\npolicy: p\n" + example.substr(0, other)});
+  if (other < example.size()) files.push_back({"e.yaml", "reeve: 1\n" + example.substr(other)});
   const LoadResult result = LintPolicy(files);
   std::multiset<std::string> names;
   for (const Issue& issue : result.issues) {

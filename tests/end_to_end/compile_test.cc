@@ -143,6 +143,10 @@ TEST_F(CompileTest, OnlyWhatATrustedKeySignedIsLoaded) {
       EXPECT_NE(ended.err.find(row.said), std::string::npos) << row.name << ended.err;
     }
   }
+  EXPECT_EQ(Reeve({"diff", set, set, "--trust", trust}).status, 0);
+  const Ended unsigned_set = Reeve({"diff", set, Path("plain"), "--trust", trust});
+  EXPECT_EQ(unsigned_set.status, 2);
+  EXPECT_NE(unsigned_set.err.find("is not signed"), std::string::npos) << unsigned_set.err;
   // Whoever asks for signatures compiles nothing that has none.
   EXPECT_EQ(Reeve({"compile", policy_, "-o", Path("new"), "--sign", key, "--trust", trust}).status,
             2);

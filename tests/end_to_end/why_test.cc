@@ -112,6 +112,9 @@ TEST_F(WhyTest, ExplainTakesTheBeginningOfAnId) {
   EXPECT_EQ(Reeve({"explain", db_, "nothing"}).status, 2);
   EXPECT_EQ(Reeve({"explain", directory_ / "nowhere", "0"}).status, 2);
   EXPECT_EQ(Reeve({"explain", db_, ids_[0], "--policy", directory_ / "nowhere"}).status, 2);
+  EXPECT_EQ(
+      Reeve({"explain", db_, ids_[0], "--policy", old_, "--trust", directory_ / "nowhere"}).status,
+      2);
 }
 
 TEST_F(WhyTest, DiffsRules) {
@@ -127,6 +130,10 @@ TEST_F(WhyTest, DiffsRules) {
   const Ended same = Reeve({"diff", old_, old_});
   EXPECT_EQ(same.status, 0);
   EXPECT_EQ(same.out, "the same policy\n");
+  const std::string entities =
+      directory_.Write("entities.yaml", "reeve: 1\nentities: [{id: 'doc:x'}]\n");
+  EXPECT_EQ(Reeve({"diff", old_, old_, "--entities", entities}).out, "the same policy\n");
+  EXPECT_EQ(Reeve({"diff", old_, old_, "--entities", directory_ / "nowhere"}).status, 2);
   EXPECT_EQ(Reeve({"diff", old_, directory_ / "nowhere"}).status, 2);
   EXPECT_EQ(Reeve({"diff", old_, new_, "--since", "1h"}).status, 2);
 }
