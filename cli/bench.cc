@@ -153,12 +153,12 @@ struct Requests {
 };
 
 // Returns false, having said what is wrong.
-bool ReadRequests(const std::string& name, Requests* requests) {
+bool ReadRequests(const std::string& name, const Schema* schema, Requests* requests) {
   Input in(name);
   size_t line_number = 0;
   for (std::string line; in.Read(false, &line);) {
     ++line_number;
-    for (JsonRequest& request : JsonBatch::Parse(line).requests) {
+    for (JsonRequest& request : JsonBatch::Parse(line, schema).requests) {
       if (!request.defect().empty()) {
         std::fprintf(stderr, "%s:%zu: %s\n", Printable(name).c_str(), line_number,
                      std::string(request.defect()).c_str());
@@ -412,7 +412,7 @@ int Run(Options& options) {
   Requests requests;
   if (options.requests.empty()) {
     MakeRequests(*loaded.snapshot, &requests);
-  } else if (!ReadRequests(options.requests, &requests)) {
+  } else if (!ReadRequests(options.requests, loaded.snapshot->schema(), &requests)) {
     return kBadCall;
   }
   Bench bench(**engine, requests.all);

@@ -5,6 +5,9 @@ import re
 import sys
 
 
+NAMES = {"cedar": "Cedar", "casbin": "Casbin", "opa": "OPA"}
+
+
 def duration(ns):
     if ns < 1e3:
         return f"{ns:.0f} ns"
@@ -20,7 +23,7 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
     times = {(row["case"], row["peer"]): row["ns"] for row in rows}
-    names = {row["peer"]: f'{row["peer"]} {row["version"]}'.strip() for row in rows}
+    names = {row["peer"]: f'{NAMES.get(row["peer"], row["peer"])} {row["version"].removeprefix("v")}'.strip() for row in rows}
     names.pop("reeve", None)
     print("| case | Reeve |" + "".join(f" {name} |" for name in names.values()))
     print("| --- | --: |" + " --: |" * len(names))
