@@ -105,13 +105,13 @@ double Now(clockid_t clock) {
 template <typename Ask>
 double BestRound(const std::vector<Question>& questions, Ask ask) {
   double best = std::numeric_limits<double>::max();
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 10; ++round) {
     const double begin = Now(CLOCK_THREAD_CPUTIME_ID);
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 10; ++i) {
       for (const Question& question : questions) ask(question);
     }
     best = std::min(
-        best, (Now(CLOCK_THREAD_CPUTIME_ID) - begin) / static_cast<double>(20 * questions.size()));
+        best, (Now(CLOCK_THREAD_CPUTIME_ID) - begin) / static_cast<double>(10 * questions.size()));
   }
   return best;
 }
@@ -136,7 +136,7 @@ struct Percentiles {
 // Of single decisions, on the monotonic clock.
 Percentiles Single(const Engine& engine, const std::vector<Question>& questions) {
   std::vector<double> empty, samples;
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 50; ++round) {
     for (const Question& question : questions) {
       const double begin = Now(CLOCK_MONOTONIC);
       benchmark::DoNotOptimize(engine.Decide(question.AsRequest()).allowed());

@@ -453,7 +453,7 @@ void AddBench(CLI::App* app, int* status) {
       ->option_text("FILE");
   options->trust.AddOption(command);
   command->add_option("--threads", options->threads, "so many threads decide at once")
-      ->check(CLI::Range(1, 1024))
+      ->check(CLI::Range(1, 256))
       ->option_text("N [1]");
   CLI::Option* const seconds =
       command->add_option("--seconds", options->seconds, "decide for so long")
