@@ -1,14 +1,16 @@
 // What it costs to keep records, beside SQLite alone with as many bytes, and beside the disk.
 //
-// BM_Append: what Append() of the level `recorded` takes on the calling thread, without the
-// decision; `allocs` what it allocates. BM_Accept: records a second that one or two threads get
-// rid of until all are synced; `of_bare` over a loop that copies as many bytes into blobs and
-// inserts them, synced every 10 ms; `cpu_us` and `bare_cpu_us` processor time of a record. BM_Rows:
-// records a second whose rows are made, in the first and in the last tenth (`first`, `last`);
-// `bytes` a record takes in all, `rows_of_bare` over inserting rows of numbers with no index.
-// BM_Query: the newest hundred of something. BM_Durable/threads: synced records a second;
-// `of_fdatasync` over what the disk does in the same file system at the same time. BM_Verify:
-// records a second; `of_scan` over reading and hashing the segments.
+// BM_Append/decisions: what Append() of the level `recorded` takes on the calling thread, without
+// the decision, which is one of so many: few are in the cache, as one that was just made is.
+// `allocs` what it allocates. BM_Accept: records a second that one or two threads get rid of until
+// all are synced; `of_bare` over a loop that copies as many bytes into blobs and inserts them,
+// synced every 10 ms; `cpu_us` and `bare_cpu_us` processor time of a record. BM_Rows: records a
+// second whose rows are made, in the first and in the last tenth (`first`, `last`); `bytes` a
+// record takes in all, `rows_of_bare` over inserting rows of numbers with no index. BM_Query: the
+// newest hundred of something. BM_Durable/threads: synced records a second; `of_fdatasync` over
+// what the disk does in the same file system at the same time. BM_Verify: records a second;
+// `of_scan` over reading and hashing the segments, `cpu_of_scan` of the processor. BM_Prune:
+// records a second that are removed, half of a file with rows, on a disk that syncs each batch.
 //
 // Files are made in $TMPDIR or /tmp, which should be the disk in question.
 //   bazel run -c opt //bench:store_benchmark -- [RECORDS]     (a million)
@@ -37,6 +39,7 @@
 #include "reeve/engine/testing.h"
 #include "reeve/store/audit_reader.h"
 #include "reeve/store/audit_store.h"
+#include "reeve/store/prune.h"
 #include "reeve/store/verify.h"
 
 namespace {
@@ -269,13 +272,13 @@ void BM_Append(benchmark::State& state) {
       state.ResumeTiming();
     }
     const int64_t before = allocations;
-    Check(world.Append(*store, i++, AuditLevel::kRecorded), "Append");
+    Check(world.Append(*store, i++ % state.range(0), AuditLevel::kRecorded), "Append");
     allocated += allocations - before;
   }
   state.counters["allocs"] =
       benchmark::Counter(static_cast<double>(allocated), benchmark::Counter::kAvgIterations);
 }
-BENCHMARK(BM_Append);
+BENCHMARK(BM_Append)->Arg(256)->Arg(World::kDecisions);
 
 void BM_Accept(benchmark::State& state) {
   const World& world = TheWorld();
@@ -461,7 +464,9 @@ void BM_Verify(benchmark::State& state) {
   }
   ScanAndHash(path);
   for (auto _ : state) {
+    const double start = CpuMicros();
     const double bare = ScanAndHash(path);
+    const double between = CpuMicros();
     const auto begin = std::chrono::steady_clock::now();
     const absl::StatusOr<AuditReport> report = AuditVerifier::Verify(path, {});
     const double seconds = Seconds(begin);
@@ -470,9 +475,34 @@ void BM_Verify(benchmark::State& state) {
     const double rate = static_cast<double>(total_records) / seconds;
     state.counters["records/s"] = rate;
     state.counters["of_scan"] = rate / bare;
+    state.counters["cpu_of_scan"] = (between - start) / (CpuMicros() - between);
   }
 }
 BENCHMARK(BM_Verify)->Iterations(3)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+void BM_Prune(benchmark::State& state) {
+  for (auto _ : state) {
+    const Directory directory;
+    const std::string path = directory / "audit.db";
+    {
+      auto store = OpenStore(path, false);
+      for (int64_t i = 0; i < total_records; ++i) Check(TheWorld().Decide(*store, i), "Append");
+      Check(store->Unfold().ok(), "Unfold");
+    }
+    PruneOptions options;
+    options.max_bytes = static_cast<int64_t>(std::filesystem::file_size(path) / 2);
+    const double cpu = CpuMicros();
+    const auto begin = std::chrono::steady_clock::now();
+    const absl::StatusOr<PruneResult> result = Prune(path, options);
+    const double seconds = Seconds(begin);
+    Check(result.ok() && result->bytes_after <= *options.max_bytes, "Prune");
+    state.SetIterationTime(seconds);
+    state.counters["records/s"] = static_cast<double>(result->records) / seconds;
+    state.counters["cpu_us"] = (CpuMicros() - cpu) / static_cast<double>(result->records);
+    state.counters["pruned"] = static_cast<double>(result->records);
+  }
+}
+BENCHMARK(BM_Prune)->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace reeve

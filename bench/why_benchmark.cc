@@ -132,7 +132,7 @@ void BM_DecideAgainTwice(benchmark::State& state) {
     const absl::Status status = (*replay)->ForEach({}, [&](const ReplayRecord& record) {
       if (remembers && record.decision.number <= newest) return true;
       newest = record.decision.number;
-      const Request request = record.decision.RequestAt(record.time);
+      const Request request = record.decision.RequestAt(record.request_time);
       changed += before->Decide(request).allowed() != after->Decide(request).allowed();
       return true;
     });

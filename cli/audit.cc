@@ -193,6 +193,7 @@ void AddAudit(CLI::App* app, int* status) {
   AddAuditStats(audit, status);
   AddAuditExport(audit, status);
   AddAuditVerify(audit, status);
+  AddAuditPrune(audit, status);
   AddAuditReindex(audit, status);
   AddAuditBackup(audit, status);
 }

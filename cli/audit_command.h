@@ -54,6 +54,7 @@ bool ShowProgress(int64_t done, int64_t of);
 // Each adds one subcommand, as in command.h.
 void AddAuditBackup(CLI::App* audit, int* status);
 void AddAuditExport(CLI::App* audit, int* status);
+void AddAuditPrune(CLI::App* audit, int* status);
 void AddAuditQuery(CLI::App* audit, int* status);
 void AddAuditReindex(CLI::App* audit, int* status);
 void AddAuditStats(CLI::App* audit, int* status);

@@ -341,7 +341,7 @@ void AddAuditQuery(CLI::App* audit, int* status) {
       "  reeve audit query audit.db --since 7d --columns time,principal,resource --format csv\n"
       "  reeve audit query audit.db --sql \"select principal, count(*) from decisions group by "
       "1\"\n"
-      "doc/audit-queries.md has twenty questions with their answers.");
+      "doc/audit-queries.md has questions with their answers.");
   query->callback([options, query, status] {
     const std::string beside = options->sql.empty() ? "" : BesideSql(query);
     if (!beside.empty()) {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "cli/audit_command.h"
 #include "reeve/cli/output.h"
 #include "reeve/engine/text.h"
@@ -40,6 +41,8 @@ const char* NameOf(AuditFinding::Kind kind) {
       return "missing";
     case AuditFinding::Kind::kCheckpoint:
       return "checkpoint";
+    case AuditFinding::Kind::kPruning:
+      return "pruning";
     case AuditFinding::Kind::kRow:
       return "row";
   }
@@ -60,6 +63,22 @@ const char* EndOf(const AuditWriter& writer) {
   return writer.closed != 0 ? "ended in order" : "at work, or was killed";
 }
 
+std::string TimeOf(int64_t micros) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixMicros(micros), absl::UTCTimeZone());
+}
+
+void PrintPrunings(const AuditReport& report) {
+  for (const AuditPruning& pruning : report.prunings) {
+    std::printf(
+        "records %lld to %lld of writer %lld, from %s to %s, were pruned at %s by uid %lld%s%s%s\n",
+        static_cast<long long>(pruning.first), static_cast<long long>(pruning.last),
+        static_cast<long long>(pruning.writer), TimeOf(pruning.min_time).c_str(),
+        TimeOf(pruning.max_time).c_str(), TimeOf(pruning.time).c_str(),
+        static_cast<long long>(pruning.uid), pruning.is_signed ? ", signed" : "",
+        pruning.reason.empty() ? "" : ": ", pruning.reason.c_str());
+  }
+}
+
 void PrintText(const AuditReport& report) {
   if (!report.writers.empty()) {
     Table table({"WRITER", "PROCESS", "MACHINE", "LAST", "END", "INTACT"}, 1);
@@ -71,6 +90,7 @@ void PrintText(const AuditReport& report) {
     }
     std::fputs(table.ToString(TerminalWidth()).c_str(), stdout);
   }
+  PrintPrunings(report);
   std::printf("%lld records in %lld segments, %lld bytes; %lld checkpoints fit, and %lld beside",
               static_cast<long long>(report.records), static_cast<long long>(report.segments),
               static_cast<long long>(report.bytes), static_cast<long long>(report.checkpoints),
@@ -90,10 +110,24 @@ void PrintJson(const AuditReport& report) {
                        {"uuid", writer.uuid},
                        {"process", writer.process},
                        {"machine", writer.machine},
+                       {"follows", writer.follows},
                        {"closed", writer.closed != 0},
                        {"chained", writer.chained},
+                       {"pruned", writer.pruned},
                        {"last_seq", writer.last_seq},
                        {"intact", std::move(intact)}});
+  }
+  nlohmann::ordered_json prunings = nlohmann::ordered_json::array();
+  for (const AuditPruning& pruning : report.prunings) {
+    prunings.push_back({{"writer", pruning.writer},
+                        {"first", pruning.first},
+                        {"last", pruning.last},
+                        {"oldest", TimeOf(pruning.min_time)},
+                        {"newest", TimeOf(pruning.max_time)},
+                        {"time", TimeOf(pruning.time)},
+                        {"uid", pruning.uid},
+                        {"reason", pruning.reason},
+                        {"signed", pruning.is_signed}});
   }
   nlohmann::ordered_json findings = nlohmann::ordered_json::array();
   for (const AuditFinding& finding : report.findings) {
@@ -107,10 +141,13 @@ void PrintJson(const AuditReport& report) {
                                        {"segments", report.segments},
                                        {"bytes", report.bytes},
                                        {"unchained_records", report.unchained_records},
+                                       {"pruned_records", report.pruned_records},
                                        {"checkpoints", report.checkpoints},
                                        {"checkpoints_beside", report.checkpoints_beside},
+                                       {"checkpoints_pruned", report.checkpoints_pruned},
                                        {"rows", report.rows},
                                        {"writers", std::move(writers)},
+                                       {"prunings", std::move(prunings)},
                                        {"findings", std::move(findings)},
                                        {"more_findings", report.more_findings}};
   std::puts(JsonText(json).c_str());
@@ -147,6 +184,13 @@ int Verify(const Options& options) {
                  "%lld records were written before there was a chain: whether they were changed "
                  "cannot be told\n",
                  static_cast<long long>(report->unchained_records));
+  }
+  for (const AuditWriter& writer : report->writers) {
+    if (writer.follows.empty()) continue;
+    std::fprintf(stderr,
+                 "writer %lld began this file after `%s` was damaged and set aside; verify that as "
+                 "well\n",
+                 static_cast<long long>(writer.id), writer.follows.c_str());
   }
   options.format == Format::kJson ? PrintJson(*report) : PrintText(*report);
   return report->intact() ? kYes : kNo;
@@ -187,8 +231,8 @@ void AddAuditVerify(CLI::App* audit, int* status) {
   command
       ->add_option(
           "--key", options->keys,
-          "the public key that checkpoints must have, in hexadecimal; several may be given; "
-          "without one any key will do")
+          "the public key that checkpoints and prunings must have, in hexadecimal; several may be "
+          "given; without one any key will do, and prunings need none")
       ->option_text("HEX");
   command->add_flag("--rows", options->rows,
                     "also compare the rows of the view `decisions` with the records: takes longer");

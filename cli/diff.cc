@@ -202,11 +202,11 @@ class AuditDiff {
     Result made;
     Result* result = &made;
     if (reads_time_) {
-      made = Decide(decision, record.time);
+      made = Decide(decision, record.request_time);
     } else {
       if (results_.size() > kMaxResults) results_.clear();
       const auto [known, is_new] = results_.try_emplace(decision.number);
-      if (is_new) known->second = Decide(decision, record.time);
+      if (is_new) known->second = Decide(decision, record.request_time);
       result = &known->second;
     }
     Count(*result, record);

@@ -41,6 +41,7 @@ struct Found {
   RecordedDecision decision;
   std::string id;
   absl::Time time;
+  absl::Time request_time;
   absl::Duration latency;
   AuditLevel level;
   int64_t writer;
@@ -108,7 +109,9 @@ void PrintText(const Found& found) {
   add("message", d.message);
   for (const std::string& obligation : d.obligations) add("obligation", obligation);
   add("id", found.id);
-  add("time", TimeText(found.time) + (d.time_fixed ? ", fixed by the request" : ""));
+  add("time", TimeText(found.time));
+  if (d.time_fixed) add("time that the request fixed", TimeText(found.request_time));
+  for (const auto& [path, how] : d.masked) add("masked", absl::StrCat(path, " (", how, ")"));
   absl::StrAppend(&text, "\n", Shown(ToString(EntityView(p.id))), " ", Shown(d.action), " ",
                   Shown(ToString(EntityView(d.resource))), "\n");
   add("assurance", ToString(p.assurance));
@@ -146,9 +149,13 @@ Json RulesJson(const std::vector<ReplayedRule>& rules) {
 Json ToJson(const Found& found) {
   const RecordedDecision& d = found.decision;
   const Principal& p = d.principal;
+  Json masked = Json::object();
+  for (const auto& [path, how] : d.masked) masked[path] = how;
   return {{"id", found.id},
           {"time", TimeText(found.time)},
           {"time_fixed", d.time_fixed},
+          {"fixed_time", d.time_fixed ? Json(TimeText(found.request_time)) : Json()},
+          {"masked", std::move(masked)},
           {"decision", IsAllowed(d.reason) ? "allow" : "deny"},
           {"reason", ToString(d.reason)},
           {"principal", ToString(EntityView(p.id))},
@@ -184,7 +191,7 @@ int Redecide(const Found& found, const ReplayEngine& engine, const Options& opti
                  std::string(recorded.obstacle()).c_str());
     return kBadCall;
   }
-  const Request request = recorded.RequestAt(found.time);
+  const Request request = recorded.RequestAt(found.request_time);
   const Decision decision = engine.Decide(request);
   const bool same_policy = decision.policy_digest() == recorded.policy_digest;
   const bool same = SameAnswer(recorded, decision);
@@ -219,8 +226,8 @@ int Explain(Options& options) {
   std::vector<Found> found;
   const absl::Status status =
       (*replay)->Find(absl::AsciiStrToLower(options.id), [&found](const ReplayRecord& record) {
-        found.push_back({record.decision, record.id.ToString(), record.time, record.latency,
-                         record.level, record.writer, record.seq});
+        found.push_back({record.decision, record.id.ToString(), record.time, record.request_time,
+                         record.latency, record.level, record.writer, record.seq});
         return found.size() < 2;
       });
   if (!status.ok()) return FailOfAudit(options.db, status);

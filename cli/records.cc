@@ -86,6 +86,13 @@ const std::vector<RecordColumn>& RecordColumns() {
        }},
       {"escaped", FlagCell<&AuditRow::escaped>},
       {"time_fixed", FlagCell<&AuditRow::time_fixed>},
+      {"fixed_time",
+       [](const AuditRow& row) {
+         return row.fixed_time.empty() ? Cell::Json("null") : Cell::Text(row.fixed_time);
+       }},
+      {"masked", JsonCell<&AuditRow::masked>},
+      {"principal_complete", FlagCell<&AuditRow::principal_complete>},
+      {"resource_complete", FlagCell<&AuditRow::resource_complete>},
       {"process", TextCell<&AuditRow::process>},
       {"machine", TextCell<&AuditRow::machine>},
       {"writer", NumberCell<&AuditRow::writer>},

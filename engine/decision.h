@@ -102,6 +102,8 @@ class MadeObligation {
   std::string_view value(size_t i) const {
     return values_.empty() ? std::string_view(obligation_->with[i].second.text) : values_[i];
   }
+  // Whether facts of the request stand in a value.
+  bool has_facts() const { return !values_.empty(); }
   // The value of a parameter; nothing if there is none of that name.
   std::optional<std::string_view> Find(std::string_view name) const;
 
@@ -142,6 +144,8 @@ class [[nodiscard]] Decision {
   // facts of the request in it, printable; one that is not known stands as `(unknown)`. May be
   // empty.
   std::string_view message() const;
+  // Whether facts of the request stand in it.
+  bool message_has_facts() const { return made_ != nullptr && made_->message.has_value(); }
   // What the caller must do when it acts on the answer: the obligations of all determining rules,
   // in the order of rules() and then of each rule; of equal ones, with equal parameters, the first.
   // A denial for its obligations has none. Of another denial at most kMaxObligations, and what is
@@ -155,6 +159,9 @@ class [[nodiscard]] Decision {
   // kLimit or kAuditFailed, an obligation denied, an EntityProvider failed, or the record of a
   // denial could not be kept. Never send it to the peer.
   std::string_view error() const { return error_.empty() ? defect_ : error_; }
+  // Whether it was made for this decision, so that facts of the request may stand in it. (A reader
+  // of requests may have put some in Request::defect, too.)
+  bool error_has_facts() const { return !error_.empty(); }
   // Whether the record that audit_level() asks for could not be kept; error() says why. Such a
   // decision denies, whatever its reason.
   bool record_failed() const { return record_failed_; }
@@ -167,8 +174,11 @@ class [[nodiscard]] Decision {
 
   // The name of the decision; all zero for a default-constructed one.
   const DecisionId& id() const { return id_; }
-  // When it was decided, by the engine's clock or as the request fixed it.
+  // When it was decided, by the engine's clock or as the request fixed it: what conditions saw.
   absl::Time time() const { return time_; }
+  // When it was decided, by the engine's clock whatever the request says: what records are found
+  // and sorted by, and id() says.
+  absl::Time clock_time() const { return clock_time_; }
   // What was in force; null if nothing was.
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   // The digest of the policy set: "sha256:…"; empty without one.
@@ -197,6 +207,7 @@ class [[nodiscard]] Decision {
   AuditLevel audit_level_ = AuditLevel::kOff;
   DecisionId id_;
   absl::Time time_ = absl::InfinitePast();
+  absl::Time clock_time_ = absl::InfinitePast();
   std::string_view defect_;  // A text that outlives the decision.
   std::string error_;
   std::shared_ptr<const Snapshot> snapshot_;

@@ -31,14 +31,24 @@ Split SplitDuration(absl::Duration duration) {
   return {seconds, static_cast<uint32_t>(absl::ToInt64Nanoseconds(rest))};
 }
 
-// Writes `attributes` without recursion, keeping one frame for each open list or map.
+// Writes attributes, or one value, without recursion, keeping one frame for each open list or map.
 class AttributesWriter {
  public:
   explicit AttributesWriter(std::string* out)
       : out_(out), limit_(out->size() + kMaxAttributesBytes) {}
 
-  bool Write(const Attributes& attributes) {
-    if (!Open(nullptr, &attributes)) return false;
+  bool Write(const Attributes& attributes) { return Open(nullptr, &attributes) && WriteOpen(); }
+  bool Write(const Value& value) { return AppendValue(value) && WriteOpen(); }
+
+ private:
+  struct Frame {
+    const Value::List* list;
+    const Attributes* map;
+    size_t next;
+  };
+
+  // Writes what is in the open lists and maps.
+  bool WriteOpen() {
     while (depth_ > 0) {
       Frame& frame = frames_[depth_ - 1];
       const Value* value = nullptr;
@@ -57,13 +67,6 @@ class AttributesWriter {
     }
     return out_->size() <= limit_;
   }
-
- private:
-  struct Frame {
-    const Value::List* list;
-    const Attributes* map;
-    size_t next;
-  };
 
   bool Open(const Value::List* list, const Attributes* map) {
     const size_t size = list != nullptr ? list->size() : map->size();
@@ -304,6 +307,13 @@ bool AppendAttributes(const Attributes& attributes, std::string* out) {
   if (attributes.empty()) return true;
   const size_t before = out->size();
   if (AttributesWriter(out).Write(attributes)) return true;
+  out->resize(before);
+  return false;
+}
+
+bool AppendValue(const Value& value, std::string* out) {
+  const size_t before = out->size();
+  if (AttributesWriter(out).Write(value)) return true;
   out->resize(before);
   return false;
 }

@@ -31,6 +31,10 @@ void AppendDuration(absl::Duration duration, std::string* out);
 // as it was, if DefectOf(attributes) is not empty or they take more than kMaxAttributesBytes.
 bool AppendAttributes(const Attributes& attributes, std::string* out);
 
+// Appends the encoding of one value. Returns false, and leaves `out` as it was, if it breaks the
+// limits of value.h or takes more than kMaxAttributesBytes.
+bool AppendValue(const Value& value, std::string* out);
+
 // DataLoss if `bytes` are not exactly what AppendAttributes() writes.
 absl::StatusOr<Attributes> DecodeAttributes(std::string_view bytes);
 

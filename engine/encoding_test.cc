@@ -88,6 +88,23 @@ TEST(EncodingTest, RefusesMapsThatItDoesNotWrite) {
   for (const auto& c : kCases) EXPECT_FALSE(DecodeAttributes(FromHex(c.hex)).ok()) << c.name;
 }
 
+// One value has the bytes that it has in a map.
+TEST(EncodingTest, AValueAlone) {
+  const Value values[] = {
+      Value(), Value::Int(-7), Value::String("x"), Value::Of(Value::List{}),
+      Value::Of(Value::List{Value::Of(Attributes{{"b", Value::Bool(true)}}), Value::Uint(3)})};
+  for (const Value& value : values) {
+    std::string map, alone = "before";
+    ASSERT_TRUE(AppendAttributes({{"a", value}}, &map));
+    EXPECT_TRUE(AppendValue(value, &alone));
+    EXPECT_EQ(alone, "before" + map.substr(3)) << value.ToString();
+  }
+  std::string kept = "before";
+  EXPECT_FALSE(AppendValue(Value::String("\xff"), &kept));
+  EXPECT_FALSE(AppendValue(Value::Of(Value::List{Value(), Value::String("\xff")}), &kept));
+  EXPECT_EQ(kept, "before");
+}
+
 TEST(EncodingTest, NumbersComeBackAndHaveOneForm) {
   const struct {
     const char* name;

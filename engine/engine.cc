@@ -156,7 +156,8 @@ Decision Engine::Decide(const Request& request) const {
 Decision Engine::Decide(const Request& request, std::chrono::steady_clock::time_point begin,
                         std::string provider_error) const {
   using Stopwatch = std::chrono::steady_clock;
-  const absl::Time now = request.time.has_value() ? *request.time : options_.clock->Now();
+  const absl::Time clock_time = options_.clock->Now();
+  const absl::Time now = request.time.value_or(clock_time);
   const ConditionLimits limits = {options_.max_condition_steps, options_.max_condition_bytes};
   const std::vector<std::string>* const known =
       options_.known_obligations.has_value() ? &*options_.known_obligations : nullptr;
@@ -170,7 +171,8 @@ Decision Engine::Decide(const Request& request, std::chrono::steady_clock::time_
   if (!provider_error.empty() && decision.error_.empty() && decision.defect_.empty()) {
     decision.error_ = std::move(provider_error);
   }
-  decision.id_ = NewDecisionId(decision.time_);
+  decision.clock_time_ = clock_time;
+  decision.id_ = NewDecisionId(clock_time);
   decision.audit_level_ = options_.audit_level;
   for (const RuleOutcome& rule : decision.rules_) {
     decision.audit_level_ = std::max(decision.audit_level_, rule->audit);

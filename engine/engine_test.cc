@@ -94,6 +94,7 @@ TEST_P(DecideTest, DecidesAndKeepsOneRecord) {
   EXPECT_EQ(Ids(got.near_misses()), c.want_near_misses);
   EXPECT_EQ(Ids(got.shadow_rules()), c.want_shadow_rules);
   EXPECT_EQ(got.time(), clock_.now);
+  EXPECT_EQ(got.clock_time(), clock_.now);
   EXPECT_EQ(got.policy_digest(), "sha256:test");
   ASSERT_EQ(sink_.rows.size(), 1u);
   EXPECT_EQ(sink_.rows[0].reason, c.reason);
@@ -560,12 +561,16 @@ TEST_F(EngineTest, EnginesOnOneThreadDoNotMixTheirSnapshots) {
   }
 }
 
-TEST_F(EngineTest, FixedTimeIsTheDecisionsTime) {
+// Conditions see the time that a request fixed. The record does not: nobody dates it but the
+// engine.
+TEST_F(EngineTest, AFixedTimeIsTheDecisionsTimeAndNotTheClocks) {
   Install({});
+  clock_.now = absl::FromUnixMillis(0x0123456789AB);
   Request request(kAda, "x", {"y", "1"});
-  request.time = absl::FromUnixMillis(0x0123456789AB);
+  request.time = absl::FromUnixMillis(0x0000000000CD);
   const Decision got = engine_->Decide(request);
   EXPECT_EQ(got.time(), *request.time);
+  EXPECT_EQ(got.clock_time(), clock_.now);
   const std::string id = got.id().ToString();
   EXPECT_EQ(id.substr(0, 15), "01234567-89ab-7") << id;
   EXPECT_NE(std::string("89ab").find(id[19]), std::string::npos) << id;

@@ -31,7 +31,8 @@ struct Request {
   absl::Span<const EntityId> resource_parents;
   // Facts of this one request that belong to neither. May be null.
   const Attributes* context = nullptr;
-  // Fixes the clock, for tests and replays; else the engine's clock is read.
+  // Fixes what conditions take for the time, for tests and replays; else it is that of the engine's
+  // clock, which is recorded either way.
   std::optional<absl::Time> time;
   // What the engine's EntityProvider told; the engine sets them. May be null. Also for whoever
   // replays what a record keeps of them.

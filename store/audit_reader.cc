@@ -38,7 +38,8 @@ class RowReader {
          "SELECT writer, seq, time, id, latency, level, reason, assurance, flags, principal, "
          "action, resource, via, host, actor, policy, evidence, groups, principal_parents, "
          "principal_attributes, resource_parents, resource_attributes, context, rules, "
-         "near_misses, shadow_rules, message, obligations, error, clauses FROM records "
+         "near_misses, shadow_rules, message, obligations, error, clauses, masked, fixed_time "
+         "FROM records "
          "WHERE number = ?"},
         {reader.names_.find, "SELECT name FROM names WHERE id = ?"},
         {reader.texts_.find, "SELECT text FROM texts WHERE id = ?"},
@@ -66,8 +67,7 @@ class RowReader {
     row.seq = record_.Number(column++);
     row.number = number;
     row.unix_us = record_.Number(column++);
-    row.time = absl::FormatTime("%E4Y-%m-%dT%H:%M:%E6SZ", absl::FromUnixMicros(row.unix_us),
-                                absl::UTCTimeZone());
+    row.time = TimeText(row.unix_us);
     const std::string_view id = record_.Blob(column++);
     DecisionId decision;
     if (id.size() == decision.bytes.size()) {
@@ -84,6 +84,8 @@ class RowReader {
     row.groups_complete = (flags & kGroupsPartial) == 0;
     row.escaped = (flags & kEscaped) != 0;
     row.time_fixed = (flags & kTimeFixed) != 0;
+    row.principal_complete = (flags & kPrincipalPartial) == 0;
+    row.resource_complete = (flags & kResourcePartial) == 0;
     for (std::string AuditRow::*name :
          {&AuditRow::principal, &AuditRow::action, &AuditRow::resource, &AuditRow::via,
           &AuditRow::host, &AuditRow::actor, &AuditRow::policy}) {
@@ -109,12 +111,17 @@ class RowReader {
         {&AuditRow::obligations, "[]", 0},
         {&AuditRow::error, "", 0},
         {&AuditRow::clauses, "[]", 0},
+        {&AuditRow::masked, "{}", 0},
     };
     for (const auto& text : texts) {
       const int at = column++;
       if ((flags & text.dropped) != 0) continue;
       absl::Status status = Fill(texts_, at, text.if_none, &(row.*text.text));
       if (!status.ok()) return status;
+    }
+    // Older formats know one time.
+    if (row.time_fixed || !record_.IsNull(column)) {
+      row.fixed_time = TimeText(record_.IsNull(column) ? row.unix_us : record_.Number(column));
     }
     for (const auto& [cache, text] :
          {std::pair(&processes_, &row.process), std::pair(&machines_, &row.machine)}) {
@@ -129,6 +136,11 @@ class RowReader {
     absl::flat_hash_map<int64_t, std::string> known;
     size_t bytes = 0;
   };
+
+  static std::string TimeText(int64_t unix_us) {
+    return absl::FormatTime("%E4Y-%m-%dT%H:%M:%E6SZ", absl::FromUnixMicros(unix_us),
+                            absl::UTCTimeZone());
+  }
 
   // What a column of the record refers to; `if_none` if it is NULL, or refers to nothing.
   absl::Status Fill(Cache& cache, int column, const char* if_none, std::string* text) {

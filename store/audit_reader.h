@@ -48,14 +48,20 @@ struct AuditRow {
   std::string near_misses;
   std::string shadow_rules;
   std::string clauses;
+  std::string masked;  // an object: what is masked, and how
   std::string obligations;
   std::string policy;
   std::string audit_level;
   std::string process;  // name[pid]
   std::string machine;
+  // ISO 8601, UTC: what the request fixed `context.time` to; empty if it did not.
+  std::string fixed_time;
   bool groups_complete = true;
+  // False if an EntityProvider could not tell all.
+  bool principal_complete = true;
+  bool resource_complete = true;
   bool escaped = false;     // some text was malformed, and is escaped or cut
-  bool time_fixed = false;  // the request fixed the clock
+  bool time_fixed = false;  // the request fixed the time that conditions saw
   absl::Duration latency;
   int64_t writer = 0;
   int64_t seq = 0;

@@ -14,6 +14,7 @@
 #include "reeve/engine/mutex.h"
 #include "reeve/engine/text.h"
 #include "reeve/store/chain.h"
+#include "reeve/store/mask.h"
 #include "reeve/store/record.h"
 #include "reeve/store/segment.h"
 #include "reeve/store/writer_file.h"
@@ -46,6 +47,32 @@ constexpr std::chrono::nanoseconds kLastRows = std::chrono::seconds(2);
 
 Time Now() { return std::chrono::steady_clock::now(); }
 
+// With why there is no key, if there should be one.
+absl::StatusOr<std::unique_ptr<const MaskSet>> MakeMasks(const AuditStore::Options& options,
+                                                         absl::Status* key_status) {
+  const bool hashes =
+      std::any_of(options.masks.begin(), options.masks.end(),
+                  [](const AuditMask& mask) { return mask.kind == AuditMask::Kind::kHash; });
+  if (!options.mask_key.empty() && !options.mask_key_file.empty()) {
+    return absl::InvalidArgumentError(
+        "the audit store has both `mask_key` and `mask_key_file`; give it one");
+  }
+  if (hashes && options.mask_key.empty() && options.mask_key_file.empty()) {
+    return absl::InvalidArgumentError(
+        "a mask of the audit store hashes and there is no key; give it `mask_key_file`");
+  }
+  std::string key = options.mask_key;
+  if (!options.mask_key_file.empty()) {
+    absl::StatusOr<std::string> read = ReadMaskKey(options.mask_key_file);
+    if (read.ok()) {
+      key = *std::move(read);
+    } else {
+      *key_status = read.status();
+    }
+  }
+  return MaskSet::Create(options.masks, std::move(key));
+}
+
 }  // namespace
 
 // The queue. Records gather in the open batch. The writer takes the lock on the file first and the
@@ -55,8 +82,12 @@ Time Now() { return std::chrono::steady_clock::now(); }
 // and the entry is held until it is written.
 class AuditStore::Impl {
  public:
-  Impl(std::string name, std::unique_ptr<WriterFile> file, const Options& options)
+  Impl(std::string name, std::unique_ptr<WriterFile> file, const Options& options,
+       std::unique_ptr<const MaskSet> masks, const absl::Status& mask_status)
       : name_(std::move(name)),
+        masks_(std::move(masks)),
+        mask_failure_(mask_status.code()),
+        mask_message_(mask_status.message()),
         max_wait_(ToChrono(options.max_wait)),
         flush_interval_(ToChrono(options.flush_interval)),
         max_records_(options.max_queued_records),
@@ -66,7 +97,9 @@ class AuditStore::Impl {
         makes_checkpoints_(!options.checkpoint_key.empty()),
         makes_rows_(options.make_rows),
         file_(std::move(file)),
-        open_(NewBatch()) {}
+        open_(NewBatch()) {
+    NoteSetAside();
+  }
 
   ~Impl() {
     if (!started_) return;
@@ -120,7 +153,7 @@ class AuditStore::Impl {
 
   absl::Status Append(const AuditRecord& record, AuditLevel level) {
     thread_local FlatRecord flat;
-    Flatten(record, level, &flat);
+    Flatten(record, level, *masks_, &flat);
     absl::Status status = Append(flat);
     if (flat.bytes.capacity() > kMaxKeptBytes) flat.bytes = std::string();
     return status;
@@ -153,6 +186,8 @@ class AuditStore::Impl {
     stats.kept = static_cast<int64_t>(held_records_);
     stats.queued = stats.kept + static_cast<int64_t>(taken_records_) + open;
     stats.status = absl::Status(failure_, failure_message_);
+    stats.set_aside_status = absl::Status(set_aside_failure_, set_aside_message_);
+    stats.mask_status = absl::Status(mask_failure_, mask_message_);
     stats.rows_status = absl::Status(row_failure_, row_message_);
     stats.checkpoint_status = absl::Status(checkpoint_failure_, checkpoint_message_);
     const Time oldest = stats.queued > open ? oldest_taken_ : open_->begun;
@@ -436,10 +471,20 @@ class AuditStore::Impl {
     return batch;
   }
 
+  void NoteSetAside() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const FilesSetAside& files = file_->set_aside();
+    if (files.count == stats_.set_aside) return;
+    stats_.set_aside = files.count;
+    stats_.set_aside_file = files.last;
+    set_aside_failure_ = files.why.code();
+    set_aside_message_ = std::string(files.why.message());
+  }
+
   // Answers those who wait for `batch`. `written` records were committed, or an attempt failed.
   void Publish(Batch& batch, const absl::Status& status, int64_t written) {
     MutexLock lock(mutex_);
     stats_.written += written;
+    NoteSetAside();
     if (written > 0) stats_.bytes += file_->bytes();
     if (!status.ok()) {
       ++stats_.failed_commits;
@@ -470,6 +515,9 @@ class AuditStore::Impl {
   }
 
   const std::string name_;
+  const std::unique_ptr<const MaskSet> masks_;
+  const absl::StatusCode mask_failure_;
+  const std::string mask_message_;
   const std::chrono::nanoseconds max_wait_;
   const std::chrono::nanoseconds flush_interval_;
   const size_t max_records_;
@@ -503,6 +551,8 @@ class AuditStore::Impl {
   std::string failure_message_ ABSL_GUARDED_BY(mutex_);
   absl::StatusCode checkpoint_failure_ ABSL_GUARDED_BY(mutex_) = absl::StatusCode::kOk;
   std::string checkpoint_message_ ABSL_GUARDED_BY(mutex_);
+  absl::StatusCode set_aside_failure_ ABSL_GUARDED_BY(mutex_) = absl::StatusCode::kOk;
+  std::string set_aside_message_ ABSL_GUARDED_BY(mutex_);
   absl::StatusCode row_failure_ ABSL_GUARDED_BY(mutex_) = absl::StatusCode::kOk;
   std::string row_message_ ABSL_GUARDED_BY(mutex_);
   Time retry_at_ ABSL_GUARDED_BY(mutex_);
@@ -551,10 +601,15 @@ absl::StatusOr<std::unique_ptr<AuditStore>> AuditStore::Open(const std::string& 
         "`checkpoint_interval` or `checkpoint_records` of the audit store is not more than zero");
   }
   checkpoints.file = options.checkpoint_file;
+  absl::Status mask_status;
+  absl::StatusOr<std::unique_ptr<const MaskSet>> masks = MakeMasks(options, &mask_status);
+  if (!masks.ok()) return masks.status();
   absl::StatusOr<std::unique_ptr<WriterFile>> file =
-      WriterFile::Open(path, ToChrono(options.max_wait), *options.clock, std::move(checkpoints));
+      WriterFile::Open(path, ToChrono(options.max_wait), *options.clock, std::move(checkpoints),
+                       options.damaged == Options::Damaged::kSetAside);
   if (!file.ok()) return file.status();
-  auto impl = std::make_unique<Impl>(Printable(path, 1000), *std::move(file), options);
+  auto impl = std::make_unique<Impl>(Printable(path, 1000), *std::move(file), options,
+                                     *std::move(masks), mask_status);
   if (absl::Status status = impl->Start(); !status.ok()) return status;
   return std::unique_ptr<AuditStore>(new AuditStore(std::move(impl)));
 }

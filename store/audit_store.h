@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "reeve/engine/audit.h"
 #include "reeve/engine/clock.h"
+#include "reeve/store/audit_mask.h"
 
 namespace reeve {
 
@@ -50,6 +52,25 @@ class AuditStore final : public AuditSink {
     std::string checkpoint_file;
     absl::Duration checkpoint_interval = absl::Minutes(1);  // More than zero.
     int64_t checkpoint_records = 100000;                    // At least 1.
+    // What records must not hold as it is. At most 60.
+    std::vector<AuditMask> masks;
+    // The key of those that hash: 32 to 64 random bytes, the same for all stores whose records are
+    // to be joined. Or a file that holds nothing else, with mode 0600. If the file cannot be used
+    // the store opens all the same, and what would be hashed is dropped: see Stats::mask_status.
+    std::string mask_key;
+    std::string mask_key_file;
+    // What becomes of a file that is found to be damaged (DataLoss), at the opening or later.
+    enum class Damaged {
+      // It stays, and nothing is written until somebody has seen to it: no allows.
+      kRefuse,
+      // It is renamed to `NAME.20261127T153000Z.damaged`, with `-wal` and `-shm`, never over
+      // another file, and another one begun, whose first writer names it (column `follows` of
+      // `writers`): see Stats::set_aside. What was answered from it stays there. A file that is no
+      // database at all is set aside as well; a database of another kind, or of a newer version, is
+      // not. All stores of a file should say the same.
+      kSetAside,
+    };
+    Damaged damaged = Damaged::kRefuse;
     // Tells when the store was opened and closed; records bring their own time. Not owned; must
     // outlive the store. Not null.
     const Clock* clock = &Clock::System();
@@ -71,6 +92,11 @@ class AuditStore final : public AuditSink {
     absl::Status status;
     // Why the last checkpoint did not get into checkpoint_file. It is in the store nevertheless.
     absl::Status checkpoint_status;
+    // Why there is no key for masks that hash; OK if there is one, or none is needed.
+    absl::Status mask_status;
+    int64_t set_aside = 0;          // damaged files that this store renamed
+    std::string set_aside_file;     // the last part of the new name of the last one
+    absl::Status set_aside_status;  // what was wrong with it
     // Why the last attempt to make rows failed. It is repeated, and nothing else waits for it.
     absl::Status rows_status;
   };
@@ -81,7 +107,7 @@ class AuditStore final : public AuditSink {
   //   InvalidArgument     `options` breaks a rule stated above
   //   FailedPrecondition  `path` is a symbolic link, a directory or another special file, a
   //                       database of another kind, or of a version newer than this program
-  //   DataLoss            it is no database, or damaged
+  //   DataLoss            it is no database, or damaged; see Options::damaged
   //   Unavailable         it cannot be opened or written, or another process holds its lock
   //   ResourceExhausted   the disk is full
   static absl::StatusOr<std::unique_ptr<AuditStore>> Open(const std::string& path,

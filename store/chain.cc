@@ -18,8 +18,10 @@ namespace {
 constexpr char kOpening = 1;
 constexpr char kSegment = 2;
 constexpr char kClosing = 3;
+constexpr char kPruning = 4;
 
 constexpr char kCheckpointWord[] = "reeve-checkpoint-1";
+constexpr char kPruningWord[] = "reeve-pruning-1";
 
 // sodium_init() must come before the rest; it may come again.
 void Initialize() {
@@ -67,8 +69,10 @@ std::string UuidText(std::string_view uuid) {
 }
 
 std::string SignedPart(const Checkpoint& checkpoint) {
-  return absl::StrCat(kCheckpointWord, " ", UuidText(checkpoint.uuid), " ", checkpoint.seq, " ",
-                      checkpoint.time, " ", Hex(checkpoint.hash), " ", Hex(checkpoint.key));
+  const bool records = checkpoint.kind == Checkpoint::Kind::kRecords;
+  return absl::StrCat(records ? kCheckpointWord : kPruningWord, " ", UuidText(checkpoint.uuid), " ",
+                      checkpoint.seq, " ", checkpoint.time, " ", Hex(checkpoint.hash), " ",
+                      Hex(checkpoint.key));
 }
 
 }  // namespace
@@ -82,6 +86,7 @@ Hash HashOfOpening(const Opening& opening, std::string_view previous) {
   AppendSized(opening.host, &head);
   AppendSized(opening.boot, &head);
   AppendSized(opening.process, &head);
+  if (!opening.follows.empty()) AppendSized(opening.follows, &head);
   return HashOf(head, {});
 }
 
@@ -102,6 +107,17 @@ Hash HashOfClosing(std::string_view uuid, int64_t last_seq, int64_t closed,
   return HashOf(head, {});
 }
 
+Hash HashOfPruning(const Pruning& pruning, std::string_view previous) {
+  std::string head = Head(kPruning, previous, pruning.uuid);
+  for (const int64_t number : {pruning.id, pruning.first_seq, pruning.last_seq, pruning.min_time,
+                               pruning.max_time, pruning.time, pruning.uid}) {
+    AppendSigned(number, &head);
+  }
+  AppendSized(pruning.last_hash, &head);
+  AppendSized(pruning.reason, &head);
+  return HashOf(head, {});
+}
+
 std::string ToLine(const Checkpoint& checkpoint) {
   return absl::StrCat(SignedPart(checkpoint), " ", Hex(checkpoint.signature));
 }
@@ -111,6 +127,7 @@ absl::StatusOr<Checkpoint> ParseCheckpoint(std::string_view line) {
       absl::StrSplit(absl::string_view(line.data(), line.size()), ' ');
   Checkpoint checkpoint;
   if (words.size() == 7 && words[1].size() == 36) {
+    if (words[0] == kPruningWord) checkpoint.kind = Checkpoint::Kind::kPruning;
     std::string uuid(words[1]);
     for (size_t dash : {23, 18, 13, 8}) uuid.erase(dash, 1);
     checkpoint.uuid = FromHex(uuid, kUuidBytes);

@@ -32,6 +32,8 @@ struct Opening {
   int64_t pid = 0;
   int64_t started = 0;
   std::string_view host, boot, process;
+  // The damaged file that was set aside before the file began; empty if none was.
+  std::string_view follows;
 };
 
 // A segment as it stands in its row.
@@ -43,6 +45,18 @@ struct SegmentRow {
   std::string_view bytes;
 };
 
+// Records of a writer that were removed on purpose, as its row says.
+struct Pruning {
+  int64_t id = 0;         // counts the prunings of the file from 1
+  std::string_view uuid;  // of the writer
+  int64_t first_seq = 0, last_seq = 0;
+  int64_t min_time = 0, max_time = 0;  // of the records
+  std::string_view last_hash;  // of the last segment that was removed; empty without a chain
+  int64_t time = 0;            // microseconds since 1970
+  int64_t uid = 0;             // who removed them
+  std::string_view reason;
+};
+
 // `previous` is the hash of the opening of the writer whose id is one less; empty if there is none,
 // or it has no chain.
 Hash HashOfOpening(const Opening& opening, std::string_view previous);
@@ -52,10 +66,18 @@ Hash HashOfSegment(std::string_view uuid, const SegmentRow& segment, std::string
 Hash HashOfClosing(std::string_view uuid, int64_t last_seq, int64_t closed,
                    std::string_view previous);
 
-// Where a writer's chain stood at some time. `hash` is that of the segment whose last record is
-// `seq`, of the opening (`seq` is 0), or of the closing.
+// `previous` is the hash of the pruning before in the file, whose id is one less; empty if there is
+// none.
+Hash HashOfPruning(const Pruning& pruning, std::string_view previous);
+
+// Where a writer's chain stood at some time, or that of the prunings. `hash` is that of the segment
+// whose last record is `seq`, of the opening (`seq` is 0), of the closing, or of the pruning whose
+// id is `seq`.
 struct Checkpoint {
-  std::string uuid;
+  enum class Kind : uint8_t { kRecords, kPruning };
+
+  Kind kind = Kind::kRecords;
+  std::string uuid;  // of the writer
   int64_t seq = 0;
   int64_t time = 0;  // microseconds since 1970
   std::string hash;
@@ -65,8 +87,9 @@ struct Checkpoint {
 
 // One line of text, without an end:
 //   reeve-checkpoint-1 UUID SEQ TIME HASH KEY SIGNATURE
-// the UUID as text, the numbers decimal, the bytes in hexadecimal of lower case. What is signed is
-// the line up to the space before SIGNATURE.
+// with another first word, reeve-pruning-1, for a pruning; the UUID as text, the numbers decimal,
+// the bytes in hexadecimal of lower case. What is signed is the line up to the space before
+// SIGNATURE.
 std::string ToLine(const Checkpoint& checkpoint);
 // InvalidArgument if `line` is not exactly what ToLine() writes.
 absl::StatusOr<Checkpoint> ParseCheckpoint(std::string_view line);

@@ -47,11 +47,28 @@ Opening ExampleOpening() {
   return opening;
 }
 
+Pruning ExamplePruning() {
+  Pruning pruning;
+  pruning.id = 3;
+  pruning.uuid = kUuid;
+  pruning.first_seq = 1;
+  pruning.last_seq = 2;
+  pruning.min_time = -1;
+  pruning.max_time = 3;
+  pruning.last_hash = kPrevious;
+  pruning.time = 1800000000000000;
+  pruning.uid = 812;
+  pruning.reason = "old";
+  return pruning;
+}
+
 // What doc/audit-format.md says is hashed, byte by byte.
 TEST(ChainTest, HashesWhatTheDocumentSays) {
   const std::string previous = "20" + Hex(kPrevious), uuid = "10" + Hex(kUuid);
   const std::string opening = uuid + "06 8080c489e5c5b206 d80c f4c912" + "05 7765622d31" +
                               "04 36663163" + "09 646f63756d656e7464";
+  const std::string pruning =
+      uuid + "06 02 04 01 06 8080c489e5c5b206 d80c" + "20" + Hex(kPrevious) + "03 6f6c64";
   const struct {
     const char* name;
     std::string bytes;
@@ -61,6 +78,8 @@ TEST(ChainTest, HashesWhatTheDocumentSays) {
       {"Opening", "01" + previous + opening, HashOfOpening(ExampleOpening(), kPrevious)},
       {"Segment", "02" + previous + uuid + "02 04 01 06 0201",
        HashOfSegment(kUuid, {1, 2, -1, 3, "\x02\x01"}, kPrevious)},
+      {"FirstPruning", "04 00" + pruning, HashOfPruning(ExamplePruning(), {})},
+      {"Pruning", "04" + previous + pruning, HashOfPruning(ExamplePruning(), kPrevious)},
       {"Closing", "03" + previous + uuid + "04 8080c489e5c5b206",
        HashOfClosing(kUuid, 2, 1800000000000000, kPrevious)},
   };
@@ -99,6 +118,17 @@ TEST(ChainTest, EveryPartCounts) {
   hashes.push_back(HashOfSegment(kPrevious, row, kUuid));
   hashes.push_back(HashOfClosing(kUuid, 1, 2, kPrevious));
   hashes.push_back(HashOfClosing(kUuid, 2, 1, kPrevious));
+  for (int i = 0; i < 11; ++i) {
+    Pruning changed = ExamplePruning();
+    int64_t* const numbers[] = {&changed.id,       &changed.first_seq, &changed.last_seq,
+                                &changed.min_time, &changed.max_time,  &changed.time,
+                                &changed.uid};
+    if (i < 7) ++*numbers[i];
+    if (i == 7) changed.uuid = "0011223344556677";
+    if (i == 8) changed.last_hash = {};
+    if (i == 9) changed.reason = "olD";
+    hashes.push_back(HashOfPruning(changed, kPrevious));
+  }
   for (size_t i = 0; i < hashes.size(); ++i) {
     for (size_t j = 0; j < i; ++j) EXPECT_NE(Hex(View(hashes[i])), Hex(View(hashes[j]))) << i;
   }
@@ -144,6 +174,21 @@ TEST(CheckpointTest, EveryCharacterCounts) {
        {line + " ", " " + line, line + "\n", line + "00", std::string()}) {
     EXPECT_FALSE(ParseCheckpoint(more).ok()) << more;
   }
+}
+
+TEST(CheckpointTest, OfAPruningHasAnotherWord) {
+  Checkpoint checkpoint = ExampleCheckpoint();
+  checkpoint.kind = Checkpoint::Kind::kPruning;
+  EXPECT_FALSE(HasValidSignature(checkpoint));
+  (*CheckpointKey::FromSeed(std::string(32, 's')))->Sign(&checkpoint);
+  EXPECT_TRUE(HasValidSignature(checkpoint));
+  const std::string line = ToLine(checkpoint);
+  EXPECT_EQ(line.substr(0, line.find(" 5555")),
+            "reeve-pruning-1 00112233-4455-4677-8899-aabbccddeeff 8120 1800000000000000");
+  const absl::StatusOr<Checkpoint> parsed = ParseCheckpoint(line);
+  ASSERT_EQ(parsed.status(), absl::OkStatus());
+  EXPECT_EQ(parsed->kind, Checkpoint::Kind::kPruning);
+  EXPECT_EQ(ToLine(*parsed), line);
 }
 
 TEST(CheckpointTest, AKeyHas32Bytes) {

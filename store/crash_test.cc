@@ -1,6 +1,7 @@
 // kill -9 during writing: every answered durable decision is in the file afterwards, and of the
 // recorded ones only the newest are lost.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,8 +83,11 @@ class Writer {
   }
 
  private:
+  // False at the end, and if nothing comes for a minute.
   bool Read() {
     char buffer[4096];
+    pollfd ready = {from_, POLLIN, 0};
+    if (poll(&ready, 1, 60000) != 1) return false;
     const ssize_t size = read(from_, buffer, sizeof(buffer));
     if (size > 0) said_.append(buffer, size);
     return size > 0;

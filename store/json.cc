@@ -56,7 +56,7 @@ void AppendDouble(double value, std::string* out) {
 void AppendMap(const Attributes& attributes, std::string* out);
 
 // Recursive: its callers hold values to kMaxValueDepth.
-void AppendValue(const Value& value, std::string* out) {
+void AppendJson(const Value& value, std::string* out) {
   switch (value.kind()) {
     case Value::Kind::kNull:
       out->append("null");
@@ -85,7 +85,7 @@ void AppendValue(const Value& value, std::string* out) {
       const char* separator = "[";
       for (const Value& item : value.list_value()) {
         out->append(separator);
-        AppendValue(item, out);
+        AppendJson(item, out);
         separator = ",";
       }
       out->append(value.list_value().empty() ? "[]" : "]");
@@ -112,7 +112,7 @@ void AppendMap(const Attributes& attributes, std::string* out) {
     out->append(separator);
     AppendString(name, out);
     out->push_back(':');
-    AppendValue(value, out);
+    AppendJson(value, out);
     separator = ",";
   }
   out->append(attributes.empty() ? "{}" : "}");

@@ -126,6 +126,10 @@ std::string ToOcsf(const AuditRow& row) {
       {"latency_ns", absl::ToInt64Nanoseconds(row.latency)},
       {"escaped", row.escaped},
       {"time_fixed", row.time_fixed},
+      {"fixed_time", row.fixed_time.empty() ? Json() : Json(row.fixed_time)},
+      {"masked", Parsed(row.masked)},
+      {"principal_complete", row.principal_complete},
+      {"resource_complete", row.resource_complete},
   };
   return event.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

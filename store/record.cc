@@ -21,7 +21,8 @@ constexpr size_t kMaxEscapedBytes = kMaxTextBytes - 64;
 
 class Flattener {
  public:
-  explicit Flattener(FlatRecord* out) : out_(*out) {}
+  // `mask` is null if nothing is masked.
+  Flattener(RecordMask* mask, FlatRecord* out) : mask_(mask), out_(*out) {}
 
   void Flatten(const AuditRecord& record, AuditLevel level) {
     const Request& request = record.request;
@@ -31,44 +32,68 @@ class Flattener {
     out_.bytes.clear();
     out_.head = RecordHead();
     out_.head.id = decision.id();
-    out_.head.set_time(decision.time());
+    out_.head.set_time(decision.clock_time());
     out_.head.latency =
         std::max<int64_t>(0, absl::ToInt64Nanoseconds(record.latency));  // saturates
     out_.head.level = level;
     out_.head.reason = decision.reason();
     out_.head.assurance = principal.assurance;
-    const ProvidedEntity* const provided = request.provided_principal;
-    if (!principal.groups_complete || (provided != nullptr && !provided->complete)) {
+    const auto is_partial = [](const ProvidedEntity* told) {
+      return told != nullptr && !told->complete;
+    };
+    if (!principal.groups_complete || is_partial(request.provided_principal)) {
       out_.head.flags |= kGroupsPartial;
     }
-    if (request.time.has_value()) out_.head.flags |= kTimeFixed;
+    if (is_partial(request.provided_principal)) out_.head.flags |= kPrincipalPartial;
+    if (is_partial(request.provided_resource)) out_.head.flags |= kResourcePartial;
+    if (request.time.has_value()) out_.head.set_fixed_time(*request.time);
 
     // In the order of Field.
-    Entity(principal.id);
+    Entity(Masked(MaskedPart::kPrincipalId, EntityView(principal.id)));
     Text(principal.via);
-    Text(principal.host);
-    Text(principal.actor);
-    Text(principal.evidence);
+    Text(Masked(MaskedPart::kHost, principal.host));
+    Actor(principal.actor);
+    Text(Masked(MaskedPart::kEvidence, principal.evidence));
     const auto& groups = principal.groups;
-    List(groups.size(), kNoGroups, [&](size_t i) { Item(groups[i]); });
-    Entities(principal.parents, request.provided_principal, kNoPrincipalParents);
-    Map(&principal.attributes, request.provided_principal, kNoPrincipalAttributes);
-    Text(request.action);
-    Entity(request.resource);
-    Entities(request.resource_parents, request.provided_resource, kNoResourceParents);
-    Map(request.resource_attributes, request.provided_resource, kNoResourceAttributes);
-    Map(request.context, nullptr, kNoContext);
+    List(Items(MaskedPart::kGroups, groups.size()), kNoGroups,
+         [&](size_t i) { Item(Masked(MaskedPart::kGroups, groups[i])); });
+    Entities(MaskedPart::kPrincipalParents, principal.parents, request.provided_principal,
+             kNoPrincipalParents);
+    Map(MaskedPart::kPrincipalAttributes, &principal.attributes, request.provided_principal,
+        kNoPrincipalAttributes);
+    Text(Masked(MaskedPart::kAction, request.action));
+    Entity(Masked(MaskedPart::kResourceId, request.resource));
+    Entities(MaskedPart::kResourceParents, request.resource_parents, request.provided_resource,
+             kNoResourceParents);
+    Map(MaskedPart::kResourceAttributes, request.resource_attributes, request.provided_resource,
+        kNoResourceAttributes);
+    Map(MaskedPart::kContext, request.context, nullptr, kNoContext);
     Rules(decision.rules());
     Rules(decision.near_misses());
     ShadowRules(decision);
-    Text(decision.message());
-    const auto obligations = decision.obligations();
-    List(obligations.size(), kEscaped, [&](size_t i) { Item(obligations[i].ToString()); });
-    Text(decision.error());
+    Made(MaskedPart::kMessage, decision.message(), decision.message_has_facts());
+    Obligations(decision);
+    Made(MaskedPart::kError, decision.error(),
+         decision.error_has_facts() || !request.defect.empty());
     Text(decision.policy_digest());
+    Done();
   }
 
  private:
+  // What stands for `text`, until the next call.
+  std::string_view Masked(MaskedPart part, std::string_view text) {
+    return mask_ == nullptr ? text : mask_->Text(part, text);
+  }
+
+  EntityView Masked(MaskedPart part, EntityView entity) {
+    return {entity.type, Masked(part, entity.id)};
+  }
+
+  // How many items stand for `size`.
+  size_t Items(MaskedPart part, size_t size) {
+    return mask_ == nullptr ? size : mask_->Items(part, size);
+  }
+
   static bool IsSafe(std::string_view text) {
     return text.size() <= kMaxTextBytes && !HasControlCharacter(text);
   }
@@ -116,6 +141,45 @@ class Flattener {
     EndField(begin);
   }
 
+  // `type:id`, of which the id is masked.
+  void Actor(std::string_view actor) {
+    const size_t colon = actor.find(':');
+    if (mask_ == nullptr || colon == std::string_view::npos) {
+      return Text(Masked(MaskedPart::kActor, actor));
+    }
+    const std::string_view id = Masked(MaskedPart::kActor, actor.substr(colon + 1));
+    if (id.empty()) return Text({});
+    Entity({actor.substr(0, colon), id});
+  }
+
+  // A text of the answer. With facts in it, it may tell what is masked.
+  void Made(MaskedPart part, std::string_view text, bool has_facts) {
+    if (mask_ != nullptr && mask_->active() && has_facts && !text.empty()) {
+      mask_->Remove(part);
+      text = {};
+    }
+    Text(Masked(part, text));
+  }
+
+  void Obligations(const Decision& decision) {
+    const auto obligations = decision.obligations();
+    List(Items(MaskedPart::kObligations, obligations.size()), kEscaped, [&](size_t i) {
+      if (mask_ == nullptr || !mask_->active() || !obligations[i].has_facts()) {
+        return Item(obligations[i].ToString());
+      }
+      mask_->Remove(MaskedPart::kObligations);
+      Item(obligations[i].id());
+    });
+  }
+
+  // What was masked, and how.
+  void Done() {
+    const size_t begin = out_.bytes.size();
+    if (mask_ != nullptr) mask_->AppendDone(&out_.bytes);
+    if (out_.bytes.size() > begin) out_.head.flags |= kMasked;
+    EndField(begin);
+  }
+
   // Writes a list of `size` items, each by `item`, or nothing if it becomes too long.
   template <typename WriteItem>
   void List(size_t size, RecordFlag left_out, const WriteItem& item) {
@@ -154,11 +218,12 @@ class Flattener {
   }
 
   // Those of the request, then those that a provider told.
-  void Entities(absl::Span<const EntityId> entities, const ProvidedEntity* provided,
-                RecordFlag left_out) {
+  void Entities(MaskedPart part, absl::Span<const EntityId> entities,
+                const ProvidedEntity* provided, RecordFlag left_out) {
     const auto more = provided == nullptr ? absl::Span<const EntityId>() : provided->parents;
-    List(entities.size() + more.size(), left_out, [&](size_t i) {
-      EntityItem(i < entities.size() ? entities[i] : more[i - entities.size()]);
+    List(Items(part, entities.size() + more.size()), left_out, [&](size_t i) {
+      const EntityView entity = i < entities.size() ? entities[i] : more[i - entities.size()];
+      EntityItem(Masked(part, entity));
     });
   }
 
@@ -232,7 +297,8 @@ class Flattener {
   }
 
   // Those of the request, and those that a provider told and they do not overlay.
-  void Map(const Attributes* attributes, const ProvidedEntity* provided, RecordFlag left_out) {
+  void Map(MaskedPart part, const Attributes* attributes, const ProvidedEntity* provided,
+           RecordFlag left_out) {
     const size_t begin = out_.bytes.size();
     Attributes all;
     if (provided != nullptr && provided->attributes != nullptr) {
@@ -242,12 +308,15 @@ class Flattener {
       }
       attributes = &all;
     }
-    if (attributes != nullptr && !AppendAttributes(*attributes, &out_.bytes)) {
+    if (attributes != nullptr &&
+        !(mask_ == nullptr ? AppendAttributes(*attributes, &out_.bytes)
+                           : mask_->AppendMap(part, *attributes, &out_.bytes))) {
       out_.head.flags |= left_out;
     }
     EndField(begin);
   }
 
+  RecordMask* const mask_;
   FlatRecord& out_;
   size_t field_ = 0;
 };
@@ -263,8 +332,10 @@ Fields FieldsOf(const std::array<uint32_t, kFieldCount>& sizes, const char* byte
   return fields;
 }
 
-void Flatten(const AuditRecord& record, AuditLevel level, FlatRecord* out) {
-  Flattener(out).Flatten(record, level);
+void Flatten(const AuditRecord& record, AuditLevel level, const MaskSet& masks, FlatRecord* out) {
+  if (masks.empty()) return Flattener(nullptr, out).Flatten(record, level);
+  RecordMask mask(masks, record.decision);
+  Flattener(&mask, out).Flatten(record, level);
 }
 
 }  // namespace reeve

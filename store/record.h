@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "reeve/engine/audit.h"
+#include "reeve/store/mask.h"
 #include "reeve/store/segment.h"
 
 namespace reeve {
@@ -21,10 +22,10 @@ struct FlatRecord {
 // The fields of a flat record whose bytes begin at `bytes`.
 Fields FieldsOf(const std::array<uint32_t, kFieldCount>& sizes, const char* bytes);
 
-// Replaces `out` by what a segment keeps of `record`, reusing its memory. Whatever a malformed
-// request holds, the result fits into a segment: texts are escaped and cut (kEscaped), lists and
-// maps that are malformed or too large are left out (kNo...).
-void Flatten(const AuditRecord& record, AuditLevel level, FlatRecord* out);
+// Replaces `out` by what a segment keeps of `record`, reusing its memory, with what stands for what
+// is masked. Whatever a malformed request holds, the result fits into a segment: texts are escaped
+// and cut (kEscaped), lists and maps that are malformed or too large are left out (kNo...).
+void Flatten(const AuditRecord& record, AuditLevel level, const MaskSet& masks, FlatRecord* out);
 
 }  // namespace reeve
 

@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "reeve/engine/entity_provider.h"
 #include "reeve/engine/text.h"
 #include "reeve/store/schema.h"
 #include "reeve/store/segment.h"
@@ -145,6 +146,11 @@ class AuditReplay::Cases {
     made->escaped = (record.head.flags & kEscaped) != 0;
     made->left_out = (record.head.flags & kLeftOut) != 0;
     made->time_fixed = (record.head.flags & kTimeFixed) != 0;
+    for (const auto& [path, how] : MapOf(field(Field::kMasked))) {
+      if (how.kind() == Value::Kind::kString) made->masked.emplace_back(path, how.string_value());
+    }
+    made->principal_complete = (record.head.flags & kPrincipalPartial) == 0;
+    made->resource_complete = (record.head.flags & kResourcePartial) == 0;
     return made;
   }
 
@@ -161,11 +167,22 @@ Request RecordedDecision::RequestAt(absl::Time time) const {
   request.resource_parents = resource_parents;
   request.context = &context;
   request.time = time;
+  static const ProvidedEntity* const kPartly = [] {
+    auto* const told = new ProvidedEntity();
+    told->complete = false;
+    return told;
+  }();
+  if (!principal_complete) request.provided_principal = kPartly;
+  if (!resource_complete) request.provided_resource = kPartly;
   return request;
 }
 
 std::string_view RecordedDecision::obstacle() const {
-  return left_out ? "left_out" : escaped ? "escaped" : std::string_view();
+  // Texts of the answer are not asked.
+  const bool asks_masked = std::any_of(masked.begin(), masked.end(), [](const auto& part) {
+    return part.first != "message" && part.first != "obligations" && part.first != "error";
+  });
+  return asks_masked ? "masked" : left_out ? "left_out" : escaped ? "escaped" : std::string_view();
 }
 
 AuditReplay::AuditReplay(std::string name, std::unique_ptr<Database> database)
@@ -222,6 +239,7 @@ absl::Status AuditReplay::Walk(int64_t first_us, int64_t last_us, const Visit& v
         const ReplayRecord view = {cases_->Get(record),
                                    record.head.id,
                                    record.head.time(),
+                                   record.head.request_time(),
                                    absl::Nanoseconds(record.head.latency),
                                    record.head.level,
                                    writer,

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -37,7 +38,8 @@ struct RecordedDecision {
   // To be decided on again, at `time`. Points into this.
   Request RequestAt(absl::Time time) const;
   // Empty if `principal`, `resource` and so on are what was asked; else why they are not, in a
-  // word: `escaped` (a text was malformed or too long), `left_out` (a list or a map was).
+  // word: `masked` (a part was), `left_out` (a list or a map was malformed or too large), `escaped`
+  // (a text was).
   std::string_view obstacle() const;
 
   // Tells it from all others of one AuditReplay: equal records may share it, different ones do not.
@@ -58,14 +60,20 @@ struct RecordedDecision {
   std::string policy_digest;
   bool escaped = false;
   bool left_out = false;
-  bool time_fixed = false;  // The request fixed the clock.
+  bool time_fixed = false;  // The request fixed the time that conditions saw.
+  // What was masked, and how: {"context.ip", "hash"}.
+  std::vector<std::pair<std::string, std::string>> masked;
+  // False if an EntityProvider could not tell all of it.
+  bool principal_complete = true;
+  bool resource_complete = true;
 };
 
 // A record. A view, valid during the call that it is given to.
 struct ReplayRecord {
   const RecordedDecision& decision;
   DecisionId id;
-  absl::Time time;
+  absl::Time time;          // by the engine's clock
+  absl::Time request_time;  // what conditions saw: the same, or as the request fixed it
   absl::Duration latency;
   AuditLevel level;
   int64_t writer;

@@ -83,7 +83,8 @@ TEST_F(ReplayTest, ReturnsWhatWasAskedAndAnswered) {
                     [&](const ReplayRecord& record) {
                       ++records;
                       const RecordedDecision& d = record.decision;
-                      EXPECT_EQ(record.time, *request.time);
+                      EXPECT_EQ(record.time, decision.clock_time());
+                      EXPECT_EQ(record.request_time, *request.time);
                       EXPECT_EQ(record.level, AuditLevel::kDurable);
                       EXPECT_EQ(record.latency, absl::Nanoseconds(1234));
                       EXPECT_EQ(record.seq, 1);
@@ -95,7 +96,7 @@ TEST_F(ReplayTest, ReturnsWhatWasAskedAndAnswered) {
                       EXPECT_EQ(d.message, decision.message());
                       EXPECT_EQ(d.policy_digest, "sha256:c0ffee");
                       EXPECT_EQ(d.obligations.size(), 2u);
-                      const Request got = d.RequestAt(record.time);
+                      const Request got = d.RequestAt(record.request_time);
                       EXPECT_EQ(EntityView(got.principal->id), EntityView(ada.id));
                       EXPECT_EQ(got.principal->assurance, ada.assurance);
                       EXPECT_EQ(got.principal->groups, ada.groups);

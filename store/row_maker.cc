@@ -242,7 +242,8 @@ absl::Status RowMaker::Clear() {
   absl::Status status = database_.Run(
       "BEGIN IMMEDIATE; DELETE FROM records; DELETE FROM lists; DELETE FROM spans; "
       "DELETE FROM names; DELETE FROM texts; DELETE FROM hours; DELETE FROM unfolded; "
-      "UPDATE unfolding SET turn = turn + 1, next_number = 1; COMMIT");
+      "INSERT INTO unfolded SELECT writer, max(last_seq) + 1 FROM prunings GROUP BY writer; "
+      "UPDATE unfolding SET turn = turn + 1, next_number = 1, cleared = cleared + 1; COMMIT");
   if (!status.ok() && sqlite3_get_autocommit(database_.get()) == 0) {
     database_.Run("ROLLBACK").IgnoreError();
   }

@@ -16,7 +16,7 @@ namespace {
 constexpr int kLockWaitMs = 2000;
 
 // doc/audit-format.md explains the tables. What is unfolded from segments can be dropped and
-// rebuilt: all but `writers`, `segments` and `checkpoints`.
+// rebuilt: all but `writers`, `segments`, `checkpoints` and `prunings`.
 constexpr char kVersion1[] = R"sql(
 CREATE TABLE writers(
   id INTEGER PRIMARY KEY,
@@ -252,7 +252,35 @@ CREATE VIEW decisions_by_hour AS SELECT
   h.count AS count,
   h.hour * 3600000000 AS unix_us
 FROM hours h LEFT JOIN names n ON n.id = h.rule;
+)sql";
 
+// What was masked, and the time that a request fixed, from segments of format 3; which damaged file
+// was set aside before this one.
+constexpr char kVersion6[] = R"sql(
+ALTER TABLE records ADD COLUMN masked INTEGER REFERENCES texts(id);
+ALTER TABLE records ADD COLUMN fixed_time INTEGER;
+ALTER TABLE writers ADD COLUMN follows TEXT;
+ALTER TABLE unfolding ADD COLUMN cleared INTEGER NOT NULL DEFAULT 0;
+
+-- What was removed on purpose.
+CREATE TABLE prunings(
+  id INTEGER PRIMARY KEY,
+  writer INTEGER NOT NULL REFERENCES writers(id),
+  first_seq INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL,
+  min_time INTEGER NOT NULL,
+  max_time INTEGER NOT NULL,
+  last_hash BLOB NOT NULL,
+  time INTEGER NOT NULL,
+  uid INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  hash BLOB NOT NULL,
+  key BLOB,
+  signature BLOB
+);
+CREATE INDEX prunings_by_writer ON prunings(writer, last_seq);
+
+DROP VIEW IF EXISTS decisions;
 CREATE VIEW decisions AS SELECT
   lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) || '-' ||
         substr(hex(r.id), 13, 4) || '-' || substr(hex(r.id), 17, 4) || '-' ||
@@ -311,7 +339,15 @@ CREATE VIEW decisions AS SELECT
   w.host AS machine,
   r.number AS number,
   r.time AS unix_us,
-  coalesce((SELECT text FROM texts WHERE id = r.clauses), '[]') AS clauses
+  coalesce((SELECT text FROM texts WHERE id = r.clauses), '[]') AS clauses,
+  coalesce((SELECT text FROM texts WHERE id = r.masked), '{}') AS masked,
+  strftime('%Y-%m-%dT%H:%M:%S', (coalesce(r.fixed_time, iif(r.flags & 4, r.time, NULL)) -
+           (coalesce(r.fixed_time, iif(r.flags & 4, r.time, NULL)) % 1000000 + 1000000) % 1000000) /
+           1000000, 'unixepoch') ||
+    printf('.%06dZ', (coalesce(r.fixed_time, iif(r.flags & 4, r.time, NULL)) % 1000000 + 1000000) % 1000000)
+    AS fixed_time,
+  r.flags & 1024 = 0 AS principal_complete,
+  r.flags & 2048 = 0 AS resource_complete
 FROM records r
 JOIN names p ON p.id = r.principal
 JOIN names a ON a.id = r.action
@@ -319,8 +355,8 @@ JOIN names s ON s.id = r.resource
 JOIN writers w ON w.id = r.writer;
 )sql";
 
-constexpr Migration kMigrations[] = {
-    {kVersion1}, {kVersion2}, {kVersion3}, {kVersion4}, {kVersion5}};
+constexpr Migration kMigrations[] = {{kVersion1}, {kVersion2}, {kVersion3},
+                                     {kVersion4}, {kVersion5}, {kVersion6}};
 
 absl::Status MigrateInTransaction(Database& database, absl::Span<const Migration> migrations) {
   const int64_t to = static_cast<int64_t>(migrations.size());

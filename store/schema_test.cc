@@ -97,6 +97,9 @@ TEST_F(SchemaTest, AnotherDatabaseIsLeftAlone) {
   EXPECT_EQ(Select(path_, "SELECT name FROM sqlite_schema"), std::vector<std::string>{"other"});
 }
 
+// What the columns that version 6 added show of an older record.
+constexpr char kNewColumns[] = "|{}|NULL|1|1";
+
 // A file as the first version left it, whose records are then shown as they were.
 TEST_F(SchemaTest, Version1IsBroughtForwards) {
   Load("store/testdata/version_1.sql");
@@ -104,7 +107,7 @@ TEST_F(SchemaTest, Version1IsBroughtForwards) {
   const std::vector<std::string> before = AllDecisions(path_);
   ASSERT_EQ(before.size(), 2u);
   std::vector<std::string> after;
-  for (const std::string& row : before) after.push_back(row + "|[]");
+  for (const std::string& row : before) after.push_back(row + "|[]" + kNewColumns);
 
   auto database = Open();
   ASSERT_EQ(Migrate(*database), absl::OkStatus());
@@ -123,7 +126,7 @@ TEST_F(SchemaTest, Version1IsBroughtForwards) {
   auto store = AuditStore::Open(path_);
   ASSERT_EQ(store.status(), absl::OkStatus());
   ASSERT_EQ(Decider().Append(**store, "doc.read", "doc:1"), absl::OkStatus());
-  EXPECT_EQ(SelectOne(path_, "SELECT group_concat(format) FROM segments"), "1,1,2");
+  EXPECT_EQ(SelectOne(path_, "SELECT group_concat(format) FROM segments"), "1,1,3");
   EXPECT_EQ(SelectOne(path_, "SELECT group_concat(hash IS NULL) FROM segments"), "1,1,0");
   EXPECT_EQ(SelectOne(path_, "SELECT count(*) FROM decisions"), "3");
   EXPECT_EQ(Verify(path_), "");
@@ -133,7 +136,7 @@ TEST_F(SchemaTest, Version1IsBroughtForwards) {
 TEST_F(SchemaTest, Version2IsBroughtForwards) {
   Load("store/testdata/version_2.sql");
   ASSERT_EQ(Version(), "2");
-  const std::vector<std::string> before = AllDecisions(path_);
+  std::vector<std::string> before = AllDecisions(path_);
   ASSERT_EQ(before.size(), 3u);
   auto store = AuditStore::Open(path_);
   ASSERT_EQ(store.status(), absl::OkStatus());
@@ -143,6 +146,7 @@ TEST_F(SchemaTest, Version2IsBroughtForwards) {
   std::vector<std::string> after = AllDecisions(path_);
   ASSERT_EQ(after.size(), 4u);
   after.pop_back();
+  for (std::string& row : before) row += kNewColumns;
   EXPECT_EQ(after, before);
   EXPECT_EQ(Verify(path_), "");
 
@@ -159,6 +163,24 @@ TEST_F(SchemaTest, Version2IsBroughtForwards) {
   EXPECT_EQ(closed, (std::vector<bool>{true, false, true}));
 }
 
+// Of a request that fixed the time there is one time, as which it was recorded.
+TEST_F(SchemaTest, Version5IsBroughtForwards) {
+  Load("store/testdata/version_5.sql");
+  ASSERT_EQ(Version(), "5");
+  const std::vector<std::string> times = {
+      "2026-11-27T15:14:58.309735Z|0|NULL",
+      "2026-11-20T09:00:00.123456Z|1|2026-11-20T09:00:00.123456Z",
+      "2026-11-27T15:14:58.333524Z|0|NULL"};
+  const char* const kTimes = "SELECT time, time_fixed, fixed_time FROM decisions ORDER BY number";
+  ASSERT_EQ(Migrate(*Open()), absl::OkStatus());
+  EXPECT_EQ(Select(path_, kTimes), times);
+  EXPECT_EQ(Select(path_, "SELECT DISTINCT masked FROM decisions"), std::vector<std::string>{"{}"});
+  ASSERT_EQ(Reindex(path_), absl::OkStatus());
+  EXPECT_EQ(Select(path_, kTimes), times);
+  EXPECT_EQ(Verify(path_), "");
+  EXPECT_EQ(SelectOne(path_, "SELECT DISTINCT format FROM segments"), "2");
+}
+
 // The columns that scripts rely on: append, never remove or rename.
 TEST_F(SchemaTest, TheViewHasItsColumns) {
   EXPECT_EQ(Migrate(*Open()), absl::OkStatus());
@@ -171,7 +193,7 @@ TEST_F(SchemaTest, TheViewHasItsColumns) {
       "via host actor evidence groups groups_complete principal_parents principal_attributes "
       "resource_parents resource_attributes context near_misses shadow_rules obligations policy "
       "latency_ns audit_level escaped time_fixed writer seq process machine number unix_us "
-      "clauses");
+      "clauses masked fixed_time principal_complete resource_complete");
 }
 
 }  // namespace

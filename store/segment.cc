@@ -17,8 +17,10 @@ namespace {
 constexpr uint32_t kNanosPerSecond = 1000000000;
 constexpr int64_t kFirstSecond = -62135596800;  // 0001-01-01T00:00:00Z
 constexpr int64_t kLastSecond = 253402300799;   // 9999-12-31T23:59:59Z
-// An id, five varints or more, three bytes, and a varint for each field.
-constexpr size_t kMinRecordBytes = 16 + 4 + 3 + kFieldCount;
+// Those that each record has, in all formats.
+constexpr size_t kPlainFieldCount = kFieldCount - 1;
+// An id, four varints, three bytes, and a varint for each field.
+constexpr size_t kMinRecordBytes = 16 + 4 + 3 + kPlainFieldCount;
 
 bool IsText(std::string_view text) {
   return text.size() <= kMaxTextBytes && !HasControlCharacter(text);
@@ -49,8 +51,8 @@ absl::StatusOr<std::vector<T>> ReadItems(std::string_view bytes, const Read& rea
   return list;
 }
 
-// An id, three bytes, and varints: one of 32 bits for each field, and four others.
-constexpr size_t kMaxRecordBytes = 16 + 3 + kFieldCount * 5 + 4 * 10;
+// An id, three bytes, and varints: one of 32 bits for each field, and six others.
+constexpr size_t kMaxRecordBytes = 16 + 3 + kFieldCount * 5 + 6 * 10;
 
 // As AppendVarint() and AppendSigned(), into memory that has room.
 char* PutVarint(uint64_t value, char* out) {
@@ -61,6 +63,20 @@ char* PutVarint(uint64_t value, char* out) {
 
 uint64_t ZigZag(int64_t value) {
   return static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63);
+}
+
+void SplitTime(absl::Time time, int64_t* seconds, uint32_t* nanos) {
+  if (time < absl::FromUnixSeconds(kFirstSecond)) {
+    *seconds = kFirstSecond;
+    *nanos = 0;
+  } else if (time >= absl::FromUnixSeconds(kLastSecond + 1)) {
+    *seconds = kLastSecond;
+    *nanos = kNanosPerSecond - 1;
+  } else {
+    *seconds = absl::ToUnixSeconds(time);  // rounds down
+    *nanos =
+        static_cast<uint32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(*seconds)));
+  }
 }
 
 // Seeded, so that nobody can choose texts that collide.
@@ -122,7 +138,7 @@ class SegmentReader {
     if (!in_.Bytes(head.id.bytes.size(), &id) || !in_.Signed(&seconds) ||
         !in_.Number(kNanosPerSecond - 1, &nanos) || !in_.Varint(&head.latency) ||
         !in_.Byte(&level) || !in_.Byte(&reason) || !in_.Byte(&assurance) ||
-        !in_.Number(kAllFlags, &flags)) {
+        !in_.Number(segment_.format < 3 ? kAllOldFlags : kAllFlags, &flags)) {
       return false;
     }
     std::memcpy(head.id.bytes.data(), id.data(), id.size());
@@ -139,17 +155,39 @@ class SegmentReader {
     head.reason = static_cast<Reason>(reason);
     head.assurance = static_cast<Assurance>(assurance);
     head.flags = static_cast<uint32_t>(flags);
-    for (size_t i = 0; i < kFieldCount; ++i) {
-      uint64_t ref;
-      if (!in_.Number(segment_.table.size() - 1, &ref)) return false;
-      if (ref > used_ + 1) return in_.Fail("the strings are not in the order of their use");
-      if (ref > used_) used_ = ref;
-      record.refs[i] = static_cast<uint32_t>(ref);
-      if (ref != 0 && !Check(ref, KindOf(static_cast<Field>(i), segment_.format))) {
-        return false;
-      }
+    if ((flags & kTimeFixed) != 0 && !ReadFixedTime(&head)) return false;
+    record.refs = {};
+    for (size_t i = 0; i < kPlainFieldCount; ++i) {
+      if (!ReadField(static_cast<Field>(i), &record.refs[i])) return false;
     }
+    if ((flags & kMasked) == 0) return true;
+    uint32_t& masked = record.refs[kPlainFieldCount];
+    if (!ReadField(Field::kMasked, &masked)) return false;
+    return masked != 0 || in_.Fail("a masked record does not say what is masked");
+  }
+
+  bool ReadFixedTime(RecordHead* head) {
+    head->fixed_seconds = head->seconds;
+    head->fixed_nanos = head->nanos;
+    if (segment_.format < 3) return true;
+    int64_t after;
+    uint64_t nanos;
+    if (!in_.Signed(&after) || !in_.Number(kNanosPerSecond - 1, &nanos)) return false;
+    if (__builtin_add_overflow(head->seconds, after, &head->fixed_seconds) ||
+        head->fixed_seconds < kFirstSecond || head->fixed_seconds > kLastSecond) {
+      return in_.Fail("a time lies outside the years 1 to 9999");
+    }
+    head->fixed_nanos = static_cast<uint32_t>(nanos);
     return true;
+  }
+
+  bool ReadField(Field field, uint32_t* reference) {
+    uint64_t ref;
+    if (!in_.Number(segment_.table.size() - 1, &ref)) return false;
+    if (ref > used_ + 1) return in_.Fail("the strings are not in the order of their use");
+    if (ref > used_) used_ = ref;
+    *reference = static_cast<uint32_t>(ref);
+    return ref == 0 || Check(ref, KindOf(field, segment_.format));
   }
 
   bool Check(uint64_t ref, FieldKind kind) {
@@ -197,23 +235,18 @@ FieldKind KindOf(Field field, uint8_t format) {
     case Field::kPrincipalAttributes:
     case Field::kResourceAttributes:
     case Field::kContext:
+    case Field::kMasked:
       return FieldKind::kMap;
     default:
       return FieldKind::kText;
   }
 }
 
-void RecordHead::set_time(absl::Time time) {
-  if (time < absl::FromUnixSeconds(kFirstSecond)) {
-    seconds = kFirstSecond;
-    nanos = 0;
-  } else if (time >= absl::FromUnixSeconds(kLastSecond + 1)) {
-    seconds = kLastSecond;
-    nanos = kNanosPerSecond - 1;
-  } else {
-    seconds = absl::ToUnixSeconds(time);  // rounds down
-    nanos = static_cast<uint32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds)));
-  }
+void RecordHead::set_time(absl::Time time) { SplitTime(time, &seconds, &nanos); }
+
+void RecordHead::set_fixed_time(absl::Time time) {
+  flags |= kTimeFixed;
+  SplitTime(time, &fixed_seconds, &fixed_nanos);
 }
 
 void AppendClause(const RecordedClause& clause, std::string* out) {
@@ -277,7 +310,12 @@ void SegmentEncoder::Add(const RecordHead& head, const Fields& fields) {
   *out++ = static_cast<char>(head.reason);
   *out++ = static_cast<char>(head.assurance);
   out = PutVarint(head.flags, out);
-  for (size_t i = 0; i < kFieldCount; ++i) {
+  if ((head.flags & kTimeFixed) != 0) {
+    out = PutVarint(ZigZag(head.fixed_seconds - head.seconds), out);
+    out = PutVarint(head.fixed_nanos, out);
+  }
+  const size_t count = (head.flags & kMasked) != 0 ? kFieldCount : kPlainFieldCount;
+  for (size_t i = 0; i < count; ++i) {
     const std::string_view field = fields[i];
     uint32_t& ref = last_refs_[i];
     if (field != last_fields_[i]) {

@@ -21,8 +21,10 @@ namespace reeve {
 // A segment: some records of one writer as one run of bytes. doc/audit-format.md says which byte is
 // what. The encoding is canonical: one content has one encoding, and no other bytes decode.
 
-inline constexpr uint8_t kSegmentFormat = 2;  // The one that is written.
-inline constexpr uint8_t kOldestFormat = 1;   // Read as well: its rules have no clauses.
+inline constexpr uint8_t kSegmentFormat = 3;  // The one that is written.
+// Read as well, from 1 on: its rules have no clauses, and neither 1 nor 2 know flags above
+// kNoContext or tell the time that a request fixed from that of the engine.
+inline constexpr uint8_t kOldestFormat = 1;
 
 // The variable parts of a record, in the order in which they are encoded. Each is empty or
 //   a text   valid UTF-8 without control characters, at most kMaxTextBytes
@@ -50,8 +52,9 @@ enum class Field : uint8_t {
   kObligations,          // list
   kError,                // text
   kPolicyDigest,         // text
+  kMasked,               // map; only with the flag of that name, and then not empty
 };
-inline constexpr size_t kFieldCount = 20;
+inline constexpr size_t kFieldCount = 21;
 
 enum class FieldKind : uint8_t { kText, kList, kMap, kRules };
 FieldKind KindOf(Field field, uint8_t format = kSegmentFormat);
@@ -59,8 +62,8 @@ FieldKind KindOf(Field field, uint8_t format = kSegmentFormat);
 // What else a record says, as bits.
 enum RecordFlag : uint32_t {
   kEscaped = 1 << 0,        // a text was malformed or too long, and is escaped, cut or left out
-  kGroupsPartial = 1 << 1,  // the adapter could not list all groups
-  kTimeFixed = 1 << 2,      // the request fixed the clock
+  kGroupsPartial = 1 << 1,  // groups, or parents, of the principal may be missing
+  kTimeFixed = 1 << 2,      // the request fixed the time that conditions saw
   // Left out, because it is malformed or too large:
   kNoGroups = 1 << 3,
   kNoPrincipalParents = 1 << 4,
@@ -68,7 +71,11 @@ enum RecordFlag : uint32_t {
   kNoResourceParents = 1 << 6,
   kNoResourceAttributes = 1 << 7,
   kNoContext = 1 << 8,
-  kAllFlags = (1 << 9) - 1,
+  kMasked = 1 << 9,             // a part was masked: Field::kMasked says which
+  kPrincipalPartial = 1 << 10,  // an EntityProvider could not tell all of the principal
+  kResourcePartial = 1 << 11,   // and of the resource
+  kAllFlags = (1 << 12) - 1,
+  kAllOldFlags = (1 << 9) - 1,  // in the formats 1 and 2
 };
 
 inline constexpr size_t kMaxTextBytes = 8192;
@@ -92,11 +99,15 @@ struct RecordedRule {
   std::vector<RecordedClause> clauses;  // At most kMaxClauses.
 };
 
-// The parts of a record that have a fixed form. The time lies within the years 1 to 9999.
+// The parts of a record that have a fixed form. Times lie within the years 1 to 9999.
 struct RecordHead {
   DecisionId id;
-  int64_t seconds = 0;   // since 1970, UTC
-  uint32_t nanos = 0;    // < 1,000,000,000
+  // By the engine's clock. In formats 1 and 2 what the request fixed, if it did.
+  int64_t seconds = 0;  // since 1970, UTC
+  uint32_t nanos = 0;   // < 1,000,000,000
+  // What the request fixed; 0 without kTimeFixed.
+  int64_t fixed_seconds = 0;
+  uint32_t fixed_nanos = 0;
   uint64_t latency = 0;  // nanoseconds
   AuditLevel level = AuditLevel::kRecorded;
   Reason reason = Reason::kNoPolicy;
@@ -104,9 +115,17 @@ struct RecordHead {
   uint32_t flags = 0;  // of RecordFlag
 
   absl::Time time() const { return absl::FromUnixSeconds(seconds) + absl::Nanoseconds(nanos); }
-  void set_time(absl::Time time);  // Rounds down to a nanosecond; clamps to the years 1 to 9999.
+  // What conditions saw.
+  absl::Time request_time() const {
+    if ((flags & kTimeFixed) == 0) return time();
+    return absl::FromUnixSeconds(fixed_seconds) + absl::Nanoseconds(fixed_nanos);
+  }
+  // These round down to a nanosecond, and clamp to the years 1 to 9999.
+  void set_time(absl::Time time);
+  void set_fixed_time(absl::Time time);  // Sets kTimeFixed.
   // Microseconds since 1970, rounded down: what rows are sorted by.
   int64_t micros() const { return seconds * 1000000 + nanos / 1000; }
+  int64_t fixed_micros() const { return fixed_seconds * 1000000 + fixed_nanos / 1000; }
 };
 
 using Fields = std::array<std::string_view, kFieldCount>;

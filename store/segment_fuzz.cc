@@ -40,7 +40,7 @@ void CheckRules(std::string_view bytes, uint8_t format) {
   if (!rules.ok()) return;
   for (const reeve::RecordedRule& rule : *rules) Check(rule.clauses.size() <= reeve::kMaxClauses);
   reeve::ClausesToJson(*rules);
-  if (format != reeve::kSegmentFormat) return CheckList(bytes);
+  if (format == 1) return CheckList(bytes);
   std::string again;
   reeve::AppendRules(*rules, &again);
   Check(again == bytes);
@@ -70,7 +70,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   std::string again;
   encoder.Finish(&again);
-  again[0] = static_cast<char>(segment->format);
-  Check(again == bytes);
+  if (segment->format == reeve::kSegmentFormat) Check(again == bytes);
   return 0;
 }

@@ -67,7 +67,7 @@ std::string Encode(const std::vector<Record>& records) {
 bool SameHead(const RecordHead& a, const RecordHead& b) {
   return a.id == b.id && a.seconds == b.seconds && a.nanos == b.nanos && a.latency == b.latency &&
          a.level == b.level && a.reason == b.reason && a.assurance == b.assurance &&
-         a.flags == b.flags;
+         a.flags == b.flags && a.fixed_seconds == b.fixed_seconds && a.fixed_nanos == b.fixed_nanos;
 }
 
 void ExpectRoundTrip(const std::vector<Record>& records) {
@@ -126,6 +126,28 @@ TEST(SegmentTest, TheDocumentedExample) {
   ExpectRoundTrip(records);
 }
 
+// What only some records have: the time that the request fixed, and what was masked.
+Record MakeMasked() {
+  Record record = MakeRecord();
+  record.head.set_fixed_time(absl::FromUnixSeconds(1700000000));
+  record.head.flags |= kMasked;
+  record.field(Field::kContext) =
+      MapOf({{"ip", Value::String("hash:000102030405060708090a0b0c0d0e0f")}});
+  record.field(Field::kMasked) = MapOf({{"context.ip", Value::String("hash")}});
+  return record;
+}
+
+TEST(SegmentTest, MaskedRecordsAndFixedTimesComeBackAmongOthers) {
+  Record old = MakeRecord(), late = MakeRecord();
+  old.head.set_time(absl::InfinitePast());
+  old.head.set_fixed_time(absl::InfiniteFuture());
+  late.head.set_time(absl::InfiniteFuture());
+  late.head.set_fixed_time(absl::InfinitePast());
+  EXPECT_EQ(late.head.request_time(), absl::FromUnixSeconds(-62135596800));
+  EXPECT_EQ(MakeRecord().head.request_time(), MakeRecord().head.time());
+  ExpectRoundTrip({MakeRecord(), MakeMasked(), MakeRecord(), old, MakeMasked(), late});
+}
+
 // What the first version wrote. It must be read for as long as there are such files.
 TEST(SegmentTest, Format1IsRead) {
   const std::string bytes = FromHex(
@@ -155,11 +177,34 @@ TEST(SegmentTest, Format1IsRead) {
   EXPECT_EQ(ClausesToJson(*rules), "[]");
 }
 
-// The same bytes under the number of the other format are refused.
+// What the second version wrote: of a record whose request fixed the time it has that time only.
+TEST(SegmentTest, Format2IsRead) {
+  std::string bytes = Encode({MakeRecord()});
+  bytes[0] = 2;
+  const size_t flags = bytes.size() - 21;  // before 20 references
+  ASSERT_EQ(bytes[flags], 0);
+  bytes[flags] = kTimeFixed | kEscaped;
+  const absl::StatusOr<Segment> segment = DecodeSegment(bytes);
+  ASSERT_TRUE(segment.ok()) << segment.status();
+  EXPECT_EQ(segment->format, 2);
+  Record want = MakeRecord();
+  want.head.flags = kEscaped;
+  want.head.set_fixed_time(want.head.time());
+  EXPECT_TRUE(SameHead(segment->records[0].head, want.head));
+  const Fields fields = segment->fields(segment->records[0]);
+  for (size_t f = 0; f < kFieldCount; ++f) EXPECT_EQ(fields[f], want.fields[f]) << f;
+}
+
+// The same bytes under the number of another format are refused, unless they mean the same there.
 TEST(SegmentTest, FormatsAreNotConfused) {
   std::string bytes = Encode({MakeRecord()});
   bytes[0] = 1;
   EXPECT_FALSE(DecodeSegment(bytes).ok());
+  bytes = Encode({MakeMasked()});
+  for (const char format : {'\1', '\2'}) {
+    bytes[0] = format;
+    EXPECT_FALSE(DecodeSegment(bytes).ok()) << static_cast<int>(format);
+  }
   Record record = MakeRecord();
   record.field(Field::kRules) = ListOf({"docs/read"});
   EXPECT_FALSE(DecodeSegment(Encode({record})).ok());
@@ -366,6 +411,9 @@ TEST(SegmentTest, RefusesBytesThatItDoesNotWrite) {
       "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00";
   const std::string head = "00000000000000000000000000000000 00 00 00 02 01 00 00";
   const std::string no_fields = "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00";
+  const std::string masked_head = "00000000000000000000000000000000 00 00 00 02 01 00 80 04";
+  const std::string fixed_head = "00000000000000000000000000000000 00 00 00 02 01 00 04";
+  ASSERT_TRUE(DecodeSegment(FromHex("03 01 00" + empty_record)).ok());
   ASSERT_TRUE(DecodeSegment(FromHex("02 01 00" + empty_record)).ok());
   ASSERT_TRUE(DecodeSegment(FromHex("01 01 00" + empty_record)).ok());
   const struct {
@@ -375,60 +423,71 @@ TEST(SegmentTest, RefusesBytesThatItDoesNotWrite) {
   } kCases[] = {
       {"Nothing", "", "byte 0: the bytes end too early"},
       {"Format0", "00 01 00" + empty_record, "the format is unknown"},
-      {"Format3", "03 01 00" + empty_record, "the format is unknown"},
-      {"NoRecord", "02 00 00", "no record"},
-      {"CountTooLarge", "02 02 00" + empty_record, "out of range"},
-      {"HugeCount", "02 ff ff ff ff ff ff ff ff ff 01 00" + empty_record, "out of range"},
-      {"NumberTooLong", "02 81 00 00" + empty_record, "longer than it needs"},
-      {"NumberTooLarge", "02 ff ff ff ff ff ff ff ff ff 02 00" + empty_record, "too large"},
-      {"LeftOver", "02 01 00" + empty_record + "00", "left over"},
-      {"HugeTable", "02 01 ff ff ff 7f" + empty_record, "out of range"},
-      {"HugeString", "02 01 01 ff ff ff 7f" + empty_record, "out of range"},
-      {"StringTooLong", "02 01 01 ff 01" + empty_record, "end too early"},
-      {"UnusedString", "02 01 01 01 61" + empty_record, "not used"},
-      {"EmptyString", "02 01 01 00" + head + "01" + no_fields, "empty string"},
-      {"SameStringTwice", "02 01 02 01 61 01 61" + head + "01 02" + no_fields.substr(3), "twice"},
-      {"WrongOrder", "02 01 02 01 61 01 62" + head + "02 01" + no_fields.substr(3), "order"},
-      {"NoSuchString", "02 01 01 01 61" + head + "02" + no_fields, "out of range"},
-      {"TextNotUtf8", "02 01 01 01 ff" + head + "01" + no_fields, "a text is malformed"},
-      {"TextWithEscape", "02 01 01 01 1b" + head + "01" + no_fields, "a text is malformed"},
-      {"MalformedList", "02 01 01 01 61" + head + "00 00 00 00 00 01" + no_fields.substr(15),
+      {"Format4", "04 01 00" + empty_record, "the format is unknown"},
+      {"NoRecord", "03 00 00", "no record"},
+      {"CountTooLarge", "03 02 00" + empty_record, "out of range"},
+      {"HugeCount", "03 ff ff ff ff ff ff ff ff ff 01 00" + empty_record, "out of range"},
+      {"NumberTooLong", "03 81 00 00" + empty_record, "longer than it needs"},
+      {"NumberTooLarge", "03 ff ff ff ff ff ff ff ff ff 02 00" + empty_record, "too large"},
+      {"LeftOver", "03 01 00" + empty_record + "00", "left over"},
+      {"HugeTable", "03 01 ff ff ff 7f" + empty_record, "out of range"},
+      {"HugeString", "03 01 01 ff ff ff 7f" + empty_record, "out of range"},
+      {"StringTooLong", "03 01 01 ff 01" + empty_record, "end too early"},
+      {"UnusedString", "03 01 01 01 61" + empty_record, "not used"},
+      {"EmptyString", "03 01 01 00" + head + "01" + no_fields, "empty string"},
+      {"SameStringTwice", "03 01 02 01 61 01 61" + head + "01 02" + no_fields.substr(3), "twice"},
+      {"WrongOrder", "03 01 02 01 61 01 62" + head + "02 01" + no_fields.substr(3), "order"},
+      {"NoSuchString", "03 01 01 01 61" + head + "02" + no_fields, "out of range"},
+      {"TextNotUtf8", "03 01 01 01 ff" + head + "01" + no_fields, "a text is malformed"},
+      {"TextWithEscape", "03 01 01 01 1b" + head + "01" + no_fields, "a text is malformed"},
+      {"MalformedList", "03 01 01 01 61" + head + "00 00 00 00 00 01" + no_fields.substr(15),
        "a list is malformed"},
-      {"MalformedMap", "02 01 01 01 61" + head + "00 00 00 00 00 00 00 01" + no_fields.substr(21),
+      {"MalformedMap", "03 01 01 01 61" + head + "00 00 00 00 00 00 00 01" + no_fields.substr(21),
        "a map is malformed"},
       {"MalformedRules",
-       "02 01 02 01 61 03 01 05 61" + head +
+       "03 01 02 01 61 03 01 05 61" + head +
            "01 00 00 00 00 00 00 00 00 00 00 00 00 02 00 00 00 00 00 00",
        "a list of rules is malformed"},
       {"Nanoseconds",
-       "02 01 00 00000000000000000000000000000000 00 80 94 eb dc 03 00 02 01 00 00" + no_fields +
+       "03 01 00 00000000000000000000000000000000 00 80 94 eb dc 03 00 02 01 00 00" + no_fields +
            "00",
        "out of range"},
       {"Year0",
-       "02 01 00 00000000000000000000000000000000 81 dc 8f f9 ce 03 00 00 02 01 00 00" + no_fields +
+       "03 01 00 00000000000000000000000000000000 81 dc 8f f9 ce 03 00 00 02 01 00 00" + no_fields +
            "00",
        "years 1 to 9999"},
       {"UnknownLevel",
-       "02 01 00 00000000000000000000000000000000 00 00 00 03 01 00 00 00" + no_fields,
+       "03 01 00 00000000000000000000000000000000 00 00 00 03 01 00 00 00" + no_fields,
        "unknown audit level"},
       {"UnknownReason",
-       "02 01 00 00000000000000000000000000000000 00 00 00 02 08 00 00 00" + no_fields,
+       "03 01 00 00000000000000000000000000000000 00 00 00 02 08 00 00 00" + no_fields,
        "unknown reason"},
       {"UnknownAssurance",
-       "02 01 00 00000000000000000000000000000000 00 00 00 02 01 05 00 00" + no_fields,
+       "03 01 00 00000000000000000000000000000000 00 00 00 02 01 05 00 00" + no_fields,
        "unknown assurance"},
       {"UnknownFlag",
-       "02 01 00 00000000000000000000000000000000 00 00 00 02 01 00 80 04 00" + no_fields,
+       "03 01 00 00000000000000000000000000000000 00 00 00 02 01 00 80 20 00" + no_fields,
        "out of range"},
+      {"MaskedWithoutWhat", "03 01 00" + masked_head + "00" + no_fields + "00",
+       "does not say what is masked"},
+      {"MaskedByATextThatIsNoMap", "03 01 01 01 61" + masked_head + "00" + no_fields + "01",
+       "a map is malformed"},
+      {"MaskedEndsTooEarly", "03 01 00" + masked_head + "00" + no_fields, "end too early"},
+      {"FixedNanoseconds", "03 01 00" + fixed_head + "00 80 94 eb dc 03 00" + no_fields,
+       "out of range"},
+      {"FixedYear0", "03 01 00" + fixed_head + "81 dc 8f f9 ce 03 00 00" + no_fields,
+       "years 1 to 9999"},
   };
   for (const auto& c : kCases) {
     std::string bytes = FromHex(c.hex);
     const absl::Status status = DecodeSegment(bytes).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << c.name;
     EXPECT_TRUE(absl::StrContains(status.message(), c.message)) << c.name << ": " << status;
-    if (absl::string_view(bytes).substr(0, 1) != "\x02") continue;
-    bytes[0] = 1;  // nor in the format before
-    EXPECT_EQ(DecodeSegment(bytes).status().code(), absl::StatusCode::kDataLoss) << c.name;
+    if (absl::string_view(bytes).substr(0, 1) != "\x03") continue;
+    for (const char format : {'\1', '\2'}) {  // nor in the formats before
+      bytes[0] = format;
+      EXPECT_EQ(DecodeSegment(bytes).status().code(), absl::StatusCode::kDataLoss) << c.name;
+    }
   }
 }
 
@@ -437,7 +496,7 @@ TEST(SegmentTest, RefusesEveryTruncationAndMostBitFlips) {
   record.field(Field::kContext) =
       MapOf({{"l", Value::Of(Value::List{Value::Int(1), Value::Double(2)})},
              {"t", Value::Timestamp(absl::UnixEpoch())}});
-  const std::string bytes = Encode({record, MakeRecord()});
+  const std::string bytes = Encode({record, MakeMasked(), MakeRecord()});
   for (size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_FALSE(DecodeSegment(std::string_view(bytes).substr(0, size)).ok()) << size;
   }
@@ -451,6 +510,7 @@ TEST(SegmentTest, RefusesEveryTruncationAndMostBitFlips) {
     for (const Segment::Record& r : segment->records) encoder.Add(r.head, segment->fields(r));
     std::string again;
     encoder.Finish(&again);
+    again[0] = static_cast<char>(segment->format);
     EXPECT_EQ(again, changed) << bit;
   }
 }
@@ -503,8 +563,15 @@ TEST(SegmentTest, RandomRecordsComeBack) {
       record.head.level = static_cast<AuditLevel>(below(3));
       record.head.reason = static_cast<Reason>(below(8));
       record.head.assurance = static_cast<Assurance>(below(5));
-      record.head.flags = static_cast<uint32_t>(below(kAllFlags + 1));
-      for (size_t i = 0; i < kFieldCount; ++i) {
+      record.head.flags = static_cast<uint32_t>(below(kAllFlags + 1)) & ~(kTimeFixed | kMasked);
+      if (below(3) == 0) {
+        record.head.set_fixed_time(absl::FromUnixNanos(static_cast<int64_t>(random())));
+      }
+      if (below(3) == 0) {
+        record.head.flags |= kMasked;
+        record.field(Field::kMasked) = MapOf({{text() + "x", Value::String("hash")}});
+      }
+      for (size_t i = 0; i + 1 < kFieldCount; ++i) {
         switch (KindOf(static_cast<Field>(i))) {
           case FieldKind::kText:
             record.fields[i] = text();

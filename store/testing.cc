@@ -1,9 +1,13 @@
 #include "reeve/store/testing.h"
 
 #include <sqlite3.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -80,6 +84,24 @@ std::string Verify(const std::string& path) {
              ? ""
              : absl::StrCat(report->records, " records, ", report->rows, " rows");
 }
+
+bool Eventually(const std::function<bool()>& done) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!done()) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+WithoutPrivileges::WithoutPrivileges() {
+  if (syscall(SYS_capget, &header_, before_) != 0) std::abort();
+  __user_cap_data_struct now[2] = {before_[0], before_[1]};
+  now[0].effective &= ~(1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH);
+  if (syscall(SYS_capset, &header_, now) != 0) std::abort();
+}
+
+WithoutPrivileges::~WithoutPrivileges() { syscall(SYS_capset, &header_, before_); }
 
 Decider::Decider() {
   Engine::Options options;

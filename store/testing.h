@@ -2,6 +2,9 @@
 #ifndef REEVE_STORE_TESTING_H_
 #define REEVE_STORE_TESTING_H_
 
+#include <linux/capability.h>
+
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -50,6 +53,23 @@ class Decider {
 
  private:
   std::unique_ptr<Engine> engine_;
+};
+
+// Asks `done` again and again until it is true, for at most a minute: however slow the machine is.
+// Returns whether it was.
+bool Eventually(const std::function<bool()>& done);
+
+// Makes file modes hold for the superuser too, on this thread, as long as it lives.
+class WithoutPrivileges {
+ public:
+  WithoutPrivileges();
+  ~WithoutPrivileges();
+  WithoutPrivileges(const WithoutPrivileges&) = delete;
+  WithoutPrivileges& operator=(const WithoutPrivileges&) = delete;
+
+ private:
+  __user_cap_header_struct header_ = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct before_[2];
 };
 
 }  // namespace reeve::testing

@@ -84,6 +84,7 @@ constexpr Field kReferences[] = {
     Field::kMessage,
     Field::kObligations,
     Field::kError,
+    Field::kMasked,
 };
 static_assert(sizeof(kReferences) / sizeof(kReferences[0]) == kFieldCount,
               "a field lacks a column");
@@ -92,8 +93,8 @@ constexpr char kInsertRecord[] =
     "INSERT INTO records(number, writer, seq, time, id, latency, level, reason, assurance, flags, "
     "principal, action, resource, via, host, actor, policy, evidence, groups, principal_parents, "
     "principal_attributes, resource_parents, resource_attributes, context, rules, near_misses, "
-    "shadow_rules, message, obligations, error, clauses) "
-    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "shadow_rules, message, obligations, error, masked, clauses, fixed_time) "
+    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
 std::string JsonOf(std::string_view bytes, Keep keep, uint8_t format) {
   if (keep == Keep::kRules) {
@@ -117,7 +118,8 @@ std::string JsonOf(std::string_view bytes, Keep keep, uint8_t format) {
 struct Unfolder::Statements {
   Database& database;
   std::unique_ptr<ListWriter> lists;
-  Statement begin, finish, find_name, add_name, find_text, add_text, add_record, add_hour;
+  Statement begin, finish, find_name, add_name, find_text, add_text, add_record, add_hour,
+      drop_hour;
 };
 
 // What is known of the strings of one segment's table.
@@ -139,7 +141,7 @@ Unfolder::~Unfolder() = default;
 
 absl::StatusOr<std::unique_ptr<Unfolder>> Unfolder::Create(Database& database) {
   auto statements =
-      std::unique_ptr<Statements>(new Statements{database, {}, {}, {}, {}, {}, {}, {}, {}, {}});
+      std::unique_ptr<Statements>(new Statements{database, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}});
   const struct {
     Statement& statement;
     const char* sql;
@@ -157,6 +159,8 @@ absl::StatusOr<std::unique_ptr<Unfolder>> Unfolder::Create(Database& database) {
       {statements->add_hour,
        "INSERT INTO hours(hour, rule, reason, count) VALUES(?1, ?2, ?3, ?4) "
        "ON CONFLICT(hour, rule, reason) DO UPDATE SET count = count + ?4"},
+      {statements->drop_hour,
+       "DELETE FROM hours WHERE hour = ? AND rule = ? AND reason = ? AND count = 0"},
   };
   for (const auto& row : table) {
     absl::StatusOr<Statement> statement = Statement::Prepare(database, row.sql);
@@ -305,21 +309,10 @@ absl::Status Unfolder::BindClauses(int at, const Segment::Record& record, Lookup
   return absl::OkStatus();
 }
 
-// Into the lists and the counts.
-absl::Status Unfolder::AddNames(const Segment::Record& record, Lookup& lookup) {
-  ListWriter& lists = *statements_->lists;
-  const int64_t number = next_number_, time = record.head.micros();
-  for (const auto& [field, kind] : {std::pair(Field::kPrincipal, ListKind::kPrincipal),
-                                    std::pair(Field::kResource, ListKind::kResource)}) {
-    const int64_t id =
-        lookup.ids[record.ref(field) * kKeepCount + static_cast<size_t>(Keep::kName)];
-    if (absl::Status status = lists.Add(number, time, kind, id); !status.ok()) return status;
-  }
-  const int64_t hour = HourOf(record.head.seconds);
-  const auto reason = static_cast<int64_t>(record.head.reason);
-  ++hours_[{hour, 0, reason}];
+absl::StatusOr<const std::vector<int64_t>*> Unfolder::RuleIds(const Segment::Record& record,
+                                                              Lookup& lookup) {
   const uint32_t ref = record.ref(Field::kRules);
-  if (ref == 0) return absl::OkStatus();
+  if (ref == 0) return nullptr;
   std::vector<int64_t>& rules = lookup.rules[ref];
   if (rules.empty()) {
     absl::StatusOr<std::vector<RecordedRule>> list =
@@ -331,24 +324,62 @@ absl::Status Unfolder::AddNames(const Segment::Record& record, Lookup& lookup) {
       if (std::find(rules.begin(), rules.end(), *id) == rules.end()) rules.push_back(*id);
     }
   }
-  for (int64_t rule : rules) {
-    ++hours_[{hour, rule, reason}];
+  return &rules;
+}
+
+absl::Status Unfolder::AddToLists(const Segment::Record& record, Lookup& lookup) {
+  ListWriter& lists = *statements_->lists;
+  const int64_t number = next_number_, time = record.head.micros();
+  for (const auto& [field, kind] : {std::pair(Field::kPrincipal, ListKind::kPrincipal),
+                                    std::pair(Field::kResource, ListKind::kResource)}) {
+    const int64_t id =
+        lookup.ids[record.ref(field) * kKeepCount + static_cast<size_t>(Keep::kName)];
+    if (absl::Status status = lists.Add(number, time, kind, id); !status.ok()) return status;
+  }
+  const absl::StatusOr<const std::vector<int64_t>*> rules = RuleIds(record, lookup);
+  if (!rules.ok()) return rules.status();
+  if (*rules == nullptr) return absl::OkStatus();
+  for (const int64_t rule : **rules) {
     absl::Status status = lists.Add(number, time, ListKind::kRule, rule);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
+absl::Status Unfolder::Count(const Segment::Record& record, Lookup& lookup, int64_t by) {
+  const int64_t hour = HourOf(record.head.seconds);
+  const auto reason = static_cast<int64_t>(record.head.reason);
+  hours_[{hour, 0, reason}] += by;
+  const absl::StatusOr<const std::vector<int64_t>*> rules = RuleIds(record, lookup);
+  if (!rules.ok()) return rules.status();
+  if (*rules == nullptr) return absl::OkStatus();
+  for (const int64_t rule : **rules) hours_[{hour, rule, reason}] += by;
+  return absl::OkStatus();
+}
+
 absl::Status Unfolder::AddHours() {
-  Statement& add = statements_->add_hour;
+  Statement &add = statements_->add_hour, &drop = statements_->drop_hour;
   for (const auto& [key, count] : hours_) {
-    add.Bind(1, std::get<0>(key));
-    add.Bind(2, std::get<1>(key));
-    add.Bind(3, std::get<2>(key));
+    for (Statement* statement : {&add, &drop}) {
+      statement->Bind(1, std::get<0>(key));
+      statement->Bind(2, std::get<1>(key));
+      statement->Bind(3, std::get<2>(key));
+    }
     add.Bind(4, count);
     if (absl::Status status = add.Finish(); !status.ok()) return status;
+    if (count > 0) continue;
+    if (absl::Status status = drop.Finish(); !status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+absl::Status Unfolder::Discount(const Segment& segment) {
+  Lookup lookup(segment);
+  hours_.clear();
+  for (const Segment::Record& record : segment.records) {
+    if (absl::Status status = Count(record, lookup, -1); !status.ok()) return status;
+  }
+  return AddHours();
 }
 
 absl::Status Unfolder::Unfold(int64_t writer, int64_t first_seq, const Segment& segment) {
@@ -375,9 +406,11 @@ absl::Status Unfolder::Unfold(int64_t writer, int64_t first_seq, const Segment& 
         return status;
       }
     }
-    if (absl::Status status = BindClauses(at, record, lookup); !status.ok()) return status;
+    if (absl::Status status = BindClauses(at++, record, lookup); !status.ok()) return status;
+    if ((head.flags & kTimeFixed) != 0) add.Bind(at, head.fixed_micros());
     if (absl::Status status = add.Finish(); !status.ok()) return status;
-    if (absl::Status status = AddNames(record, lookup); !status.ok()) return status;
+    if (absl::Status status = AddToLists(record, lookup); !status.ok()) return status;
+    if (absl::Status status = Count(record, lookup, 1); !status.ok()) return status;
     ++next_number_;
   }
   return AddHours();

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
@@ -27,6 +28,8 @@ class Unfolder {
   // Adds the rows of `segment`, whose records `writer` numbered from `first_seq`. Runs within the
   // caller's transaction.
   absl::Status Unfold(int64_t writer, int64_t first_seq, const Segment& segment);
+  // Takes what `segment` counted in `hours` out again: its rows are removed.
+  absl::Status Discount(const Segment& segment);
   // Writes what is kept back until then. Must come before the end of a transaction with rows.
   absl::Status Finish();
 
@@ -57,7 +60,11 @@ class Unfolder {
   absl::StatusOr<int64_t> TextId(std::string_view text);
   absl::Status BindField(int at, const Segment::Record& record, Field field, Lookup& lookup);
   absl::Status BindClauses(int at, const Segment::Record& record, Lookup& lookup);
-  absl::Status AddNames(const Segment::Record& record, Lookup& lookup);
+  // The ids of the rules that determined the answer; null if there are none.
+  absl::StatusOr<const std::vector<int64_t>*> RuleIds(const Segment::Record& record,
+                                                      Lookup& lookup);
+  absl::Status AddToLists(const Segment::Record& record, Lookup& lookup);
+  absl::Status Count(const Segment::Record& record, Lookup& lookup, int64_t by);
   absl::Status AddHours();
 
   const std::unique_ptr<Statements> statements_;

@@ -114,10 +114,12 @@ class ChainWalker {
 
   absl::Status Run() {
     if (absl::Status status = ReadWriters(); !status.ok()) return status;
+    if (absl::Status status = ReadPrunings(); !status.ok()) return status;
     if (absl::Status status = ReadCheckpoints(); !status.ok()) return status;
     if (absl::Status status = ReadCheckpointFile(); !status.ok()) return status;
     if (absl::Status status = WalkSegments(); !status.ok()) return status;
     for (auto& [id, writer] : writers_) Finish(writer);
+    for (const PlacedCheckpoint& placed : pruning_checkpoints_) ComparePruning(placed);
     for (auto& [id, writer] : writers_) report_.writers.push_back(std::move(writer.known));
     return absl::OkStatus();
   }
@@ -131,10 +133,12 @@ class ChainWalker {
     std::optional<std::string> closed_hash;
     // While its segments are walked.
     int64_t next_seq = 1;
-    std::string head;                           // the hash that the next segment must name
-    int64_t last_first = 0;                     // the first record of the segment before
-    bool doubtful = false;                      // the segment before was not intact
-    std::vector<PlacedCheckpoint> checkpoints;  // by seq, once all are known
+    std::string head;        // the hash that the next segment must name
+    int64_t last_first = 0;  // the first record of the segment before
+    bool doubtful = false;   // the segment before was not intact
+    std::vector<std::pair<int64_t, std::string>> pruned;  // last_seq and last_hash of each
+    bool doubts_prunings = false;                         // one was not accepted
+    std::vector<PlacedCheckpoint> checkpoints;            // by seq, once all are known
     size_t next_checkpoint = 0;
   };
 
@@ -148,6 +152,7 @@ class ChainWalker {
         "typeof(opened_hash) IN ('blob', 'null') AND "
         "(typeof(closed), typeof(last_seq)) IN (VALUES('integer', 'integer'), ('null', 'null')) "
         "AND typeof(closed_hash) = iif(closed IS NULL OR opened_hash IS NULL, 'null', 'blob') "
+        "AND (follows IS NULL OR (typeof(follows) = 'text' AND follows <> '')), follows "
         "FROM writers ORDER BY id");
     if (!rows.ok()) return rows.status();
     int64_t next_id = 1;
@@ -169,6 +174,7 @@ class ChainWalker {
       known.process =
           Printable(absl::StrCat(std::string(rows->Text(6)), "[", rows->Number(4), "]"));
       known.machine = Printable(rows->Text(2));
+      known.follows = Printable(rows->Text(13), 1000);
       known.opened = rows->Number(7);
       known.closed = rows->Number(8);
       known.chained = !rows->IsNull(10);
@@ -188,6 +194,7 @@ class ChainWalker {
         opening.host = rows->Text(2);
         opening.boot = rows->Text(3);
         opening.process = rows->Text(6);
+        opening.follows = rows->Text(13);
         if (View(HashOfOpening(opening, previous)) != std::string_view(writer.opened_hash)) {
           findings_.Add(Kind::kChanged, id, 0, "its row does not match the hash of its opening");
         }
@@ -198,6 +205,124 @@ class ChainWalker {
       previous = writer.opened_hash;
       return absl::OkStatus();
     });
+  }
+
+  // What a pruning that is as it was written says is gone, is. Of any other one records are
+  // missing.
+  absl::Status ReadPrunings() {
+    absl::StatusOr<Statement> rows = Statement::Prepare(
+        database_,
+        "SELECT p.id, p.writer, w.uuid, p.first_seq, p.last_seq, p.min_time, p.max_time, "
+        "p.last_hash, p.time, p.uid, p.reason, p.hash, p.key, p.signature, "
+        "typeof(first_seq) = 'integer' AND typeof(p.last_seq) = 'integer' AND "
+        "typeof(min_time) = 'integer' AND typeof(max_time) = 'integer' AND "
+        "typeof(last_hash) = 'blob' AND typeof(time) = 'integer' AND typeof(p.uid) = 'integer' AND "
+        "typeof(reason) = 'text' AND typeof(hash) = 'blob' AND "
+        "(typeof(key), typeof(signature)) IN (VALUES('blob', 'blob'), ('null', 'null')) "
+        "FROM prunings p LEFT JOIN writers w ON w.id = p.writer ORDER BY p.id");
+    if (!rows.ok()) return rows.status();
+    std::string previous;
+    int64_t next_id = 1;
+    return ForEachRow(*rows, [&] {
+      Pruning pruning;
+      pruning.id = rows->Number(0);
+      pruning.uuid = rows->Blob(2);
+      pruning.first_seq = rows->Number(3);
+      pruning.last_seq = rows->Number(4);
+      pruning.min_time = rows->Number(5);
+      pruning.max_time = rows->Number(6);
+      pruning.last_hash = rows->Blob(7);
+      pruning.time = rows->Number(8);
+      pruning.uid = rows->Number(9);
+      pruning.reason = rows->Text(10);
+      const std::string hash(rows->Blob(11));
+      const int64_t id = rows->Number(1);
+      const auto found = writers_.find(id);
+      Writer* const writer = found == writers_.end() ? nullptr : &found->second;
+
+      Checkpoint signature;
+      signature.kind = Checkpoint::Kind::kPruning;
+      signature.uuid = std::string(pruning.uuid);
+      signature.seq = pruning.id;
+      signature.time = pruning.time;
+      signature.hash = hash;
+      signature.key = std::string(rows->Blob(12));
+      signature.signature = std::string(rows->Blob(13));
+      const bool is_signed = !rows->IsNull(12);
+
+      std::string_view wrong;
+      if (pruning.id != next_id) {
+        wrong = "does not follow the one before";
+      } else if (writer == nullptr) {
+        wrong = "is of a writer that is not here";
+      } else if (rows->Number(14) == 0 ||
+                 View(HashOfPruning(pruning, previous)) != std::string_view(hash)) {
+        wrong = "hash does not match";
+      } else if (is_signed && !HasValidSignature(signature)) {
+        wrong = "has a wrong signature";
+      } else if (!IsTrusted(signature.key)) {
+        wrong = is_signed ? "is signed by another key" : "is not signed";
+      } else if (!writer->doubts_prunings &&
+                 (pruning.first_seq != writer->next_seq || pruning.last_seq < pruning.first_seq)) {
+        wrong = "does not begin with the first record that was there";
+      }
+      next_id = pruning.id + 1;
+      previous = hash;
+      prunings_.emplace(pruning.id, hash);
+      if (!wrong.empty()) {
+        findings_.Add(Kind::kPruning, writer == nullptr ? 0 : id, 0,
+                      absl::StrCat("pruning ", pruning.id, ": ",
+                                   absl::string_view(wrong.data(), wrong.size())));
+        if (writer != nullptr) writer->doubts_prunings = true;
+      }
+      if (writer == nullptr || writer->doubts_prunings) return absl::OkStatus();
+      writer->next_seq = pruning.last_seq + 1;
+      writer->head = std::string(pruning.last_hash);
+      writer->pruned.emplace_back(pruning.last_seq, writer->head);
+      writer->known.pruned = writer->known.last_seq = pruning.last_seq;
+      Report(id, pruning, is_signed);
+      return absl::OkStatus();
+    });
+  }
+
+  bool IsTrusted(const std::string& key) const {
+    const std::vector<std::string>& keys = options_.keys;
+    return keys.empty() || std::find(keys.begin(), keys.end(), key) != keys.end();
+  }
+
+  // One run of Prune() leaves many prunings, all of one time.
+  void Report(int64_t writer, const Pruning& pruning, bool is_signed) {
+    report_.pruned_records += pruning.last_seq - pruning.first_seq + 1;
+    AuditPruning row = {
+        writer,           pruning.first_seq, pruning.last_seq, pruning.min_time,
+        pruning.max_time, pruning.time,      pruning.uid,      Printable(pruning.reason, 1000),
+        is_signed};
+    std::vector<AuditPruning>& all = report_.prunings;
+    const auto before = std::find_if(all.rbegin(), all.rend(), [&](const AuditPruning& other) {
+      return other.writer == writer || other.time != row.time;
+    });
+    if (before != all.rend() && before->writer == writer && before->time == row.time &&
+        before->uid == row.uid && before->reason == row.reason && before->is_signed == is_signed) {
+      before->last = row.last;
+      before->min_time = std::min(before->min_time, row.min_time);
+      before->max_time = std::max(before->max_time, row.max_time);
+    } else {
+      all.push_back(std::move(row));
+    }
+  }
+
+  void ComparePruning(const PlacedCheckpoint& placed) {
+    const auto found = prunings_.find(placed.checkpoint.seq);
+    const auto writer = by_uuid_.find(placed.checkpoint.uuid);
+    if (found != prunings_.end() && found->second == placed.checkpoint.hash) {
+      ++report_.checkpoints_beside;
+      return;
+    }
+    findings_.Add(
+        Kind::kPruning, writer == by_uuid_.end() ? 0 : writer->second, 0,
+        absl::StrCat("pruning ", placed.checkpoint.seq,
+                     found == prunings_.end() ? " is missing, which " : " differs from what ",
+                     placed.place, found == prunings_.end() ? " has seen" : " says"));
   }
 
   static std::string Uuid(std::string_view bytes) {
@@ -217,9 +342,10 @@ class ChainWalker {
     const int64_t id = writer == by_uuid_.end() ? 0 : writer->second;
     if (placed.checkpoint.uuid.empty()) return report(0, "is of a writer that is not here");
     if (!HasValidSignature(placed.checkpoint)) return report(id, "has a wrong signature");
-    const std::vector<std::string>& keys = options_.keys;
-    if (!keys.empty() && std::find(keys.begin(), keys.end(), placed.checkpoint.key) == keys.end()) {
-      return report(id, "is signed by another key");
+    if (!IsTrusted(placed.checkpoint.key)) return report(id, "is signed by another key");
+    if (placed.checkpoint.kind == Checkpoint::Kind::kPruning) {
+      pruning_checkpoints_.push_back(std::move(placed));
+      return;
     }
     if (id == 0) {
       return report(
@@ -283,6 +409,9 @@ class ChainWalker {
                   return a.checkpoint.seq < b.checkpoint.seq;
                 });
       CompareCheckpoints(writer, 0, writer.opened_hash);
+      for (const auto& [last_seq, last_hash] : writer.pruned) {
+        CompareCheckpoints(writer, last_seq, last_hash, /*pruned=*/true);
+      }
     }
     absl::StatusOr<int64_t> total = database_.Number("SELECT count(*) FROM segments");
     if (!total.ok()) return total.status();
@@ -327,6 +456,9 @@ class ChainWalker {
     if (first > writer.next_seq) {
       findings_.Add(Kind::kMissing, known.id, writer.next_seq,
                     absl::StrCat(Records(writer.next_seq, first - 1), " missing"));
+    } else if (first <= known.pruned) {
+      findings_.Add(Kind::kPruning, known.id, first,
+                    "is there, though a pruning says that it is gone");
     } else if (!follows) {
       findings_.Add(Kind::kChanged, known.id, first, "stands where another one is");
     }
@@ -345,8 +477,13 @@ class ChainWalker {
       } else if (follows && previous != std::string_view(writer.head) && !writer.doubtful) {
         // Which of the two was written anew cannot be told.
         DropLast(writer);
-        findings_.Add(Kind::kChanged, known.id, std::max<int64_t>(writer.last_first, 1),
-                      absl::StrCat("is not what record ", first, " was written after"));
+        if (writer.last_first == 0 && known.pruned > 0) {
+          findings_.Add(Kind::kPruning, known.id, first,
+                        "was written after another record than the last one that was pruned");
+        } else {
+          findings_.Add(Kind::kChanged, known.id, std::max<int64_t>(writer.last_first, 1),
+                        absl::StrCat("is not what record ", first, " was written after"));
+        }
       }
     } else {
       report_.unchained_records += segment.count;
@@ -388,8 +525,9 @@ class ChainWalker {
     return min == row.min_time && max == row.max_time;
   }
 
-  // Compares the checkpoints up to `seq` with the `hash` that stands there.
-  void CompareCheckpoints(Writer& writer, int64_t seq, std::string_view hash) {
+  // Compares the checkpoints up to `seq` with the `hash` that stands there. What stood between this
+  // and the one before may have been pruned.
+  void CompareCheckpoints(Writer& writer, int64_t seq, std::string_view hash, bool pruned = false) {
     while (writer.next_checkpoint < writer.checkpoints.size()) {
       const PlacedCheckpoint& placed = writer.checkpoints[writer.next_checkpoint];
       if (placed.checkpoint.seq > seq) return;
@@ -398,6 +536,8 @@ class ChainWalker {
                           placed.checkpoint.hash == *writer.closed_hash;
       if (placed.checkpoint.seq == seq && (placed.checkpoint.hash == hash || at_end)) {
         ++(placed.beside ? report_.checkpoints_beside : report_.checkpoints);
+      } else if (pruned && placed.checkpoint.seq < seq) {
+        ++report_.checkpoints_pruned;
       } else {
         findings_.Add(Kind::kCheckpoint, writer.known.id, placed.checkpoint.seq,
                       absl::StrCat("differs from what ", placed.place, " says"));
@@ -442,6 +582,8 @@ class ChainWalker {
   AuditReport& report_;
   std::map<int64_t, Writer> writers_;
   std::map<std::string, int64_t> by_uuid_;
+  std::map<int64_t, std::string> prunings_;            // their hashes
+  std::vector<PlacedCheckpoint> pruning_checkpoints_;  // from the file for checkpoints
   bool any_chained_ = false;
 };
 
@@ -559,6 +701,10 @@ class RowComparer {
       return add->Finish();
     });
     if (!status.ok()) return status;
+    for (const AuditWriter& known : report_.writers) {
+      Writer& writer = writers_[known.id];
+      writer.next_seq = writer.loaded_to = known.pruned + 1;
+    }
 
     const struct {
       Database& database;
@@ -757,8 +903,9 @@ class RowComparer {
     absl::StatusOr<Statement> rows = Statement::Prepare(
         database_,
         "SELECT u.writer, u.next_seq FROM unfolded u LEFT JOIN writers w ON w.id = u.writer "
-        "WHERE w.id IS NULL OR typeof(u.next_seq) <> 'integer' OR u.next_seq > coalesce("
-        "(SELECT max(first_seq + count) FROM segments WHERE writer = u.writer), 1)");
+        "WHERE w.id IS NULL OR typeof(u.next_seq) <> 'integer' OR u.next_seq > max("
+        "coalesce((SELECT max(first_seq + count) FROM segments WHERE writer = u.writer), 1), "
+        "coalesce((SELECT max(last_seq) + 1 FROM prunings WHERE writer = u.writer), 1))");
     if (!rows.ok()) return rows.status();
     return ForEachRow(*rows, [&] {
       findings_.Add(Kind::kRow, rows->Number(0), 0,

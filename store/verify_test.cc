@@ -414,12 +414,12 @@ TEST_F(VerifyTest, WhateverIsPutInIsFound) {
        {"INSERT INTO records SELECT number + 1000, writer, seq, time, id, latency, level, reason, "
         "assurance, flags, principal, action, resource, via, host, actor, policy, evidence, "
         "groups, principal_parents, principal_attributes, resource_parents, resource_attributes, "
-        "context, rules, near_misses, shadow_rules, message, obligations, error, clauses "
-        "FROM records WHERE number = 3",
+        "context, rules, near_misses, shadow_rules, message, obligations, error, clauses, "
+        "masked, fixed_time FROM records WHERE number = 3",
         "INSERT INTO lists SELECT span, 2, name, first, offsets FROM lists WHERE kind = 1 LIMIT 1",
         "UPDATE unfolding SET next_number = next_number - 1",
         "INSERT INTO writers SELECT id + 3, x'01', host, boot, pid, started, process, opened, "
-        "closed, last_seq, opened_hash, closed_hash FROM writers WHERE id = 1",
+        "closed, last_seq, opened_hash, closed_hash, follows FROM writers WHERE id = 1",
         "INSERT INTO writers(id, uuid, host, boot, pid, started, process, opened) "
         "VALUES(4, x'01', '', '', 1, 1, '', 1)",
         "INSERT INTO checkpoints SELECT 5, 1, 5, time, hash, key, signature FROM checkpoints "

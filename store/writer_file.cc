@@ -1,7 +1,6 @@
 #include "reeve/store/writer_file.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "absl/time/time.h"
 #include "reeve/engine/text.h"
 #include "reeve/store/schema.h"
+#include "reeve/store/set_aside.h"
 #include "reeve/store/sqlite.h"
 
 namespace reeve {
@@ -29,14 +29,6 @@ namespace {
 // Pages in the write-ahead log from which on it is copied into the main file: fewer times when it
 // is much at once. Whoever makes rows does it sooner.
 constexpr int kCheckpointPages = 8000;
-
-// The status of a system call that failed with `error`.
-absl::Status SystemError(int error, const std::string& name, const char* what) {
-  const absl::StatusCode code = error == ENOSPC || error == EDQUOT
-                                    ? absl::StatusCode::kResourceExhausted
-                                    : absl::StatusCode::kUnavailable;
-  return absl::Status(code, absl::StrCat(name, ": ", what, ": ", std::strerror(error)));
-}
 
 // What this process is, for its row in `writers`.
 struct Process {
@@ -93,13 +85,8 @@ absl::Status EnsureFile(const std::string& path, const std::string& name) {
   // drops them with it. So whoever finds the file empty waits here for the one that creates it. But
   // not forever: others can hold this lock too, and then only two first openings at once are less
   // safe.
-  const std::string directory = path.substr(0, path.rfind('/') + 1);
-  const int dir = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (dir < 0) return SystemError(errno, name, "cannot open the directory");
-  const absl::Cleanup close_dir = [dir] { close(dir); };
-  for (int i = 0; i < 1000 && flock(dir, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  const absl::StatusOr<DirectoryLock> lock = DirectoryLock::Take(path, name);
+  if (!lock.ok()) return lock.status();
   size = RegularFileSize(path, name);
   if (size.ok()) return absl::OkStatus();
   if (!absl::IsNotFound(size.status())) return size.status();
@@ -117,7 +104,7 @@ absl::Status EnsureFile(const std::string& path, const std::string& name) {
   int error = 0;
   if (fchmod(file, 0600) != 0 || fsync(file) != 0) error = errno;
   close(file);
-  if (error == 0 && fsync(dir) != 0) error = errno;
+  if (error == 0) error = lock->Sync();
   return error == 0 ? absl::OkStatus() : SystemError(error, name, "cannot create the file");
 }
 
@@ -128,6 +115,23 @@ ino_t LogInode(const std::string& path) {
 }
 
 }  // namespace
+
+absl::Status AppendToCheckpoints(const std::string& path, const std::string& line) {
+  const std::string name = Printable(path, 1000);
+  const int file =
+      open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+  if (file < 0) return SystemError(errno, name, "cannot open the file for checkpoints");
+  const absl::Cleanup close_file = [file] { close(file); };
+  // One write, so that lines of several writers do not mix.
+  const ssize_t size = write(file, line.data(), line.size());
+  if (size != static_cast<ssize_t>(line.size())) {
+    return SystemError(size < 0 ? errno : ENOSPC, name,
+                       "cannot append to the file for checkpoints");
+  }
+  return fdatasync(file) == 0 || errno == EINVAL
+             ? absl::OkStatus()
+             : SystemError(errno, name, "cannot sync the file for checkpoints");
+}
 
 // The statements must go before the connection does.
 struct WriterFile::Connection {
@@ -143,17 +147,19 @@ struct WriterFile::RowConnection {
 };
 
 WriterFile::WriterFile(std::string path, std::string name, std::chrono::nanoseconds max_wait,
-                       const Clock& clock, CheckpointPlace checkpoints)
+                       const Clock& clock, CheckpointPlace checkpoints, bool sets_aside)
     : path_(std::move(path)),
       name_(std::move(name)),
       max_wait_(max_wait),
       clock_(clock),
-      checkpoints_(std::move(checkpoints)) {}
+      checkpoints_(std::move(checkpoints)),
+      sets_aside_(sets_aside) {}
 
 absl::StatusOr<std::unique_ptr<WriterFile>> WriterFile::Open(const std::string& path,
                                                              std::chrono::nanoseconds max_wait,
                                                              const Clock& clock,
-                                                             CheckpointPlace checkpoints) {
+                                                             CheckpointPlace checkpoints,
+                                                             bool sets_aside) {
   const std::string name = Printable(path, 1000);
   const size_t slash = path.rfind('/');
   const std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
@@ -172,7 +178,7 @@ absl::StatusOr<std::unique_ptr<WriterFile>> WriterFile::Open(const std::string& 
   std::free(real);
 
   std::unique_ptr<WriterFile> file(
-      new WriterFile(full, name, max_wait, clock, std::move(checkpoints)));
+      new WriterFile(full, name, max_wait, clock, std::move(checkpoints), sets_aside));
   if (absl::Status status = file->Connect(); !status.ok()) return status;
   file->lease_owner_ = file->uuid_;
   return file;
@@ -180,7 +186,8 @@ absl::StatusOr<std::unique_ptr<WriterFile>> WriterFile::Open(const std::string& 
 
 WriterFile::~WriterFile() {
   // After a failure, if it is over, to note the end.
-  if (connection_ == nullptr && writer_ != 0 && RegularFileSize(path_, name_).ok()) {
+  if (connection_ == nullptr && writer_ != 0 && damage_.ok() &&
+      RegularFileSize(path_, name_).ok()) {
     Connect().IgnoreError();
   }
   Leave(connection_ != nullptr && IsMoved());
@@ -197,8 +204,30 @@ int WriterFile::WaitForLock(void* self, int count) {
 
 absl::Status WriterFile::Connect() {
   Drop();
+  absl::Status status = sets_aside_ && !damage_.ok() ? damage_ : Join();
+  // Twice, for another process may have been at the same.
+  for (int i = 0; i < 2 && sets_aside_ && absl::IsDataLoss(status); ++i) {
+    damage_ = status;
+    const absl::StatusOr<std::string> file = SetAside(path_, name_, inode_, clock_.Now());
+    if (file.ok()) {
+      set_aside_.last = *file;
+      set_aside_.why = damage_;
+      ++set_aside_.count;
+    } else if (!absl::IsNotFound(file.status())) {
+      return file.status();
+    }
+    damage_ = absl::OkStatus();
+    status = Join();
+  }
+  return status;
+}
+
+// Opens the file as it is, and finds or makes the writer's row.
+absl::Status WriterFile::Join() {
   AllowWait();
   if (absl::Status status = EnsureFile(path_, name_); !status.ok()) return status;
+  struct stat info;
+  inode_ = lstat(path_.c_str(), &info) == 0 ? info.st_ino : 0;
   absl::StatusOr<std::unique_ptr<Database>> opened = Database::Open(
       path_, name_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW);
   if (!opened.ok()) return opened.status();
@@ -283,7 +312,8 @@ absl::Status WriterFile::Register() {
   if (writer_ != 0) {
     absl::StatusOr<Statement> find = Statement::Prepare(
         database,
-        "SELECT coalesce((SELECT max(first_seq + count) FROM segments WHERE writer = ?1), 1) "
+        "SELECT max(coalesce((SELECT max(first_seq + count) FROM segments WHERE writer = ?1), 1), "
+        "coalesce((SELECT max(last_seq) + 1 FROM prunings WHERE writer = ?1), 1)) "
         "FROM writers WHERE id = ?1 AND uuid = ?2");
     if (!find.ok()) return find.status();
     find->Bind(1, writer_);
@@ -327,13 +357,17 @@ absl::Status WriterFile::Register() {
   opening.host = process.host;
   opening.boot = process.boot;
   opening.process = process.name;
+  // A file that begins says what it begins after.
+  const std::string follows =
+      !*any && sets_aside_ ? Printable(NewestSetAside(path_), 1000) : std::string();
+  opening.follows = follows;
   const Hash hash = HashOfOpening(opening, *any ? newest->Blob(1) : std::string_view());
   newest->Reset();
 
   absl::StatusOr<Statement> add =
       Statement::Prepare(database,
                          "INSERT INTO writers(id, uuid, host, boot, pid, started, process, opened, "
-                         "opened_hash) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                         "opened_hash, follows) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   if (!add.ok()) return add.status();
   add->Bind(1, opening.id);
   add->BindBlob(2, opening.uuid);
@@ -344,6 +378,7 @@ absl::Status WriterFile::Register() {
   add->BindText(7, opening.process);
   add->Bind(8, opening.opened);
   add->BindBlob(9, View(hash));
+  if (!follows.empty()) add->BindText(10, follows);
   if (absl::Status status = add->Finish(); !status.ok()) return status;
   if (absl::Status status = connection_->commit.Finish(); !status.ok()) return status;
   writer_ = opening.id;
@@ -446,6 +481,7 @@ absl::Status WriterFile::Begin() {
   absl::Status status = connection_->begin.Finish();
   wants_file_ = false;
   if (!status.ok()) {
+    if (absl::IsDataLoss(status)) damage_ = status;
     if ((connection_->begin.code() & 0xFF) != SQLITE_BUSY) Drop();
     return status;
   }
@@ -524,24 +560,7 @@ absl::Status WriterFile::InsertCheckpoint(const Hash& hash, int64_t seq) {
 // again: the next one says more.
 void WriterFile::SendCheckpoint() {
   if (checkpoint_line_.empty() || checkpoints_.file.empty()) return;
-  const std::string name = Printable(checkpoints_.file, 1000);
-  const int file = open(checkpoints_.file.c_str(),
-                        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
-  if (file < 0) {
-    checkpoint_status_ = SystemError(errno, name, "cannot open the file for checkpoints");
-    return;
-  }
-  const absl::Cleanup close_file = [file] { close(file); };
-  // One write, so that lines of several writers do not mix.
-  const ssize_t size = write(file, checkpoint_line_.data(), checkpoint_line_.size());
-  if (size != static_cast<ssize_t>(checkpoint_line_.size())) {
-    checkpoint_status_ =
-        SystemError(size < 0 ? errno : ENOSPC, name, "cannot append to the file for checkpoints");
-    return;
-  }
-  checkpoint_status_ = fdatasync(file) == 0 || errno == EINVAL
-                           ? absl::OkStatus()
-                           : SystemError(errno, name, "cannot sync the file for checkpoints");
+  checkpoint_status_ = AppendToCheckpoints(checkpoints_.file, checkpoint_line_);
 }
 
 absl::Status WriterFile::Commit() {
@@ -559,6 +578,7 @@ absl::Status WriterFile::Commit() {
 // Ends the transaction after an error, which it returns.
 absl::Status WriterFile::Fail(absl::Status status) {
   RollBack();
+  if (absl::IsDataLoss(status)) damage_ = status;
   // A full disk leaves the connection fit. After anything else a new one is safer.
   if (status.code() != absl::StatusCode::kResourceExhausted) Drop();
   return status;

@@ -26,6 +26,17 @@ struct CheckpointPlace {
   std::string file;                    // Empty if they go nowhere else.
 };
 
+// Damaged files that were put out of the way.
+struct FilesSetAside {
+  int64_t count = 0;
+  std::string last;  // the last part of its name
+  absl::Status why;
+};
+
+// Appends `line`, with its end, to a file for checkpoints, and waits for the disk. Creates the
+// file.
+absl::Status AppendToCheckpoints(const std::string& file, const std::string& line);
+
 // One writer's hold on an audit file: opens it, gives the writer a row and its records numbers from
 // 1, writes segments and chains them, and opens the file again after what makes a connection unfit.
 // A file that was moved away or removed is completed, left, and begun anew.
@@ -34,11 +45,12 @@ struct CheckpointPlace {
 class WriterFile {
  public:
   // See AuditStore::Open(). `max_wait` bounds each wait for another process's lock. `clock` is not
-  // owned.
+  // owned. With `sets_aside` a damaged file is renamed and another one begun.
   static absl::StatusOr<std::unique_ptr<WriterFile>> Open(const std::string& path,
                                                           std::chrono::nanoseconds max_wait,
                                                           const Clock& clock,
-                                                          CheckpointPlace checkpoints = {});
+                                                          CheckpointPlace checkpoints = {},
+                                                          bool sets_aside = false);
   // Notes that the writer ended in order, unless it was abandoned.
   ~WriterFile();
   WriterFile(const WriterFile&) = delete;
@@ -69,6 +81,7 @@ class WriterFile {
   // Makes some rows, over a connection of its own; see RowMaker::Step(). Unless `always`, only if
   // no other process does.
   absl::StatusOr<RowMaker::Batch> MakeRows(bool always);
+  const FilesSetAside& set_aside() const { return set_aside_; }
   // Records were lost: the writer does not end in order.
   void Abandon() { abandoned_ = true; }
 
@@ -77,9 +90,10 @@ class WriterFile {
   struct RowConnection;
 
   WriterFile(std::string path, std::string name, std::chrono::nanoseconds max_wait,
-             const Clock& clock, CheckpointPlace checkpoints);
+             const Clock& clock, CheckpointPlace checkpoints, bool sets_aside);
 
   absl::Status Connect();
+  absl::Status Join();
   absl::Status Register();
   absl::Status Write(SegmentEncoder& records);
   absl::Status Fail(absl::Status status);
@@ -98,8 +112,12 @@ class WriterFile {
   const std::chrono::nanoseconds max_wait_;
   const Clock& clock_;
   const CheckpointPlace checkpoints_;
+  const bool sets_aside_;
 
   std::unique_ptr<Connection> connection_;  // Null after it became unfit.
+  ino_t inode_ = 0;                         // of the file, when it was opened last
+  absl::Status damage_;                     // found while it was written
+  FilesSetAside set_aside_;
   std::chrono::steady_clock::time_point lock_deadline_;
   std::array<char, 16> uuid_;  // of the writer's row; drawn anew for each file
   int64_t writer_ = 0;         // 0 before there is a row

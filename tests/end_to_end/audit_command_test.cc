@@ -6,11 +6,20 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "reeve/adapters/authzen/request_json.h"
+#include "reeve/engine/engine.h"
+#include "reeve/engine/testing.h"
+#include "reeve/policy/load.h"
+#include "reeve/store/audit_store.h"
 #include "reeve/tests/end_to_end/process.h"
 #include "reeve/tests/end_to_end/run_program.h"
 
@@ -21,6 +30,7 @@ using end_to_end::Ended;
 using end_to_end::Process;
 using end_to_end::RunProgram;
 using nlohmann::json;
+using reeve::testing::FakeClock;
 
 constexpr char kPolicy[] = R"(reeve: 1
 policy: documents
@@ -49,7 +59,7 @@ rules:
     shadow: true
 )";
 
-std::string Request(int minute, const char* user, const char* action, const std::string& path) {
+std::string Asked(int minute, const char* user, const char* action, const std::string& path) {
   char time[32];
   std::snprintf(time, sizeof time, "2027-01-15T%02d:%02d:00Z", 8 + minute / 60, minute % 60);
   return json({{"subject",
@@ -74,18 +84,39 @@ std::string ReadFile(const std::string& path) {
 }
 
 // Seven decisions, of which three are allowed, and a request that is none.
-class AuditCommandTest : public testing::Test {
+class AuditCommandTest : public ::testing::Test {
  protected:
   AuditCommandTest()
       : policy_(directory_.Write("policy/documents.yaml", kPolicy)), db_(directory_ / "audit.db") {
-    const std::string requests = Request(0, "ada", "doc.read", "/finance/q1") +
-                                 Request(10, "ada", "doc.read", "/finance/q2") +
-                                 Request(20, "ada", "doc.read", "/finance/ledger/1") +
-                                 Request(30, "bob", "doc.write", "/finance/q1") +
-                                 Request(40, "bob", "doc.write", "/finance/q2") +
-                                 Request(70, "=cmd()", "doc.read", "/finance/q1") +
-                                 Request(80, "bob", "doc.delete", "/legal/lease") + "{}\n";
-    EXPECT_EQ(Reeve({"check", "--jsonl", "--audit", db_, policy_}, requests).status, 2);
+    const std::string requests = Asked(0, "ada", "doc.read", "/finance/q1") +
+                                 Asked(10, "ada", "doc.read", "/finance/q2") +
+                                 Asked(20, "ada", "doc.read", "/finance/ledger/1") +
+                                 Asked(30, "bob", "doc.write", "/finance/q1") +
+                                 Asked(40, "bob", "doc.write", "/finance/q2") +
+                                 Asked(70, "=cmd()", "doc.read", "/finance/q1") +
+                                 Asked(80, "bob", "doc.delete", "/legal/lease") + "{}\n";
+    Record(requests);
+  }
+
+  // Records what `requests` ask, one on a line, at the times that they name.
+  void Record(const std::string& requests) {
+    const LoadResult loaded = LoadPolicy(policy_, {});
+    ASSERT_TRUE(loaded.ok());
+    absl::StatusOr<std::unique_ptr<AuditStore>> store = AuditStore::Open(db_);
+    ASSERT_TRUE(store.ok());
+    FakeClock clock;
+    Engine::Options options;
+    options.audit = store->get();
+    options.audit_level = AuditLevel::kDurable;
+    options.clock = &clock;
+    const std::unique_ptr<Engine> engine = *Engine::Create(options);
+    ASSERT_TRUE(engine->Replace(loaded.snapshot).ok());
+    std::istringstream lines(requests);
+    for (std::string line; std::getline(lines, line);) {
+      const JsonRequest asked = JsonRequest::Parse(line);
+      clock.now = asked.request().time.value_or(absl::FromUnixSeconds(1790000000));  // 2026
+      EXPECT_EQ(engine->Decide(asked.request()).record_failed(), false);
+    }
   }
 
   Ended Reeve(std::vector<std::string> arguments, const std::string& input = "",
@@ -137,7 +168,7 @@ TEST_F(AuditCommandTest, QueryFilters) {
   for (const auto& c : kCases) {
     std::vector<std::string> arguments = {"query", "--count"};
     arguments.insert(arguments.end(), c.filters.begin(), c.filters.end());
-    const std::string name = testing::PrintToString(c.filters);
+    const std::string name = ::testing::PrintToString(c.filters);
     EXPECT_EQ(Audit(arguments).out, std::string(c.want) + "\n") << name;
     arguments[1] = "--format=jsonl";
     EXPECT_EQ(std::to_string(LinesOf(Audit(arguments).out)), c.want) << name;
@@ -295,8 +326,8 @@ TEST_F(AuditCommandTest, TailFollowsWithFiltersInEachFormat) {
     // One that is shown tells that it has begun.
     bool begun = false;
     for (int i = 0; i < 600 && !begun; ++i) {
-      Reeve({"check", "--audit", db_, policy_}, Request(90, "ada", "doc.read", "/other"));
-      Reeve({"check", "--audit", db_, policy_}, Request(90, "bob", "doc.write", "/new"));
+      Reeve({"check", "--audit", db_, policy_}, Asked(90, "ada", "doc.read", "/other"));
+      Reeve({"check", "--audit", db_, policy_}, Asked(90, "bob", "doc.write", "/new"));
       for (const std::string& line : c.before) EXPECT_EQ(tail.ReadLine(), line);
       begun = tail.ReadLine() == c.want;
     }
@@ -383,7 +414,7 @@ TEST_F(AuditCommandTest, ExportGoesOnWhereItEnded) {
     EXPECT_EQ(again.status, 2);
     EXPECT_EQ(again.err, file + ": is there already; name another file, or add --append\n");
 
-    Reeve({"check", "--audit", db_, policy_}, Request(95, "ada", "doc.read", "/finance/new"));
+    Reeve({"check", "--audit", db_, policy_}, Asked(95, "ada", "doc.read", "/finance/new"));
     const Ended more =
         Audit({"export", "--format", c.format, "-o", file, "--append", "--after", cursor});
     EXPECT_EQ(more.status, 0) << more.err;
@@ -400,10 +431,96 @@ TEST_F(AuditCommandTest, ExportGoesOnWhereItEnded) {
   EXPECT_NE(stale.err.find("is not where the cursor says"), std::string::npos) << stale.err;
 }
 
+TEST_F(AuditCommandTest, PruneRemovesAndSaysSo) {
+  // A writer whose records are all older than those above.
+  const std::string key = directory_.Write("key", std::string(64, '7') + "\n");
+  ASSERT_EQ(chmod(key.c_str(), 0600), 0);
+  const std::string beside = directory_ / "checkpoints";
+  ASSERT_EQ(Audit({"prune", "--older-than", "1h"}).status, 0);
+  EXPECT_EQ(Audit({"query", "--count"}).out, "8\n") << "they are of the future";
+
+  Ended ended = Audit({"prune", "--before", "2100-01-01", "--dry-run"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(ended.out.find("would remove 8 records in "), 0u) << ended.out;
+  EXPECT_EQ(Audit({"query", "--count"}).out, "8\n");
+
+  ended = Audit({"prune", "--before", "2100-01-01", "--reason", "the end of the year",
+                 "--sign-with", key, "--checkpoints", beside, "--vacuum", "--format", "json"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  const json result = json::parse(ended.out);
+  EXPECT_EQ(result["records"], 8);
+  EXPECT_EQ(result["dry_run"], false);
+  EXPECT_EQ(result["newest"], "2027-01-15T09:20:00Z");
+  EXPECT_EQ(Audit({"query", "--count"}).out, "0\n");
+  EXPECT_EQ(Audit({"stats", "--format", "json", "--only", "reasons"}).out.find("allow_rule"),
+            std::string::npos);
+
+  const std::string line = ReadFile(beside);
+  ASSERT_EQ(line.find("reeve-pruning-1 "), 0u) << line;
+  const size_t hash = line.find(' ', line.find(' ', line.find(' ', line.find(' ') + 1) + 1) + 1);
+  const std::string public_key = line.substr(hash + 66, 64);
+  ended = Audit({"verify", "--rows", "--key", public_key, "--checkpoints", beside});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_NE(ended.out.find(", signed: before 2100-01-01T00:00:00Z: the end of the year\n"),
+            std::string::npos)
+      << ended.out;
+  const json report = json::parse(Audit({"verify", "--format", "json"}).out);
+  EXPECT_EQ(report["pruned_records"], 8);
+  EXPECT_EQ(report["prunings"][0]["signed"], true);
+  EXPECT_EQ(report["writers"][0]["pruned"], 8);
+  EXPECT_EQ(Audit({"verify", "--key", std::string(64, 'a')}).status, 1);
+
+  // Others may go on.
+  Reeve({"check", "--audit", db_, policy_}, Request(95, "ada", "doc.read", "/finance/new"));
+  EXPECT_EQ(Audit({"query", "--count"}).out, "1\n");
+  EXPECT_EQ(Audit({"verify", "--rows"}).status, 0);
+  // What remains of an empty file is more than nothing.
+  EXPECT_EQ(Audit({"prune", "--max-size", "0B"}).status, 1);
+  EXPECT_EQ(Audit({"query", "--count"}).out, "0\n");
+}
+
+TEST_F(AuditCommandTest, PruneRefusesWhatItDoesNotUnderstand) {
+  const std::string open = directory_.Write("open", std::string(64, '7'));
+  ASSERT_EQ(chmod(open.c_str(), 0644), 0);
+  const std::string text = directory_.Write("text", "secret");
+  ASSERT_EQ(chmod(text.c_str(), 0600), 0);
+  const struct {
+    std::vector<std::string> options;
+    std::string error;
+  } kCases[] = {
+      {{},
+       "nothing is asked for; say what is to go with `--older-than`, `--before` or `--max-size`"},
+      {{"--older-than", ""}, "--older-than: "},
+      {{"--older-than", "2026-11-20"}, "`2026-11-20` is no age; write `90d` or `12h`"},
+      {{"--older-than", "-1d"}, "`-1d` is no age; write `90d` or `12h`"},
+      {{"--before", "90d"}, "`90d` is no time; write `2026-11-20T09:00:00Z` or `2026-11-20`"},
+      {{"--before", "yesterday"}, "`yesterday` is no time; write "},
+      {{"--before", "2026-11-20", "--older-than", "1d"}, "--older-than excludes --before"},
+      {{"--max-size", "10"}, "`10` is no size; write `10GiB`, `500MiB` or `0B`"},
+      {{"--max-size", "-1B"}, "`-1B` is no size; write "},
+      {{"--max-size", "99999999TiB"}, "`99999999TiB` is no size; write "},
+      {{"--max-size", "1GiB", "--checkpoints", "c"}, "--checkpoints requires --sign-with"},
+      {{"--max-size", "1GiB", "--sign-with", directory_ / "none"}, (directory_ / "none") + ": "},
+      {{"--max-size", "1GiB", "--sign-with", open}, open + ": others can read it; "},
+      {{"--max-size", "1GiB", "--sign-with", text}, text + ": is no key; "},
+  };
+  for (const auto& c : kCases) {
+    std::vector<std::string> arguments = {"prune"};
+    arguments.insert(arguments.end(), c.options.begin(), c.options.end());
+    const Ended ended = Audit(arguments);
+    EXPECT_EQ(ended.status, 2) << c.error;
+    EXPECT_EQ(ended.err.substr(0, c.error.size()), c.error);
+    EXPECT_EQ(ended.err.find("secret"), std::string::npos);
+    EXPECT_EQ(ended.out, "");
+  }
+  EXPECT_EQ(Reeve({"audit", "prune", policy_, "--older-than", "1d"}).status, 2);
+  EXPECT_EQ(Audit({"query", "--count"}).out, "8\n");
+}
+
 TEST_F(AuditCommandTest, ExportSaysWhereItStoppedIfItCannotWrite) {
   std::string requests;
   for (int i = 0; i < 1500; ++i) {
-    requests += Request(i % 60, "ada", "doc.read", "/finance/" + std::to_string(i));
+    requests += Asked(i % 60, "ada", "doc.read", "/finance/" + std::to_string(i));
   }
   Reeve({"check", "--jsonl", "--audit", db_, policy_}, requests);
   const std::string file = directory_ / "all.jsonl";
@@ -460,6 +577,27 @@ TEST_F(AuditCommandTest, ExportIsOcsf) {
                               policy));
 }
 
+TEST_F(AuditCommandTest, VerifyTellsOfAFileThatWasSetAside) {
+  ASSERT_EQ(Audit({"verify"}).status, 0);
+  // All but the first page.
+  const std::string bytes = ReadFile(db_);
+  std::ofstream(db_, std::ios::binary)
+      << bytes.substr(0, 4096) << std::string(bytes.size() - 4096, 'x');
+  const Ended damaged = Audit({"verify"});
+  EXPECT_EQ(damaged.status, 3) << damaged.err;
+  AuditStore::Options options;
+  options.damaged = AuditStore::Options::Damaged::kSetAside;
+  const std::string aside = (*AuditStore::Open(db_, options))->stats().set_aside_file;
+  const Ended now = Audit({"verify"});
+  EXPECT_EQ(now.status, 0);
+  EXPECT_EQ(now.err, "writer 1 began this file after `" + aside +
+                         "` was damaged and set aside; verify that as well\n");
+  EXPECT_EQ(json::parse(Audit({"verify", "--format", "json"}).out)["writers"][0]["follows"], aside);
+  const Ended before = Reeve({"audit", "verify", directory_ / aside});
+  EXPECT_EQ(before.status, 3);
+  EXPECT_NE(before.err.find("is damaged"), std::string::npos) << before.err;
+}
+
 TEST_F(AuditCommandTest, ExitStatusesAndWhatIsWrongWithACall) {
   const struct {
     std::vector<std::string> arguments;
@@ -504,7 +642,7 @@ TEST_F(AuditCommandTest, ExitStatusesAndWhatIsWrongWithACall) {
   };
   for (const auto& c : kCases) {
     const Ended ended = Audit(c.arguments);
-    const std::string name = testing::PrintToString(c.arguments);
+    const std::string name = ::testing::PrintToString(c.arguments);
     EXPECT_EQ(ended.status, c.status) << name << ended.err;
     EXPECT_EQ(ended.err.substr(0, std::string(c.error).size()), c.error) << name;
     if (c.status > 1) {

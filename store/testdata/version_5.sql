@@ -1,0 +1,225 @@
+PRAGMA foreign_keys=OFF;
+BEGIN TRANSACTION;
+CREATE TABLE checkpoints(
+  id INTEGER PRIMARY KEY,
+  writer INTEGER NOT NULL REFERENCES writers(id),
+  seq INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  key BLOB NOT NULL,
+  signature BLOB NOT NULL
+);
+CREATE TABLE hours(
+  hour INTEGER NOT NULL,
+  rule INTEGER NOT NULL,
+  reason INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY(hour, rule, reason)
+) WITHOUT ROWID;
+INSERT INTO "hours" VALUES(498657,0,1,1);
+INSERT INTO "hours" VALUES(498657,6,1,1);
+INSERT INTO "hours" VALUES(498831,0,1,1);
+INSERT INTO "hours" VALUES(498831,0,2,1);
+INSERT INTO "hours" VALUES(498831,6,1,1);
+INSERT INTO "hours" VALUES(498831,9,2,1);
+CREATE TABLE lists(
+  span INTEGER NOT NULL REFERENCES spans(span),
+  kind INTEGER NOT NULL,
+  name INTEGER NOT NULL REFERENCES names(id),
+  first INTEGER NOT NULL,
+  offsets TEXT NOT NULL,
+  PRIMARY KEY(span, kind, name, first)
+) WITHOUT ROWID;
+INSERT INTO "lists" VALUES(0,1,1,1,'1,2');
+INSERT INTO "lists" VALUES(0,1,7,3,'3');
+INSERT INTO "lists" VALUES(0,2,3,1,'1,2,3');
+INSERT INTO "lists" VALUES(0,3,6,1,'1,2');
+INSERT INTO "lists" VALUES(0,3,9,3,'3');
+CREATE TABLE names(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+INSERT INTO "names" VALUES(1,'user:ada');
+INSERT INTO "names" VALUES(2,'doc.read');
+INSERT INTO "names" VALUES(3,'doc:/finance/q3');
+INSERT INTO "names" VALUES(4,'json');
+INSERT INTO "names" VALUES(5,'sha256:0a995839d6efe7ac21d57f0685b4bd7440329f78e2f57068c2549ed94e845461');
+INSERT INTO "names" VALUES(6,'docs/read');
+INSERT INTO "names" VALUES(7,'user:bob');
+INSERT INTO "names" VALUES(8,'doc.delete');
+INSERT INTO "names" VALUES(9,'docs/never');
+CREATE TABLE records(
+  number INTEGER PRIMARY KEY,
+  writer INTEGER NOT NULL REFERENCES writers(id),
+  seq INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  id BLOB NOT NULL,
+  latency INTEGER NOT NULL,
+  level INTEGER NOT NULL,
+  reason INTEGER NOT NULL,
+  assurance INTEGER NOT NULL,
+  flags INTEGER NOT NULL,
+  principal INTEGER NOT NULL REFERENCES names(id),
+  action INTEGER NOT NULL REFERENCES names(id),
+  resource INTEGER NOT NULL REFERENCES names(id),
+  via INTEGER REFERENCES names(id),
+  host INTEGER REFERENCES names(id),
+  actor INTEGER REFERENCES names(id),
+  policy INTEGER REFERENCES names(id),
+  evidence INTEGER REFERENCES texts(id),
+  groups INTEGER REFERENCES texts(id),
+  principal_parents INTEGER REFERENCES texts(id),
+  principal_attributes INTEGER REFERENCES texts(id),
+  resource_parents INTEGER REFERENCES texts(id),
+  resource_attributes INTEGER REFERENCES texts(id),
+  context INTEGER REFERENCES texts(id),
+  rules INTEGER REFERENCES texts(id),
+  near_misses INTEGER REFERENCES texts(id),
+  shadow_rules INTEGER REFERENCES texts(id),
+  message INTEGER REFERENCES texts(id),
+  obligations INTEGER REFERENCES texts(id),
+  error INTEGER REFERENCES texts(id),
+  clauses INTEGER REFERENCES texts(id)
+);
+INSERT INTO "records" VALUES(1,1,1,1795792498309735,X'01A21D92EE8575A9A6F553F578F00DC9',106439,2,1,1,0,1,2,3,4,NULL,NULL,5,NULL,1,NULL,2,NULL,NULL,3,4,NULL,NULL,NULL,NULL,NULL,5);
+INSERT INTO "records" VALUES(2,1,2,1795165200123456,X'01A1F82F1EFB76B29E0EB6BAB673E83B',67939,2,1,1,4,1,2,3,4,NULL,NULL,5,NULL,1,NULL,2,NULL,NULL,6,4,NULL,NULL,NULL,NULL,NULL,5);
+INSERT INTO "records" VALUES(3,1,3,1795792498333524,X'01A21D92EE9D7B218214EB2422D2C9A0',54338,2,2,1,0,7,8,3,4,NULL,NULL,5,NULL,NULL,NULL,NULL,NULL,NULL,NULL,7,NULL,NULL,NULL,NULL,NULL,NULL);
+CREATE TABLE segments(
+  writer INTEGER NOT NULL REFERENCES writers(id),
+  first_seq INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  min_time INTEGER NOT NULL,
+  max_time INTEGER NOT NULL,
+  format INTEGER NOT NULL,
+  bytes BLOB NOT NULL, previous BLOB, hash BLOB,
+  PRIMARY KEY(writer, first_seq)
+);
+INSERT INTO "segments" VALUES(1,1,1,1795792498309735,1795792498309735,2,X'02010908757365723A616461046A736F6E07010573746166660901056C6576656C020E08646F632E726561640F646F633A2F66696E616E63652F71330F0102697005093139322E302E322E31210109646F63732F726561640103137072696E636970616C2E6C6576656C203E2033477368613235363A3061393935383339643665666537616332316435376630363835623462643734343033323966373865326635373036386332353439656439346538343534363101A21D92EE8575A9A6F553F578F00DC9E4F9CCB00DCFE2D89301C7BF06020101000102000000030004050600000708000000000009',X'A0302DB4D7B2685070609AB326531E4446BF28FC5A9442EF0F20E6E48F6E0886',X'7757068EF4D71D75468C6335A863C8C161327FF71039C146600742629B4AED4A');
+INSERT INTO "segments" VALUES(1,2,1,1795165200123456,1795165200123456,2,X'02010908757365723A616461046A736F6E07010573746166660901056C6576656C020E08646F632E726561640F646F633A2F66696E616E63652F713310010474696D6509A0B080B00D959AEF3A210109646F63732F726561640103137072696E636970616C2E6C6576656C203E2033477368613235363A3061393935383339643665666537616332316435376630363835623462643734343033323966373865326635373036386332353439656439346538343534363101A1F82F1EFB76B29E0EB6BAB673E83BA0B080B00D959AEF3AE39204020101040102000000030004050600000708000000000009',X'7757068EF4D71D75468C6335A863C8C161327FF71039C146600742629B4AED4A',X'AABB445E72E6CC35375B170CA6DEBADD55ECA848A9D41C879F41D35CB8F991FF');
+INSERT INTO "segments" VALUES(1,3,1,1795792498333524,1795792498333524,2,X'02010608757365723A626F62046A736F6E0A646F632E64656C6574650F646F633A2F66696E616E63652F71330D010A646F63732F6E6576657200477368613235363A3061393935383339643665666537616332316435376630363835623462643734343033323966373865326635373036386332353439656439346538343534363101A21D92EE9D7B218214EB2422D2C9A0E4F9CCB00DCBD9849F01C2A803020201000102000000000000030400000005000000000006',X'AABB445E72E6CC35375B170CA6DEBADD55ECA848A9D41C879F41D35CB8F991FF',X'5645F59BDEBA1024FF41B29A2BA92D652A55936F634E0EB8305B7F925C4E4FD0');
+CREATE TABLE spans(
+  span INTEGER PRIMARY KEY,
+  min_time INTEGER NOT NULL,
+  max_time INTEGER NOT NULL,
+  disorder INTEGER NOT NULL
+);
+INSERT INTO "spans" VALUES(0,1795165200123456,1795792498333524,627298186279);
+CREATE TABLE texts(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, text TEXT NOT NULL);
+INSERT INTO "texts" VALUES(1,3574064407626164931,'["staff"]');
+INSERT INTO "texts" VALUES(2,981370898136989774,'{"level":7}');
+INSERT INTO "texts" VALUES(3,-1313196422129389563,'{"ip":"192.0.2.1"}');
+INSERT INTO "texts" VALUES(4,-2611803697468268611,'["docs/read"]');
+INSERT INTO "texts" VALUES(5,-4921674987599774055,'[{"rule":"docs/read","clause":"principal.level > 3","outcome":"true"}]');
+INSERT INTO "texts" VALUES(6,1117228902102913868,'{"time":"2026-11-20T09:00:00.123456789Z"}');
+INSERT INTO "texts" VALUES(7,-4946673623239551569,'["docs/never"]');
+CREATE TABLE unfolded(
+  writer INTEGER PRIMARY KEY REFERENCES writers(id),
+  next_seq INTEGER NOT NULL
+);
+INSERT INTO "unfolded" VALUES(1,4);
+CREATE TABLE unfolding(
+  owner BLOB NOT NULL,
+  until INTEGER NOT NULL,
+  turn INTEGER NOT NULL,
+  next_number INTEGER NOT NULL
+);
+INSERT INTO "unfolding" VALUES(X'',0,1,4);
+CREATE TABLE writers(
+  id INTEGER PRIMARY KEY,
+  uuid BLOB NOT NULL UNIQUE,
+  host TEXT NOT NULL,
+  boot TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  started INTEGER NOT NULL,
+  process TEXT NOT NULL,
+  opened INTEGER NOT NULL,
+  closed INTEGER,
+  last_seq INTEGER
+, opened_hash BLOB, closed_hash BLOB);
+INSERT INTO "writers" VALUES(1,X'359F3E449AF2432F9AE3ABC7B0225DA8','vm','236b470b-7690-41ba-985f-8365ab440cee',8202,4083000,'reeve',1795792498301622,1795792498339179,3,X'A0302DB4D7B2685070609AB326531E4446BF28FC5A9442EF0F20E6E48F6E0886',X'1057A73C1C565B853D02877CF614B9B0F7D77DB459332EEC1C1D32C42210D601');
+CREATE INDEX texts_by_hash ON texts(id >> 16, hash);
+CREATE INDEX records_by_time ON records(time);
+CREATE INDEX denials_by_time ON records(time) WHERE reason <> 1;
+CREATE VIEW numbers AS SELECT k.kind AS kind, n.name AS name, (l.span << 16) + o.value AS number
+FROM names n
+CROSS JOIN (SELECT 1 AS id, 'principal' AS kind UNION ALL SELECT 2, 'resource'
+            UNION ALL SELECT 3, 'rule') k
+CROSS JOIN spans s
+CROSS JOIN lists l ON l.span = s.span AND l.kind = k.id AND l.name = n.id
+CROSS JOIN json_each('[' || l.offsets || ']') o;
+CREATE VIEW decisions_by_hour AS SELECT
+  strftime('%Y-%m-%dT%H:00:00Z', h.hour * 3600, 'unixepoch') AS hour,
+  n.name AS rule,
+  CASE h.reason WHEN 1 THEN 'allow' ELSE 'deny' END AS decision,
+  CASE h.reason
+    WHEN 0 THEN 'no_policy' WHEN 1 THEN 'allow_rule' WHEN 2 THEN 'deny_rule'
+    WHEN 3 THEN 'deny_unknown' WHEN 4 THEN 'no_rule' WHEN 5 THEN 'bad_request'
+    WHEN 6 THEN 'limit' WHEN 7 THEN 'audit_failed'
+  END AS reason,
+  h.count AS count,
+  h.hour * 3600000000 AS unix_us
+FROM hours h LEFT JOIN names n ON n.id = h.rule;
+CREATE VIEW decisions AS SELECT
+  lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) || '-' ||
+        substr(hex(r.id), 13, 4) || '-' || substr(hex(r.id), 17, 4) || '-' ||
+        substr(hex(r.id), 21)) AS id,
+  strftime('%Y-%m-%dT%H:%M:%S', (r.time - (r.time % 1000000 + 1000000) % 1000000) / 1000000,
+           'unixepoch') ||
+    printf('.%06dZ', (r.time % 1000000 + 1000000) % 1000000) AS time,
+  CASE r.reason WHEN 1 THEN 'allow' ELSE 'deny' END AS decision,
+  CASE r.reason
+    WHEN 0 THEN 'no_policy' WHEN 1 THEN 'allow_rule' WHEN 2 THEN 'deny_rule'
+    WHEN 3 THEN 'deny_unknown' WHEN 4 THEN 'no_rule' WHEN 5 THEN 'bad_request'
+    WHEN 6 THEN 'limit' WHEN 7 THEN 'audit_failed'
+  END AS reason,
+  p.name AS principal,
+  a.name AS action,
+  s.name AS resource,
+  coalesce((SELECT text FROM texts WHERE id = r.rules), '[]') AS rules,
+  (SELECT text FROM texts WHERE id = r.message) AS message,
+  (SELECT text FROM texts WHERE id = r.error) AS error,
+  CASE r.assurance
+    WHEN 0 THEN 'none' WHEN 1 THEN 'asserted' WHEN 2 THEN 'kernel_weak'
+    WHEN 3 THEN 'kernel' WHEN 4 THEN 'crypto'
+  END AS principal_assurance,
+  (SELECT name FROM names WHERE id = r.via) AS via,
+  (SELECT name FROM names WHERE id = r.host) AS host,
+  (SELECT name FROM names WHERE id = r.actor) AS actor,
+  (SELECT text FROM texts WHERE id = r.evidence) AS evidence,
+  CASE WHEN r.flags & 8 THEN NULL
+    ELSE coalesce((SELECT text FROM texts WHERE id = r.groups), '[]') END AS groups,
+  r.flags & 2 = 0 AS groups_complete,
+  CASE WHEN r.flags & 16 THEN NULL
+    ELSE coalesce((SELECT text FROM texts WHERE id = r.principal_parents), '[]')
+  END AS principal_parents,
+  CASE WHEN r.flags & 32 THEN NULL
+    ELSE coalesce((SELECT text FROM texts WHERE id = r.principal_attributes), '{}')
+  END AS principal_attributes,
+  CASE WHEN r.flags & 64 THEN NULL
+    ELSE coalesce((SELECT text FROM texts WHERE id = r.resource_parents), '[]')
+  END AS resource_parents,
+  CASE WHEN r.flags & 128 THEN NULL
+    ELSE coalesce((SELECT text FROM texts WHERE id = r.resource_attributes), '{}')
+  END AS resource_attributes,
+  CASE WHEN r.flags & 256 THEN NULL
+    ELSE coalesce((SELECT text FROM texts WHERE id = r.context), '{}') END AS context,
+  coalesce((SELECT text FROM texts WHERE id = r.near_misses), '[]') AS near_misses,
+  coalesce((SELECT text FROM texts WHERE id = r.shadow_rules), '[]') AS shadow_rules,
+  coalesce((SELECT text FROM texts WHERE id = r.obligations), '[]') AS obligations,
+  (SELECT name FROM names WHERE id = r.policy) AS policy,
+  r.latency AS latency_ns,
+  CASE r.level WHEN 1 THEN 'recorded' WHEN 2 THEN 'durable' END AS audit_level,
+  r.flags & 1 <> 0 AS escaped,
+  r.flags & 4 <> 0 AS time_fixed,
+  r.writer AS writer,
+  r.seq AS seq,
+  w.process || '[' || w.pid || ']' AS process,
+  w.host AS machine,
+  r.number AS number,
+  r.time AS unix_us,
+  coalesce((SELECT text FROM texts WHERE id = r.clauses), '[]') AS clauses
+FROM records r
+JOIN names p ON p.id = r.principal
+JOIN names a ON a.id = r.action
+JOIN names s ON s.id = r.resource
+JOIN writers w ON w.id = r.writer;
+COMMIT;
+PRAGMA application_id = 1382376822;
+PRAGMA user_version = 5;
