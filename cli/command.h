@@ -26,6 +26,7 @@ bool FlushOutput();
 
 // Each adds one subcommand, which leaves its exit status in *status when it was called.
 void AddAudit(CLI::App* app, int* status);
+void AddBench(CLI::App* app, int* status);
 void AddCheck(CLI::App* app, int* status);
 void AddCompile(CLI::App* app, int* status);
 void AddContext(CLI::App* app, int* status);

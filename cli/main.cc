@@ -67,6 +67,7 @@ int Main(int argc, char** argv) {
   AddCompile(&app, &status);
   AddExplain(&app, &status);
   AddDiff(&app, &status);
+  AddBench(&app, &status);
   AddFmt(&app, &status);
   AddSchema(&app, &status);
   AddTest(&app, &status);

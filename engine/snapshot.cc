@@ -1,5 +1,6 @@
 #include "reeve/engine/snapshot.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -8,8 +9,9 @@
 
 namespace reeve {
 
-Snapshot::Snapshot(std::string digest, std::unique_ptr<const CompiledSet> compiled)
-    : digest_(std::move(digest)), compiled_(std::move(compiled)) {}
+Snapshot::Snapshot(std::string digest, std::vector<Role> roles,
+                   std::unique_ptr<const CompiledSet> compiled)
+    : digest_(std::move(digest)), roles_(std::move(roles)), compiled_(std::move(compiled)) {}
 
 Snapshot::~Snapshot() = default;
 
@@ -60,8 +62,14 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> SnapshotBuilder::Build(
   auto compiled = CompiledSet::Compile(std::move(parts.rules), parts.roles,
                                        std::move(parts.entities), std::move(schema), cycle);
   if (!compiled.ok()) return compiled.status();
+  std::vector<Snapshot::Role> roles;
+  for (CompiledSet::Role& role : parts.roles) {
+    roles.push_back({std::move(role.name), std::move(role.members)});
+  }
+  std::sort(roles.begin(), roles.end(),
+            [](const Snapshot::Role& a, const Snapshot::Role& b) { return a.name < b.name; });
   return std::shared_ptr<const Snapshot>(
-      new Snapshot(std::move(parts.digest), *std::move(compiled)));
+      new Snapshot(std::move(parts.digest), std::move(roles), *std::move(compiled)));
 }
 
 }  // namespace reeve

@@ -29,6 +29,15 @@ class Snapshot {
   std::string_view digest() const { return digest_; }
   // Sorted by id.
   const std::vector<Rule>& rules() const;
+
+  // A named set of principals, without its clauses.
+  struct Role {
+    std::string name;
+    std::vector<Pattern> members;
+  };
+  // Sorted by name.
+  const std::vector<Role>& roles() const { return roles_; }
+
   size_t entity_count() const;
   // What requests are held to; null if the set has no schema. With the type `anonymous` in any
   // case.
@@ -41,9 +50,11 @@ class Snapshot {
 
  private:
   friend class SnapshotBuilder;
-  Snapshot(std::string digest, std::unique_ptr<const CompiledSet> compiled);
+  Snapshot(std::string digest, std::vector<Role> roles,
+           std::unique_ptr<const CompiledSet> compiled);
 
   std::string digest_;
+  std::vector<Role> roles_;
   std::unique_ptr<const CompiledSet> compiled_;
 };
 

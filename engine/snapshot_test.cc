@@ -161,12 +161,19 @@ TEST(SnapshotTest, ShowsWhatItWasMadeOf) {
   builder.SetDigest("sha256:00");
   builder.AddRule(MakeRule("+b/r", {"anyone"}, {"any"}, {"any"}));
   builder.AddRule(MakeRule("-a/r", {"anyone"}, {"any"}, {"any"}));
+  builder.AddRole("b/y", {});
+  builder.AddRole("b/x", {PrincipalPattern("group:g"), PrincipalPattern("role:b/y")});
   builder.AddEntity(MakeEntity("a:1", {"a:2"}));
   const auto snapshot = builder.Build();
   ASSERT_TRUE(snapshot.ok());
   EXPECT_EQ((*snapshot)->digest(), "sha256:00");
   ASSERT_EQ((*snapshot)->rules().size(), 2u);
   EXPECT_EQ((*snapshot)->rules()[0].id, "a/r");
+  ASSERT_EQ((*snapshot)->roles().size(), 2u);
+  EXPECT_EQ((*snapshot)->roles()[0].name, "b/x");
+  ASSERT_EQ((*snapshot)->roles()[0].members.size(), 2u);
+  EXPECT_EQ((*snapshot)->roles()[0].members[0].text(), "group:g");
+  EXPECT_EQ((*snapshot)->roles()[1].name, "b/y");
   EXPECT_EQ((*snapshot)->entity_count(), 1u);
 }
 
