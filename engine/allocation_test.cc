@@ -114,9 +114,13 @@ TEST_P(AllocationTest, ADecisionAllocatesNothing) {
     const std::unique_ptr<Engine> engine = *Engine::Create(options);
     ASSERT_TRUE(engine->Replace(MakeSnapshot(c.rules)).ok());
     EXPECT_EQ(AllocationsOf(*engine, request), 0) << ToString(level);
+    const PreparedPrincipal prepared = engine->Prepare(c.principal);
+    const int64_t before = allocations;
+    EXPECT_EQ(engine->Decide(Request(prepared, c.action, resource)).reason(), c.reason);
+    EXPECT_EQ(allocations - before, 0) << "prepared, " << ToString(level);
     EXPECT_EQ(engine->Decide(request).reason(), c.reason);
   }
-  EXPECT_EQ(sink.rows, 4);  // of the second engine
+  EXPECT_EQ(sink.rows, 5);  // of the second engine
 }
 
 std::vector<Rule> Allow(const char* principal, const char* action, const char* resource) {
@@ -147,6 +151,12 @@ Principal WithParent(Principal principal, EntityId parent) {
   return principal;
 }
 
+Principal Reserved() {
+  Principal principal = MakePrincipal("user:x");
+  principal.id.type = kRoleType;
+  return principal;
+}
+
 constexpr char kLongPath[] = "doc:/home/ada/a/path/that/no/small/string/has/room/for/in/itself.txt";
 constexpr Reason kAllowed = Reason::kAllowRule;
 constexpr Reason kDenied = Reason::kDenyRule;
@@ -169,6 +179,9 @@ const Case kCases[] = {
     {"GlobMissed", Allow("user:a*b", "read", "any"), kAda, "read", "doc:1", kNone},
     {"PathGlob", Allow("anyone", "any", "doc:/home/**"), kAda, "x", kLongPath, kAllowed},
     {"BindingGlob", Allow("anyone", "any", "doc:/home/{n}/**"), kAda, "x", kLongPath, kAllowed},
+    {"SuffixGlob", Allow("anyone", "any", "doc:/home/*/a/**/*.txt"), kAda, "x", kLongPath,
+     kAllowed},
+    {"PathGlobMissed", Allow("anyone", "any", "doc:/home/*.txt"), kAda, "x", kLongPath, kNone},
     {"PrincipalGlob", Allow("user:a*", "any", "any"), kAda, "x", "doc:1", kAllowed},
     {"ActionGlob", Allow("anyone", "doc.*", "any"), kAda, "doc.read", "doc:1", kAllowed},
     {"Regex", Allow("anyone", "any", "re:doc:/home/[a-z/]+\\.txt"), kAda, "x", kLongPath, kAllowed},
@@ -176,10 +189,23 @@ const Case kCases[] = {
     {"Parents", Allow("anyone", "any", "folder:all"), kAda, "x", "doc:/f/q3", kAllowed},
     {"ParentsOfTheRequest", Allow("team:t", "any", "any"), WithParent(kAda, EntityId("team", "t")),
      "x", "doc:1", kAllowed},
+    {"ParentsOfTheResource", Allow("anyone", "any", "folder:finance"), kAda, "x", "doc:/f/q3",
+     kAllowed},
+    {"UnknownTypes", Allow("anyone", "any", "doc:1"), MakePrincipal("ghost:x", {"none"}), "x",
+     "thing:y", kNone},
     {"NoRules", {}, kAda, "x", "doc:1", kNone},
     {"NoRule", Allow("user:bob", "any", "any"), kAda, "x", "doc:1", kNone},
     {"Deny", AllowAndDeny("user:ada", "any", "any"), kAda, "x", "doc:1", kDenied},
     {"DenyByGlob", AllowAndDeny("anyone", "any", "doc:/home/**"), kAda, "x", kLongPath, kDenied},
+    {"DenyByGroup", AllowAndDeny("group:staff", "x", "any"), kAda, "x", "doc:1", kDenied},
+    {"DenyByRole", AllowAndDeny("role:outer", "any", "doc:1"), kAda, "x", "doc:1", kDenied},
+    {"DenyByRegex", AllowAndDeny("re:user:a.*", "any", "any"), kAda, "x", "doc:1", kDenied},
+    {"DenyByLiteral", AllowAndDeny("user:ada", "x", "doc:1"), kAda, "x", "doc:1", kDenied},
+    {"DenyByParent", AllowAndDeny("anyone", "any", "folder:all"), kAda, "x", "doc:/f/q3", kDenied},
+    {"DenyByAction", AllowAndDeny("anyone", "doc.*", "any"), kAda, "doc.read", "doc:1", kDenied},
+    {"DenyByBinding", AllowAndDeny("anyone", "any", "doc:/home/{n}/**"), kAda, "x", kLongPath,
+     kDenied},
+    {"BadPrincipal", Allow("anyone", "any", "any"), Reserved(), "x", "doc:1", Reason::kBadRequest},
     {"DenyOfAnother", AllowAndDeny("user:bob", "any", "any"), kAda, "x", "doc:1", kAllowed},
     {"UnknownGroupAllows", AsManyAsFitIn("group:g"), WithUnknownGroups(kAda), "x", "doc:1", kNone},
     {"UnknownGroupDenies", AllowAndDeny("group:g", "any", "any"), WithUnknownGroups(kAda), "x",

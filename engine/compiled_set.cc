@@ -1,6 +1,7 @@
 #include "engine/compiled_set.h"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "reeve/engine/principal.h"
+#include "reeve/engine/request.h"
 #include "reeve/engine/text.h"
 
 namespace reeve {
@@ -16,22 +18,22 @@ namespace {
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
-// What a resource glob cannot match without: its literal prefix up to the last slash, or to the
-// colon after the type. (Later colons are part of the id.)
+// What a resource glob cannot match without: the literal beginning of the id, up to its last slash.
 std::string_view IndexedPrefix(const Pattern& pattern) {
-  const std::string_view literal = pattern.glob().literal_prefix();
-  const size_t slash = literal.rfind('/');
-  return literal.substr(0, (slash == std::string_view::npos ? literal.find(':') : slash) + 1);
+  std::string_view literal = pattern.glob().literal_prefix();
+  literal.remove_prefix(literal.find(':') + 1);
+  return literal.substr(0, literal.rfind('/') + 1);  // npos + 1 is 0
 }
 
-// Whether `pattern` names entities. One made for actions may not say their type; the index relies
-// on it.
+// Whether `pattern` names entities. One made for actions may not say their type, or one that is
+// malformed; the index relies on it, and whoever takes what the set knows for well formed.
 bool NamesEntities(const Pattern& pattern) {
   switch (pattern.kind()) {
     case Pattern::Kind::kLiteral:
-      return pattern.text().find(':') != std::string::npos;
+      return pattern.text().find(':') != std::string::npos && DefectOf(pattern.entity()).empty();
     case Pattern::Kind::kGlob:
-      return pattern.glob().literal_prefix().find(':') != std::string_view::npos;
+      return pattern.glob().literal_prefix().find(':') != std::string_view::npos &&
+             DefectOf(EntityView{pattern.type(), "x"}).empty();
     default:
       return true;
   }
@@ -45,8 +47,8 @@ bool CanStandInResources(const Pattern& pattern) {
 }
 
 bool CanStandInActions(const Pattern& pattern) {
-  return pattern.kind() == Pattern::Kind::kAny || pattern.kind() == Pattern::Kind::kLiteral ||
-         pattern.kind() == Pattern::Kind::kGlob;
+  return pattern.kind() == Pattern::Kind::kAny || pattern.kind() == Pattern::Kind::kGlob ||
+         (pattern.kind() == Pattern::Kind::kLiteral && DefectOfAction(pattern.text()).empty());
 }
 
 // Null if each pattern can stand where it does.
@@ -63,18 +65,61 @@ const Pattern* FindMisplaced(const Rule& rule) {
 
 }  // namespace
 
-void RuleLists::Close(size_t keys) {
+void RuleLists::Close(size_t keys, Others others) {
   std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
     return a.key != b.key ? a.key < b.key : a.rule < b.rule;
   });
-  rules_.reserve(entries_.size());
-  first_.reserve(keys + 1);
+  lists_.resize(keys);
+  for (const Entry& entry : entries_) ++lists_[entry.key].count;
   for (const Entry& entry : entries_) {
-    while (first_.size() <= entry.key) first_.push_back(static_cast<uint32_t>(rules_.size()));
+    Slice& list = lists_[entry.key];
+    if (list.count == 1) {
+      list.begin = entry.rule;
+      continue;
+    }
+    const bool first = &entry == entries_.data() || (&entry)[-1].key != entry.key;
+    if (first) list.begin = static_cast<uint32_t>(rules_.size());
     rules_.push_back(entry.rule);
   }
-  while (first_.size() <= keys) first_.push_back(static_cast<uint32_t>(rules_.size()));
   entries_ = {};
+  std::vector<std::pair<uint32_t, uint32_t>> with;
+  std::vector<uint32_t> without;
+  for (uint32_t key = 0; key < keys; ++key) {
+    if (lists_[key].count <= kLong) continue;
+    with.clear();
+    without.clear();
+    for (const uint32_t rule : At(key)) {
+      const absl::Span<const uint32_t> literals = others(rule);
+      for (const uint32_t literal : literals) with.emplace_back(literal, rule);
+      if (literals.empty()) without.push_back(rule);
+    }
+    if (with.empty()) continue;
+    long_[key] = {{static_cast<uint32_t>(others_.size()), static_cast<uint32_t>(with.size())},
+                  {static_cast<uint32_t>(rules_.size()), static_cast<uint32_t>(without.size())}};
+    std::sort(with.begin(), with.end());
+    for (const auto& [literal, rule] : with) {
+      others_.push_back(literal);
+      rules_of_others_.push_back(rule);
+    }
+    rules_.insert(rules_.end(), without.begin(), without.end());
+  }
+  rules_.shrink_to_fit();
+  others_.shrink_to_fit();
+  rules_of_others_.shrink_to_fit();
+}
+
+uint32_t PrefixTree::Add(uint32_t type, std::string_view prefix) {
+  if (roots_.size() <= type) roots_.resize(type + 1, kNone);
+  if (roots_[type] == kNone) roots_[type] = size_++;
+  uint32_t node = roots_[type];
+  while (!prefix.empty()) {
+    const size_t slash = prefix.find('/');
+    const uint32_t segment = segments_.Add(node, prefix.substr(0, slash));
+    if (segment == nodes_.size()) nodes_.push_back(size_++);
+    node = nodes_[segment];
+    prefix.remove_prefix(slash + 1);
+  }
+  return node;
 }
 
 // Compiles in three steps: names to nodes, rules to numbers, rules into the index.
@@ -181,7 +226,7 @@ class CompiledSet::Compiler {
                  roles_.at(member.text()).node == EntityGraph::kNone;
         });
     if (!conditional) {
-      named.node = set_.graph_.Add({kRoleType, role.name});
+      named.node = set_.graph_.AddRole(role.name);
     } else {
       named.conditional = static_cast<uint32_t>(set_.conditional_roles_.size());
     }
@@ -397,6 +442,7 @@ class CompiledSet::Compiler {
     std::vector<uint32_t> of_resource(set_.graph_.size());
     std::vector<uint32_t> of_action(set_.actions_.size());
     std::vector<uint32_t> of_prefix;
+    set_.heads_.resize(set_.rules_.size());
     for (size_t i = 0; i < set_.rules_.size(); ++i) {
       const CompiledRule& rule = set_.compiled_rules_[i];
       for (const uint32_t node : set_.Literals(rule.principals)) ++of_principal[node];
@@ -404,7 +450,7 @@ class CompiledSet::Compiler {
       for (const uint32_t action : set_.Literals(rule.actions)) ++of_action[action];
       for (const Pattern* pattern : set_.Patterns(rule.resources)) {
         if (pattern->kind() != Pattern::Kind::kGlob) continue;
-        const uint32_t prefix = AddPrefix(IndexedPrefix(*pattern));
+        const uint32_t prefix = AddPrefix(*pattern);
         of_prefix.resize(set_.prefixes_.size());
         ++of_prefix[prefix];
       }
@@ -430,23 +476,39 @@ class CompiledSet::Compiler {
       const uint32_t action_cost =
           OnlyLiterals(rule.actions) ? longest(actions, of_action) : kNever;
       const uint32_t least = std::min({resource_cost, principal_cost, action_cost});
+      set_.heads_[i] = HeadOf(set_.rules_[i], rule, least == resource_cost);
       if (least == kNever) {
         set_.unfiled_.push_back(i);
       } else if (least == resource_cost) {
-        for (const uint32_t node : resources) set_.by_resource_.Add(node, i);
+        for (const uint32_t node : resources) {
+          set_.by_resource_.Add(set_.graph_.MarkOf(node), i);
+        }
         if (!resources.empty()) set_.filed_by_resource_.push_back(i);
         for (const uint32_t prefix : *prefixes) set_.by_prefix_.Add(prefix, i);
       } else if (least == principal_cost) {
-        for (const uint32_t node : principals) set_.by_principal_.Add(node, i);
+        for (const uint32_t node : principals) {
+          set_.by_principal_.Add(set_.graph_.MarkOf(node), i);
+        }
         set_.filed_by_principal_.push_back(i);
       } else {
         for (const uint32_t action : actions) set_.by_action_.Add(action, i);
       }
     }
-    set_.by_resource_.Close(set_.graph_.size());
-    set_.by_principal_.Close(set_.graph_.size());
-    set_.by_action_.Close(set_.actions_.size());
-    set_.by_prefix_.Close(set_.prefixes_.size());
+    const auto principals = [this](uint32_t rule) {
+      const Alternatives& alternatives = set_.compiled_rules_[rule].principals;
+      return OnlyLiterals(alternatives) ? set_.Literals(alternatives)
+                                        : absl::Span<const uint32_t>();
+    };
+    const auto resources = [this](uint32_t rule) {
+      const Alternatives& alternatives = set_.compiled_rules_[rule].resources;
+      return OnlyLiterals(alternatives) ? set_.Literals(alternatives)
+                                        : absl::Span<const uint32_t>();
+    };
+    const auto none = [](uint32_t) { return absl::Span<const uint32_t>(); };
+    set_.by_resource_.Close(set_.graph_.mark_count(), principals);
+    set_.by_principal_.Close(set_.graph_.mark_count(), resources);
+    set_.by_action_.Close(set_.actions_.size(), none);
+    set_.by_prefix_.Close(set_.prefixes_.size(), principals);
   }
 
  private:
@@ -551,17 +613,14 @@ class CompiledSet::Compiler {
     std::vector<uint32_t> numbers;
     for (const Pattern& pattern : patterns) {
       if (pattern.kind() != Pattern::Kind::kLiteral) continue;
-      const auto next = static_cast<uint32_t>(set_.actions_.size());
-      numbers.push_back(set_.actions_.try_emplace(pattern.text(), next).first->second);
+      numbers.push_back(set_.actions_.Add(0, pattern.text()));
     }
     alternatives->literals = AddLiterals(std::move(numbers));
     AddPatterns(patterns, alternatives);
   }
 
-  uint32_t AddPrefix(std::string_view prefix) {
-    set_.longest_prefix_ = std::max(set_.longest_prefix_, prefix.size());
-    const auto next = static_cast<uint32_t>(set_.prefixes_.size());
-    return set_.prefixes_.try_emplace(std::string(prefix), next).first->second;
+  uint32_t AddPrefix(const Pattern& pattern) {
+    return set_.prefixes_.Add(set_.graph_.AddType(pattern.type()), IndexedPrefix(pattern));
   }
 
   // Nothing if a regular expression is among the patterns.
@@ -569,11 +628,53 @@ class CompiledSet::Compiler {
     std::vector<uint32_t> prefixes;
     for (const Pattern* pattern : set_.Patterns(alternatives)) {
       if (pattern->kind() != Pattern::Kind::kGlob) return std::nullopt;
-      prefixes.push_back(AddPrefix(IndexedPrefix(*pattern)));
+      prefixes.push_back(AddPrefix(*pattern));
     }
     std::sort(prefixes.begin(), prefixes.end());
     prefixes.erase(std::unique(prefixes.begin(), prefixes.end()), prefixes.end());
     return prefixes;
+  }
+
+  // `by_resource`: the index finds the rule by its resources alone.
+  RuleHead HeadOf(const Rule& rule, const CompiledRule& compiled, bool by_resource) const {
+    RuleHead head;
+    head.principals = PartOf(compiled.principals, &head.principal);
+    head.actions = PartOf(compiled.actions, &head.action);
+    head.resources = PartOf(compiled.resources, &head.resource);
+    const auto patterns = set_.Patterns(compiled.resources);
+    const bool under_prefix = patterns.size() == 1 && compiled.resources.literals.count == 0 &&
+                              patterns[0]->kind() == Pattern::Kind::kGlob &&
+                              IsWholeTree(*patterns[0]);
+    if (by_resource && under_prefix) head.resources = RuleHead::Part::kIndexed;
+    head.deny = rule.effect == Effect::kDeny;
+    head.shadow = rule.shadow;
+    head.binds = compiled.bindings.count > 0;
+    head.has_text = !rule.obligations.empty() || !rule.message.constant();
+    head.audit = rule.audit;
+    head.clauses = compiled.clauses;
+    return head;
+  }
+
+  // Sets *one if there is but one literal.
+  RuleHead::Part PartOf(const Alternatives& alternatives, uint32_t* one) const {
+    if (alternatives.any) return RuleHead::Part::kAny;
+    if (alternatives.patterns.count > 0 || alternatives.roles.count > 0) {
+      return RuleHead::Part::kMore;
+    }
+    if (alternatives.authenticated && alternatives.literals.count == 0) {
+      return RuleHead::Part::kAuthenticated;
+    }
+    if (alternatives.authenticated || alternatives.literals.count != 1) {
+      return RuleHead::Part::kMore;
+    }
+    *one = set_.Literals(alternatives)[0];
+    return RuleHead::Part::kOne;
+  }
+
+  // Whether a glob is its prefix in the index and `**`.
+  static bool IsWholeTree(const Pattern& pattern) {
+    const size_t prefix = pattern.type().size() + 1 + IndexedPrefix(pattern).size();
+    return std::string_view(pattern.text()).substr(prefix) == "**";
   }
 
   static bool OnlyLiterals(const Alternatives& alternatives) {
@@ -595,7 +696,9 @@ class CompiledSet::Compiler {
 absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
     std::vector<Rule> rules, const std::vector<Role>& roles, std::vector<Entity> entities,
     std::unique_ptr<const CompiledSchema> schema, std::vector<EntityId>* cycle) {
+  static std::atomic<uint64_t> sets{0};
   std::unique_ptr<CompiledSet> set(new CompiledSet);
+  set->number_ = ++sets;
   set->schema_ = std::move(schema);
   Compiler compiler(set.get());
   if (absl::Status status = compiler.AddEntities(std::move(entities)); !status.ok()) return status;
@@ -616,19 +719,9 @@ absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
 }
 
 const Attributes* CompiledSet::StoredAttributes(EntityGraph::Node node) const {
-  if (node == EntityGraph::kNone) return nullptr;
+  if (node == EntityGraph::kNone || attributes_.empty()) return nullptr;
   const auto at = attributes_.find(node);
   return at == attributes_.end() ? nullptr : &at->second;
-}
-
-uint32_t CompiledSet::FindAction(std::string_view action) const {
-  const auto at = actions_.find(View(action));
-  return at == actions_.end() ? kNoAction : at->second;
-}
-
-absl::Span<const uint32_t> CompiledSet::ByPrefix(std::string_view prefix) const {
-  const auto at = prefixes_.find(View(prefix));
-  return at == prefixes_.end() ? absl::Span<const uint32_t>() : by_prefix_.At(at->second);
 }
 
 }  // namespace reeve

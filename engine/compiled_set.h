@@ -1,10 +1,12 @@
 // The compiled form of a policy set: rules over numbers, found by an index. Internal to engine/.
 //
 // Compile once, decide often: names become nodes of one EntityGraph, a role becomes a node that its
-// members lie in, and each rule is filed under the rarest thing that it cannot match without.
+// members lie in, and each rule is filed under the rarest thing that it cannot match without. What
+// is read for a candidate that is of the usual shape lies in its RuleHead, within one cache line.
 #ifndef REEVE_ENGINE_COMPILED_SET_H_
 #define REEVE_ENGINE_COMPILED_SET_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,11 +14,13 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/clause_set.h"
 #include "engine/compiled_schema.h"
 #include "engine/entity_graph.h"
+#include "engine/names.h"
 #include "reeve/engine/entity.h"
 #include "reeve/engine/rule.h"
 
@@ -53,6 +57,32 @@ struct CompiledRule {
   Slice texts;
 };
 
+// What a decision asks of a rule before anything else, and of most rules nothing else.
+struct RuleHead {
+  // How the alternatives for one of principal, action or resource look.
+  enum class Part : uint8_t {
+    kAny,
+    kAuthenticated,
+    kOne,      // One literal.
+    kIndexed,  // A glob that says no more than the list says in which the index has the rule.
+    kMore,     // Ask Alternatives.
+  };
+
+  uint32_t principal = 0;  // Of kOne: the node,
+  uint32_t action = 0;     // the action's number,
+  uint32_t resource = 0;   // the node.
+  Part principals = Part::kMore;
+  Part actions = Part::kMore;
+  Part resources = Part::kMore;
+  bool deny = false;
+  bool shadow = false;
+  bool binds = false;     // Has bindings that clauses or texts read.
+  bool has_text = false;  // Has obligations, or a message with facts.
+  AuditLevel audit = AuditLevel::kOff;
+  Slice clauses;
+};
+static_assert(sizeof(RuleHead) <= 32, "two rules take more than a cache line");
+
 // A role with members that are not literal, so that it must be asked for each principal.
 struct DynamicRole {
   EntityGraph::Node node;
@@ -75,13 +105,34 @@ struct VisibleRole {
   uint32_t conditional;    // a conditional one.
 };
 
-// Lists of rules under keys numbered from 0. A list's rules ascend.
+// Lists of rules under keys numbered from 0. A list's rules ascend. One that is long has an index
+// of its own, by literals of another kind, so that two long lists are intersected and not read.
 class RuleLists {
  public:
+  // Of a rule the literals one of which it cannot match without, or nothing.
+  using Others = absl::FunctionRef<absl::Span<const uint32_t>(uint32_t rule)>;
+
   void Add(uint32_t key, uint32_t rule) { entries_.push_back({key, rule}); }
-  void Close(size_t keys);
+  void Close(size_t keys, Others others);
   absl::Span<const uint32_t> At(uint32_t key) const {
-    return absl::MakeConstSpan(rules_).subspan(first_[key], first_[key + 1] - first_[key]);
+    const Slice& list = lists_[key];
+    return {list.count == 1 ? &list.begin : rules_.data() + list.begin, list.count};
+  }
+  // Calls visit(rules) of lists in which all those of At(key) are that can match without another
+  // literal than `literals`. A rule may stand in several of them.
+  template <typename Visit>
+  void ForEachWith(uint32_t key, absl::Span<const uint32_t> literals, Visit visit) const {
+    const absl::Span<const uint32_t> all = At(key);
+    if (all.size() <= kLong || literals.size() > all.size() / kLong) return visit(all);
+    const auto at = long_.find(key);
+    if (at == long_.end()) return visit(all);
+    const LongList& list = at->second;
+    visit(absl::MakeConstSpan(rules_).subspan(list.without.begin, list.without.count));
+    const auto first = others_.begin() + list.with.begin;
+    for (const uint32_t literal : literals) {
+      const auto [begin, end] = std::equal_range(first, first + list.with.count, literal);
+      visit(absl::MakeConstSpan(rules_of_others_).subspan(begin - others_.begin(), end - begin));
+    }
   }
 
  private:
@@ -91,7 +142,47 @@ class RuleLists {
   };
   std::vector<Entry> entries_;  // Until Close().
   std::vector<uint32_t> rules_;
-  std::vector<uint32_t> first_;
+  std::vector<Slice> lists_;  // Of rules_; of a single rule its number stands for `begin`.
+
+  static constexpr size_t kLong = 12;
+  struct LongList {
+    Slice with;     // Of others_, sorted, and rules_of_others_: each rule once for each literal.
+    Slice without;  // Of rules_: the rules of which there are none.
+  };
+  absl::flat_hash_map<uint32_t, LongList> long_;  // By key; those with others.
+  std::vector<uint32_t> others_;
+  std::vector<uint32_t> rules_of_others_;
+};
+
+// What globs of resources cannot match without, segment by segment: a tree, of which each node
+// stands for a type and some whole segments of an id, `doc:/finance/`.
+class PrefixTree {
+ public:
+  static constexpr uint32_t kNone = Names::kNone;
+
+  // The node of `prefix`, the literal beginning of an id up to its last slash, or nothing.
+  uint32_t Add(uint32_t type, std::string_view prefix);
+  size_t size() const { return size_; }
+
+  // Calls visit(node) of each node whose prefix `id` has, from the type on.
+  template <typename Visit>
+  void ForEachPrefixOf(uint32_t type, std::string_view id, Visit visit) const {
+    if (type >= roots_.size()) return;  // As Names::kNone is.
+    for (uint32_t node = roots_[type]; node != kNone;) {
+      visit(node);
+      const size_t slash = id.find('/');
+      if (slash == std::string_view::npos) return;
+      const uint32_t segment = segments_.Find(node, id.substr(0, slash));
+      node = segment == kNone ? kNone : nodes_[segment];
+      id.remove_prefix(slash + 1);
+    }
+  }
+
+ private:
+  std::vector<uint32_t> roots_;  // By type.
+  Names segments_;               // Scope: the node above.
+  std::vector<uint32_t> nodes_;  // By segment.
+  uint32_t size_ = 0;
 };
 
 class CompiledSet {
@@ -111,6 +202,9 @@ class CompiledSet {
 
   const std::vector<Rule>& rules() const { return rules_; }
   const CompiledRule& compiled(uint32_t rule) const { return compiled_rules_[rule]; }
+  const RuleHead& head(uint32_t rule) const { return heads_[rule]; }
+  // Of no other set of this process, and not 0.
+  uint64_t number() const { return number_; }
   const EntityGraph& graph() const { return graph_; }
   size_t entity_count() const { return attributes_.size(); }
 
@@ -142,25 +236,23 @@ class CompiledSet {
   const ClauseSet& clauses() const { return clauses_; }
   // What the set knows of an entity; null if nothing, or if `node` is EntityGraph::kNone.
   const Attributes* StoredAttributes(EntityGraph::Node node) const;
-  // kNoAction if no rule names it.
-  uint32_t FindAction(std::string_view action) const;
+  // kNoAction if no rule names it. One that is found is well formed.
+  uint32_t FindAction(std::string_view action) const { return actions_.Find(0, action); }
   // What requests are held to; null if nothing.
   const CompiledSchema* schema() const { return schema_.get(); }
 
   // The index. A rule that can match a request stands in the list of one of the nodes of its
   // resource or of its principal, of a prefix of its resource, of its action, or in unfiled(). It
   // stands under one of the five kinds of keys only.
-  absl::Span<const uint32_t> ByResource(EntityGraph::Node node) const {
-    return by_resource_.At(node);
-  }
-  absl::Span<const uint32_t> ByPrincipal(EntityGraph::Node node) const {
-    return by_principal_.At(node);
-  }
+  // Nodes are given by their marks.
+  // Those by resources and by prefixes know what principals their rules name, those by principals
+  // what resources.
+  const RuleLists& by_resource() const { return by_resource_; }
+  const RuleLists& by_principal() const { return by_principal_; }
+  const RuleLists& by_prefix() const { return by_prefix_; }
   absl::Span<const uint32_t> ByAction(uint32_t action) const { return by_action_.At(action); }
-  absl::Span<const uint32_t> ByPrefix(std::string_view prefix) const;
+  const PrefixTree& prefixes() const { return prefixes_; }
   absl::Span<const uint32_t> unfiled() const { return unfiled_; }
-  // Prefixes end after the type's colon or after a slash; none is longer.
-  size_t longest_prefix() const { return longest_prefix_; }
   // All that stand under principals, for one of whom it is not known all that it lies in. The same
   // of resources.
   absl::Span<const uint32_t> filed_by_principal() const { return filed_by_principal_; }
@@ -173,6 +265,8 @@ class CompiledSet {
 
   std::vector<Rule> rules_;  // Sorted by id, so that the order of numbers is that of ids.
   std::vector<CompiledRule> compiled_rules_;
+  std::vector<RuleHead> heads_;
+  uint64_t number_ = 0;
   std::vector<uint32_t> literal_pool_;
   std::vector<const Pattern*> pattern_pool_;  // Into rules_ and role_patterns_.
   std::vector<Pattern> role_patterns_;
@@ -186,18 +280,17 @@ class CompiledSet {
 
   EntityGraph graph_;
   absl::flat_hash_map<EntityGraph::Node, Attributes> attributes_;
-  absl::flat_hash_map<std::string, uint32_t> actions_;
+  Names actions_;  // In scope 0.
   std::unique_ptr<const CompiledSchema> schema_;
 
   RuleLists by_resource_;
   RuleLists by_principal_;
   RuleLists by_action_;
-  absl::flat_hash_map<std::string, uint32_t> prefixes_;
+  PrefixTree prefixes_;
   RuleLists by_prefix_;
   std::vector<uint32_t> unfiled_;
   std::vector<uint32_t> filed_by_principal_;
   std::vector<uint32_t> filed_by_resource_;
-  size_t longest_prefix_ = 0;
 };
 
 }  // namespace reeve

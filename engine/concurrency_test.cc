@@ -224,7 +224,67 @@ TEST(ConcurrencyTest, ThreadsThatEndLetGoOfTheirSnapshot) {
   EXPECT_FALSE(old.expired()) << "decisions keep it";
   for (const Decision& decision : kept) EXPECT_TRUE(FitsItsSnapshot(decision, 0));
   kept.clear();
+  EXPECT_EQ(engine->Reclaim(), 0u);
   EXPECT_TRUE(old.expired());
+}
+
+// Two threads replace and reclaim as fast as they can, while two decide: each in one of the ways in
+// which one can. Nobody frees a snapshot but those who replace.
+TEST(ConcurrencyTest, ReplacesUnderFullLoad) {
+  constexpr int kReplaces = 1000;
+  constexpr int kRounds = 4000;
+  const std::unique_ptr<Engine> engine = MakeEngine();
+  ASSERT_TRUE(engine->Replace(MakeSnapshot(0)).ok());
+  std::vector<std::shared_ptr<const Snapshot>> snapshots;
+  for (int i = 0; i < 2 * kResources; ++i) snapshots.push_back(MakeSnapshot(i));
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kReplaces; ++i) {
+        // Some that others have too, and some that nobody else has.
+        const bool fresh = i % 8 == 0;
+        wrong +=
+            !engine->Replace(fresh ? MakeSnapshot(i) : snapshots[(i + t) % snapshots.size()]).ok();
+        if (i % 16 == t) (void)engine->Reclaim();
+      }
+    });
+    threads.emplace_back([&] {
+      const PreparedPrincipal prepared = engine->Prepare(Ada());
+      std::vector<std::string> ids;
+      for (int r = 0; r < kResources; ++r) ids.push_back("/" + std::to_string(r) + "/x");
+      std::vector<Request> batch;
+      std::vector<EntityView> resources;
+      for (const std::string& id : ids) {
+        batch.emplace_back(Ada(), "read", EntityView{"doc", id});
+        resources.push_back({"doc", id});
+      }
+      uint64_t newest = 0;
+      for (int i = 0; i < kRounds; ++i) {
+        const int r = i % kResources;
+        const Decision single = Ask(*engine, r);
+        wrong += !FitsItsSnapshot(single, r);
+        wrong += single.generation() < newest;
+        newest = single.generation();
+        const Decision kept = engine->Decide(Request(prepared, "read", resources[r]));
+        wrong += !FitsItsSnapshot(kept, r);
+        if (i % 4 != 0) continue;
+        const std::vector<Decision> decisions = engine->DecideAll(batch);
+        for (int b = 0; b < kResources; ++b) wrong += !FitsItsSnapshot(decisions[b], b);
+        // All of one snapshot, which allows one of them.
+        wrong += decisions.front().generation() != decisions.back().generation();
+        wrong += engine->ListAllowed(batch[0], resources).size() != 1;
+      }
+    });
+  }
+  JoinAll(&threads);
+  EXPECT_EQ(wrong, 0);
+  const std::weak_ptr<const Snapshot> last = engine->snapshot();
+  snapshots.clear();
+  ASSERT_TRUE(engine->Replace(MakeSnapshot(1)).ok());
+  (void)Ask(*engine, 0);
+  EXPECT_EQ(engine->Reclaim(), 0u);
+  EXPECT_TRUE(last.expired());
 }
 
 }  // namespace

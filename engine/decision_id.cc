@@ -1,11 +1,13 @@
 #include "engine/decision_id.h"
 
+#include <endian.h>
 #include <pthread.h>
 #include <sys/random.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 
 namespace reeve {
 namespace {
@@ -40,19 +42,23 @@ class Random {
   uint32_t forks_ = kUnseeded;
 };
 
+// The most significant byte first.
+void Store(uint64_t word, uint8_t* to) {
+  const uint64_t big_endian = htobe64(word);
+  std::memcpy(to, &big_endian, sizeof big_endian);
+}
+
 }  // namespace
 
 DecisionId NewDecisionId(absl::Time time) {
   static thread_local Random random;
   const auto ms = static_cast<uint64_t>(std::max<int64_t>(absl::ToUnixMillis(time), 0));
-  const uint64_t a = random.Next();
-  const uint64_t b = random.Next();
+  const uint64_t version = 7;
+  const uint64_t first = ms << 16 | version << 12 | (random.Next() & 0xFFF);
+  const uint64_t second = uint64_t{2} << 62 | random.Next() >> 2;  // the variant of RFC 9562
   DecisionId id;
-  for (int i = 0; i < 6; ++i) id.bytes[i] = static_cast<uint8_t>(ms >> (40 - 8 * i));
-  id.bytes[6] = static_cast<uint8_t>(0x70 | (a >> 8 & 0x0F));  // version 7
-  id.bytes[7] = static_cast<uint8_t>(a);
-  for (int i = 0; i < 8; ++i) id.bytes[8 + i] = static_cast<uint8_t>(b >> (8 * i));
-  id.bytes[8] = static_cast<uint8_t>(0x80 | (id.bytes[8] & 0x3F));  // variant of RFC 9562
+  Store(first, id.bytes.data());
+  Store(second, id.bytes.data() + 8);
   return id;
 }
 

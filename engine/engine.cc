@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,30 +15,46 @@ namespace reeve {
 
 // The installed snapshot. Each thread keeps a handle of its own to it, with a reference count that
 // no other thread writes while it decides, and looks for a new one only when the generation has
-// changed.
+// changed. What was replaced is kept here until nobody else has it, so that no decision frees it.
 class Engine::Installed {
  public:
-  // How many were installed up to this one goes to *count, if that is not null.
-  std::shared_ptr<const Snapshot> Get(uint64_t* count = nullptr) const {
+  struct Handle {
+    uint64_t owner = 0;
+    uint64_t generation = 0;
+    std::shared_ptr<const Snapshot> snapshot;
+    uint64_t count = 0;  // How many were installed up to this one.
+  };
+
+  // Null if nothing was ever installed. Valid until this thread calls Get() again.
+  const Handle* Get() const {
     const uint64_t generation = generation_.load(std::memory_order_acquire);
     if (generation == 0) return nullptr;
-    static thread_local std::array<Handle, 4> handles;  // of the engines that this thread asks
-    static thread_local size_t next = 0;
-    for (Handle& handle : handles) {
-      if (handle.generation == generation) return handle.Get(count);
+    static thread_local Handles of_thread;
+    for (const Handle& handle : of_thread.handles) {
+      if (handle.generation == generation) return &handle;
     }
-    Handle* handle = std::find_if(handles.begin(), handles.end(),
-                                  [this](const Handle& h) { return h.owner == number_; });
-    if (handle == handles.end()) handle = &handles[next++ % handles.size()];
-    *handle = NewHandle();
-    return handle->Get(count);
+    return NewHandle(of_thread);
   }
 
   void Set(std::shared_ptr<const Snapshot> snapshot) {
+    std::vector<std::shared_ptr<const Snapshot>> unused;  // Freed once the lock is.
     MutexLock lock(mutex_);
     current_.swap(snapshot);
     ++count_;
     generation_.store(++numbers, std::memory_order_release);
+    // Each once, though one may return, so that its last reference can be told.
+    replaced_.erase(std::remove(replaced_.begin(), replaced_.end(), current_), replaced_.end());
+    if (snapshot != nullptr && snapshot != current_) replaced_.push_back(snapshot);
+    snapshot = nullptr;
+    unused = TakeUnused();
+  }
+
+  // Returns how many are left.
+  size_t Reclaim() {
+    std::vector<std::shared_ptr<const Snapshot>> unused;
+    MutexLock lock(mutex_);
+    unused = TakeUnused();
+    return replaced_.size();
   }
 
   std::shared_ptr<const Snapshot> current() const {
@@ -51,25 +68,35 @@ class Engine::Installed {
   }
 
  private:
-  struct Handle {
-    std::shared_ptr<const Snapshot> Get(uint64_t* its_count) const {
-      if (its_count != nullptr) *its_count = count;
-      return snapshot;
-    }
-
-    uint64_t owner = 0;
-    uint64_t generation = 0;
-    std::shared_ptr<const Snapshot> snapshot;
-    uint64_t count = 0;
+  struct Handles {
+    std::array<Handle, 4> handles;  // Of the engines that this thread asks.
+    size_t next = 0;
   };
 
-  Handle NewHandle() const {
+  const Handle* NewHandle(Handles& of_thread) const {
+    const auto known = std::find_if(of_thread.handles.begin(), of_thread.handles.end(),
+                                    [this](const Handle& h) { return h.owner == number_; });
+    Handle& handle = known != of_thread.handles.end()
+                         ? *known
+                         : of_thread.handles[of_thread.next++ % of_thread.handles.size()];
     MutexLock lock(mutex_);
     // Shares the lifetime of an owner that is this thread's alone.
     auto owner = std::make_shared<std::shared_ptr<const Snapshot>>(current_);
     const Snapshot* snapshot = owner->get();
-    return {
+    handle = {
         number_, generation_.load(std::memory_order_relaxed), {std::move(owner), snapshot}, count_};
+    return &handle;
+  }
+
+  // What nobody else has, nobody else can get.
+  std::vector<std::shared_ptr<const Snapshot>> TakeUnused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto first =
+        std::partition(replaced_.begin(), replaced_.end(),
+                       [](const std::shared_ptr<const Snapshot>& s) { return s.use_count() > 1; });
+    std::vector<std::shared_ptr<const Snapshot>> unused(std::make_move_iterator(first),
+                                                        std::make_move_iterator(replaced_.end()));
+    replaced_.erase(first, replaced_.end());
+    return unused;
   }
 
   // Numbers engines and generations: none is given twice in a process, so that a handle cannot be
@@ -77,10 +104,12 @@ class Engine::Installed {
   static inline std::atomic<uint64_t> numbers{0};
 
   const uint64_t number_ = ++numbers;
-  std::atomic<uint64_t> generation_{0};  // 0: nothing was ever installed.
-  mutable Mutex mutex_;
+  // What every decision reads, apart from what a thread writes that replaces or takes a handle.
+  alignas(64) std::atomic<uint64_t> generation_{0};  // 0: nothing was ever installed.
+  alignas(64) mutable Mutex mutex_;
   std::shared_ptr<const Snapshot> current_ ABSL_GUARDED_BY(mutex_);
   uint64_t count_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::shared_ptr<const Snapshot>> replaced_ ABSL_GUARDED_BY(mutex_);
 };
 
 Engine::Engine(const Options& options)
@@ -136,13 +165,112 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const Options& options) {
   return std::unique_ptr<Engine>(new Engine(options));
 }
 
+struct Engine::Call {
+  explicit Call(const Engine& engine) : clock_time(engine.options_.clock->Now()) {
+    if (const Installed::Handle* handle = engine.installed_->Get(); handle != nullptr) {
+      snapshot = handle->snapshot;
+      generation = handle->count;
+    }
+    if (const Installed::Handle* handle = engine.shadow_->Get(); handle != nullptr) {
+      shadow = handle->snapshot;
+    }
+  }
+
+  const absl::Time clock_time;
+  std::shared_ptr<const Snapshot> snapshot;
+  uint64_t generation = 0;
+  std::shared_ptr<const Snapshot> shadow;
+  // Whose facts these are: those of the principal of the request before, unless that was prepared.
+  const Principal* principal = nullptr;
+  PrincipalFacts* facts = nullptr;  // Null if it is the only request.
+  bool last = true;                 // No other request will need the snapshot.
+};
+
 Decision Engine::Decide(const Request& request) const {
+  Call call(*this);
+  return Decide(request, call);
+}
+
+template <typename RequestAt, typename Visit>
+void Engine::DecideEach(size_t count, RequestAt request_at, Visit visit) const {
+  // The memory of one batch, which the next one on this thread takes over; one that an audit sink
+  // makes within another has its own.
+  static thread_local std::unique_ptr<PrincipalFacts> spare;
+  std::unique_ptr<PrincipalFacts> facts = std::move(spare);
+  if (facts == nullptr) facts = std::make_unique<PrincipalFacts>();
+  Call call(*this);
+  call.facts = facts.get();
+  call.last = false;
+  for (size_t i = 0; i < count; ++i) {
+    const Request& request = request_at(i);
+    if (i == 0 || request.principal != call.principal) {
+      facts->Forget();
+      call.principal = request.principal;
+    }
+    visit(i, Decide(request, call));
+  }
+  spare = std::move(facts);
+}
+
+std::vector<Decision> Engine::DecideAll(absl::Span<const Request> requests) const {
+  std::vector<Decision> decisions;
+  decisions.reserve(requests.size());
+  DecideEach(
+      requests.size(), [requests](size_t i) -> const Request& { return requests[i]; },
+      [&decisions](size_t, Decision&& decision) { decisions.push_back(std::move(decision)); });
+  return decisions;
+}
+
+std::vector<size_t> Engine::ListAllowed(const Request& request,
+                                        absl::Span<const EntityView> resources) const {
+  Request one = request;
+  one.resource_attributes = nullptr;
+  one.resource_parents = {};
+  one.provided_resource = nullptr;
+  std::vector<size_t> allowed;
+  DecideEach(
+      resources.size(),
+      [&](size_t i) -> const Request& {
+        one.resource = resources[i];
+        return one;
+      },
+      [&allowed](size_t i, const Decision& decision) {
+        if (decision.allowed()) allowed.push_back(i);
+      });
+  return allowed;
+}
+
+std::vector<size_t> Engine::ListAllowed(const Request& request,
+                                        absl::Span<const std::string_view> actions) const {
+  Request one = request;
+  std::vector<size_t> allowed;
+  DecideEach(
+      actions.size(),
+      [&](size_t i) -> const Request& {
+        one.action = actions[i];
+        return one;
+      },
+      [&allowed](size_t i, const Decision& decision) {
+        if (decision.allowed()) allowed.push_back(i);
+      });
+  return allowed;
+}
+
+PreparedPrincipal Engine::Prepare(Principal principal) const {
+  PreparedPrincipal prepared(std::move(principal));
+  if (const Installed::Handle* installed = installed_->Get(); installed != nullptr) {
+    prepared.facts().GatherAgain(installed->snapshot->compiled(), prepared.principal());
+  }
+  return prepared;
+}
+
+Decision Engine::Decide(const Request& request, Call& call) const {
   using Stopwatch = std::chrono::steady_clock;
   const Stopwatch::time_point begin =
       options_.audit == nullptr ? Stopwatch::time_point() : Stopwatch::now();
-  if (options_.entities == nullptr) return Decide(request, begin, {});
+  if (options_.entities == nullptr) return Decide(request, call, begin, {});
   // Nobody is asked for a name that is malformed.
-  if (!DefectOf(request).empty()) return Decide(request, begin, {});
+  if (!DefectOf(request).empty()) return Decide(request, call, begin, {});
   ProvidedEntity principal, resource;
   std::string error;
   ReadEntity(*options_.entities, request.principal->id, &principal, &error);
@@ -150,33 +278,32 @@ Decision Engine::Decide(const Request& request) const {
   Request provided = request;
   provided.provided_principal = &principal;
   provided.provided_resource = &resource;
-  return Decide(provided, begin, std::move(error));
+  return Decide(provided, call, begin, std::move(error));
 }
 
-Decision Engine::Decide(const Request& request, std::chrono::steady_clock::time_point begin,
+Decision Engine::Decide(const Request& request, Call& call,
+                        std::chrono::steady_clock::time_point begin,
                         std::string provider_error) const {
   using Stopwatch = std::chrono::steady_clock;
-  const absl::Time clock_time = options_.clock->Now();
-  const absl::Time now = request.time.value_or(clock_time);
+  const absl::Time now = request.time.value_or(call.clock_time);
   const ConditionLimits limits = {options_.max_condition_steps, options_.max_condition_bytes};
   const std::vector<std::string>* const known =
       options_.known_obligations.has_value() ? &*options_.known_obligations : nullptr;
-  uint64_t generation = 0;
-  Decision decision = Evaluator::Decide(installed_->Get(&generation), request, now, limits, known);
-  decision.generation_ = generation;
-  if (std::shared_ptr<const Snapshot> shadow = shadow_->Get(); shadow != nullptr) {
+  PrincipalFacts* const facts =
+      request.prepared != nullptr ? &request.prepared->facts() : call.facts;
+  Decision decision = Evaluator::Decide(call.last ? std::move(call.snapshot) : call.snapshot,
+                                        request, now, limits, known, facts);
+  decision.generation_ = call.generation;
+  if (call.shadow != nullptr) {
     decision.shadow_ = std::make_shared<const Decision>(
-        Evaluator::Decide(std::move(shadow), request, now, limits, known));
+        Evaluator::Decide(call.shadow, request, now, limits, known));
   }
   if (!provider_error.empty() && decision.error_.empty() && decision.defect_.empty()) {
     decision.error_ = std::move(provider_error);
   }
-  decision.clock_time_ = clock_time;
-  decision.id_ = NewDecisionId(clock_time);
-  decision.audit_level_ = options_.audit_level;
-  for (const RuleOutcome& rule : decision.rules_) {
-    decision.audit_level_ = std::max(decision.audit_level_, rule->audit);
-  }
+  decision.clock_time_ = call.clock_time;
+  decision.id_ = NewDecisionId(call.clock_time);
+  decision.audit_level_ = std::max(options_.audit_level, decision.audit_level_);
   if (decision.audit_level_ == AuditLevel::kOff) return decision;
 
   const absl::Status kept =
@@ -207,6 +334,8 @@ void Engine::ReplaceShadow(std::shared_ptr<const Snapshot> snapshot) {
 }
 
 std::shared_ptr<const Snapshot> Engine::shadow() const { return shadow_->current(); }
+
+size_t Engine::Reclaim() { return installed_->Reclaim() + shadow_->Reclaim(); }
 
 uint64_t Engine::generation() const { return installed_->count(); }
 

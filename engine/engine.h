@@ -11,10 +11,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "reeve/engine/audit.h"
 #include "reeve/engine/clock.h"
 #include "reeve/engine/decision.h"
 #include "reeve/engine/entity_provider.h"
+#include "reeve/engine/prepared.h"
 #include "reeve/engine/request.h"
 #include "reeve/engine/snapshot.h"
 
@@ -64,10 +66,36 @@ class Engine {
   // do a failing EntityProvider and a shadow set.
   Decision Decide(const Request& request) const;
 
+  // Makes `principal` ready for the requests of a connection: of each, less is left to do. It can
+  // be made before any snapshot is installed, and follows the engine to others; it is for one
+  // thread at a time. Nothing is kept for it here.
+  PreparedPrincipal Prepare(Principal principal) const;
+
+  // Decides and records each of `requests`, in their order, as Decide() would, but under one
+  // snapshot and at one time of the clock. Of requests that follow each other with the same
+  // principal, by its address, what it lies in is looked up once. Allocates the answers.
+  std::vector<Decision> DecideAll(absl::Span<const Request> requests) const;
+
+  // Which of `resources`, and which of `actions`, are allowed, by their places, in their order: for
+  // a page that shows what somebody can open, and which buttons. The rest of the request is that of
+  // `request`, but for what that says of its resource: of `resources` nothing is known but their
+  // names and what the snapshot and the provider tell. Each is decided and recorded as by
+  // DecideAll(); one that is listed may still have obligations, which only DecideAll() tells.
+  std::vector<size_t> ListAllowed(const Request& request,
+                                  absl::Span<const EntityView> resources) const;
+  std::vector<size_t> ListAllowed(const Request& request,
+                                  absl::Span<const std::string_view> actions) const;
+
   // Installs `snapshot` for calls that begin after this returns; calls under way finish under the
-  // old one, which lives until the last thread that used it decides again or ends. InvalidArgument
-  // if it is null, and then the old one stays.
+  // old one, and nobody waits. InvalidArgument if it is null, and then the old one stays.
+  //
+  // The old one lives as long as a decision that was made under it, and until the threads that used
+  // it last decide again or end. No decision frees it: the next Replace() does, or Reclaim().
   absl::Status Replace(std::shared_ptr<const Snapshot> snapshot);
+
+  // Frees the snapshots that were replaced and that nobody uses any more. Returns how many are left
+  // that somebody does. Takes as long as that; for a thread that can wait.
+  size_t Reclaim();
 
   // What is installed; null before the first Replace().
   std::shared_ptr<const Snapshot> snapshot() const;
@@ -89,9 +117,16 @@ class Engine {
 
   explicit Engine(const Options& options);
 
+  // What the decisions of one call have in common.
+  struct Call;
+
+  Decision Decide(const Request& request, Call& call) const;
   // With what a provider told in the request, and what went wrong there.
-  Decision Decide(const Request& request, std::chrono::steady_clock::time_point begin,
+  Decision Decide(const Request& request, Call& call, std::chrono::steady_clock::time_point begin,
                   std::string provider_error) const;
+  // Decides on `count` requests, which request_at(i) gives, and calls visit(i, decision).
+  template <typename RequestAt, typename Visit>
+  void DecideEach(size_t count, RequestAt request_at, Visit visit) const;
 
   const Options options_;
   const std::unique_ptr<Installed> installed_;

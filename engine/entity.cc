@@ -31,15 +31,19 @@ std::string_view DefectOf(EntityView entity) {
   if (entity.type.size() > kMaxTypeBytes) return "the entity type is too long";
   if (!IsTypeName(entity.type)) return "the entity type is not a name of letters, digits, `_.-`";
   if (entity.type == kRoleType) return "the entity type `role` is reserved for roles of a policy";
-  if (entity.id.empty()) return "the entity id is empty";
-  if (entity.id.size() > kMaxIdBytes) return "the entity id is too long";
-  if (HasControlCharacter(entity.id)) {
-    return IsValidUtf8(entity.id) ? "the entity id has a control character"
-                                  : "the entity id is not valid UTF-8";
+  return DefectOfId(entity.id);
+}
+
+std::string_view DefectOfId(std::string_view id) {
+  if (id.empty()) return "the entity id is empty";
+  if (id.size() > kMaxIdBytes) return "the entity id is too long";
+  if (HasControlCharacter(id)) {
+    return IsValidUtf8(id) ? "the entity id has a control character"
+                           : "the entity id is not valid UTF-8";
   }
-  if (entity.id == "/") return {};
-  const bool is_path = entity.id[0] == '/';
-  std::string_view rest = entity.id.substr(is_path ? 1 : 0);
+  if (id == "/") return {};
+  const bool is_path = id[0] == '/';
+  std::string_view rest = id.substr(is_path ? 1 : 0);
   while (true) {
     const size_t slash = rest.find('/');
     const std::string_view segment = rest.substr(0, slash);

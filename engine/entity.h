@@ -65,6 +65,9 @@ inline constexpr std::string_view kRoleType = "role";
 //         (`/` alone is the root), and no segment of any id, as slashes part it, is `.` or `..`
 std::string_view DefectOf(EntityView entity);
 
+// The same of an id, whatever its type.
+std::string_view DefectOfId(std::string_view id);
+
 // InvalidArgument if `text` is not a well-formed `type:id`.
 absl::StatusOr<EntityId> ParseEntityId(std::string_view text);
 

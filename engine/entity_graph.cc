@@ -58,16 +58,41 @@ Order Sort(const std::vector<uint32_t>& edge_of, const Parent& parent_at) {
 }  // namespace
 
 EntityGraph::Node EntityGraph::Add(EntityView entity) {
-  const auto [at, is_new] = nodes_.try_emplace(ToString(entity), static_cast<Node>(size()));
-  if (is_new) {
+  return AddNode(AddType(entity.type), entity.id,
+                 static_cast<uint8_t>((entity.type == "group" ? kGroup : 0) | kEntity));
+}
+
+uint32_t EntityGraph::AddType(std::string_view type) {
+  const uint32_t number = types_.Add(0, type);
+  ShapedType& shaped = shaped_types_[ShapeOf(type)];
+  if (shaped.type.empty()) shaped = {std::string(type), number};
+  return number;
+}
+
+EntityGraph::Node EntityGraph::AddRole(std::string_view name) { return AddNode(kRoles, name, 0); }
+
+EntityGraph::Node EntityGraph::AddNode(uint32_t scope, std::string_view name, uint8_t through) {
+  const Node node = names_.Add(scope, name);
+  if (node == size()) {
     marked_.push_back(false);
-    through_.push_back((entity.type == "group" ? kGroup : 0) |
-                       (entity.type == kRoleType ? 0 : kEntity));
+    through_.push_back(through);
   }
-  return at->second;
+  return node;
+}
+
+template <typename Visit>
+void EntityGraph::ForEachName(Visit visit) const {
+  std::vector<std::string> types(types_.size());
+  types_.ForEach([&types](uint32_t, std::string_view type, uint32_t number) {
+    types[number] = std::string(type);
+  });
+  names_.ForEach([&](uint32_t scope, std::string_view id, Node node) {
+    visit(EntityView{scope == kRoles ? kRoleType : std::string_view(types[scope]), id}, node);
+  });
 }
 
 std::vector<EntityId> EntityGraph::Close() {
+  group_type_ = FindType("group");
   std::sort(edges_.begin(), edges_.end(), [](const Edge& a, const Edge& b) {
     return a.child != b.child ? a.child < b.child : a.parent < b.parent;
   });
@@ -81,14 +106,10 @@ std::vector<EntityId> EntityGraph::Close() {
   for (size_t i = 0; i < size(); ++i) first_parent[i + 1] += first_parent[i];
   const Order order = Sort(first_parent, [this](uint32_t at) { return edges_[at].parent; });
   if (!order.cycle.empty()) {
-    std::vector<const std::string*> names(size());
-    for (const auto& [name, node] : nodes_) names[node] = &name;
+    std::vector<EntityId> names(size());
+    ForEachName([&names](EntityView name, Node node) { names[node] = EntityId(name); });
     std::vector<EntityId> cycle;
-    for (const Node node : order.cycle) {
-      const std::string& name = *names[node];
-      const size_t colon = name.find(':');
-      cycle.emplace_back(name.substr(0, colon), name.substr(colon + 1));
-    }
+    for (const Node node : order.cycle) cycle.push_back(std::move(names[node]));
     return cycle;
   }
   // Children before parents, so that it reaches everything above.
@@ -144,31 +165,36 @@ void EntityGraph::PlaceNodes(const std::vector<Node>& parents_first,
 }
 
 EntityGraph::Node EntityGraph::Find(std::string_view text) const {
-  const auto at = nodes_.find(absl::string_view(text.data(), text.size()));
-  return at == nodes_.end() ? kNone : at->second;
+  const size_t colon = std::min(text.find(':'), text.size());
+  const EntityView entity = {text.substr(0, colon), text.substr(std::min(colon + 1, text.size()))};
+  return entity.type == kRoleType ? Find(kRoles, entity.id) : Find(entity);
 }
 
 void Ancestry::Begin(const EntityGraph& graph) {
   graph_ = &graph;
   ways_.clear();
+  closed_ = 0;
   marked_.clear();
-  if (met_.size() < graph.forks_.size()) met_.resize(graph.forks_.size());
-  // No number is used for two requests, so what was met in others, of other graphs too, is not
-  // taken for met in this one.
-  if (++request_ == 0) {
-    std::fill(met_.begin(), met_.end(), 0);
-    request_ = 1;
-  }
+  marks_.clear();
 }
 
-bool Ancestry::Close(size_t most) {
+bool Ancestry::CloseSeveral(size_t most) {
+  // By fork: the walk in which it was met last. The memory of all walks of a thread, over whatever
+  // graph; no number is used for two of them.
+  static thread_local std::vector<uint32_t> met;
+  static thread_local uint32_t walk = 0;
   const EntityGraph& graph = *graph_;
+  if (met.size() < graph.forks_.size()) met.resize(graph.forks_.size());
+  if (++walk == 0) {
+    std::fill(met.begin(), met.end(), 0);
+    walk = 1;
+  }
   // Grows meanwhile.
-  for (size_t i = 0; i < ways_.size(); ++i) {
+  for (size_t i = closed_; i < ways_.size(); ++i) {
     uint32_t fork = graph.places_[ways_[i].node].fork;
     // Above one that was met all were.
-    for (; fork != EntityGraph::kNone && met_[fork] != request_; fork = graph.forks_[fork].above) {
-      met_[fork] = request_;
+    for (; fork != EntityGraph::kNone && met[fork] != walk; fork = graph.forks_[fork].above) {
+      met[fork] = walk;
       for (uint32_t o = graph.forks_[fork].others; o < graph.forks_[fork + 1].others; ++o) {
         ways_.push_back(WayTo(graph.others_[o]));
       }
@@ -182,7 +208,9 @@ bool Ancestry::Close(size_t most) {
                             [](const Way& a, const Way& b) { return a.first == b.first; }),
                 ways_.end());
   }
+  closed_ = ways_.size();
   marked_.clear();
+  marks_.clear();
   for (size_t i = 0; i < ways_.size(); ++i) {
     uint32_t mark = graph.places_[ways_[i].node].marked;
     for (; mark != EntityGraph::kNone; mark = graph.marks_[mark].above) {
@@ -191,6 +219,7 @@ bool Ancestry::Close(size_t most) {
       // is above this one and an earlier one is above all between.
       if (i > 0 && graph.places_[node].first <= ways_[i - 1].first) break;
       marked_.push_back(node);
+      marks_.push_back(mark);
     }
     if (ways_.size() + marked_.size() > most) return false;
   }
@@ -214,13 +243,13 @@ std::vector<Node> EntityGraph::Parents(Node node) const {
   return parents;
 }
 
-std::vector<std::string> EntityGraph::Names(absl::Span<const Node> nodes) const {
+std::vector<std::string> EntityGraph::NamesOf(absl::Span<const Node> nodes) const {
   std::vector<std::string> names(nodes.size());
-  for (const auto& [name, node] : nodes_) {
+  ForEachName([&](EntityView name, Node node) {
     for (size_t i = 0; i < nodes.size(); ++i) {
-      if (nodes[i] == node) names[i] = name;
+      if (nodes[i] == node) names[i] = ToString(name);
     }
-  }
+  });
   return names;
 }
 

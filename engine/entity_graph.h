@@ -1,6 +1,7 @@
 #ifndef REEVE_ENGINE_ENTITY_GRAPH_H_
 #define REEVE_ENGINE_ENTITY_GRAPH_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,9 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
+#include "engine/names.h"
 #include "reeve/engine/entity.h"
+#include "reeve/engine/text.h"
 
 namespace reeve {
 
@@ -29,8 +31,13 @@ class EntityGraph {
   using Node = uint32_t;
   static constexpr Node kNone = UINT32_MAX;
 
-  // The node of `entity`, new or known.
+  // The node of `entity`, new or known. Requires that its name is well formed: so what Find() finds
+  // is.
   Node Add(EntityView entity);
+  // The node of a role, which no request and no entity can name: Find() does not find it.
+  Node AddRole(std::string_view name);
+  // The number of a type, new or known. `type` is well formed.
+  uint32_t AddType(std::string_view type);
   void AddParent(Node child, Node parent) { edges_.push_back({child, parent}); }
   // Has an Ancestry list `node`, if it is in it.
   void Mark(Node node) { marked_[node] = true; }
@@ -38,18 +45,36 @@ class EntityGraph {
   // Empty, or a cycle: each the parent of the one before it. The graph is then of no use.
   std::vector<EntityId> Close();
 
-  // kNone if the set does not speak of it. `text` is `type:id`.
+  // Names::kNone if the set has no entity and no pattern of it.
+  uint32_t FindType(std::string_view type) const {
+    const ShapedType& shaped = shaped_types_[ShapeOf(type)];
+    return SameText(shaped.type, type) ? shaped.number : types_.Find(0, type);
+  }
+  // That of `group`.
+  uint32_t group_type() const { return group_type_; }
+  // kNone if the set does not speak of it. `type` is what FindType() says.
+  Node Find(uint32_t type, std::string_view id) const { return names_.Find(type, id); }
+  void Prefetch(uint32_t type, std::string_view id) const { names_.Prefetch(type, id); }
+  Node Find(EntityView entity) const {
+    const uint32_t type = FindType(entity.type);
+    return type == Names::kNone ? kNone : Find(type, entity.id);
+  }
+  // The same of `type:id`, and of `role:name`.
   Node Find(std::string_view text) const;
   // The nodes that `node` lies in directly; sorted. Slower than an Ancestry: for explanations.
   std::vector<Node> Parents(Node node) const;
   // The names of `nodes`, in their order, for explanations: looks through all that the set knows.
-  std::vector<std::string> Names(absl::Span<const Node> nodes) const;
+  std::vector<std::string> NamesOf(absl::Span<const Node> nodes) const;
   // Whether some entity of type `group` is `node` or lies in it: membership in such a node can come
   // by a group.
   bool ThroughGroup(Node node) const { return (through_[node] & kGroup) != 0; }
   // The same of any entity: it is no role, or has a member.
   bool ThroughEntity(Node node) const { return (through_[node] & kEntity) != 0; }
   size_t size() const { return through_.size(); }
+
+  // Marked nodes have numbers of their own, from 0. `node` is marked.
+  uint32_t MarkOf(Node node) const { return places_[node].marked; }
+  size_t mark_count() const { return marks_.size(); }
 
  private:
   friend class Ancestry;
@@ -78,7 +103,30 @@ class EntityGraph {
   void PlaceNodes(const std::vector<Node>& parents_first, const std::vector<uint32_t>& first_parent,
                   absl::Span<const Edge> edges);
 
-  absl::flat_hash_map<std::string, Node> nodes_;
+  static constexpr uint32_t kRoles = Names::kNone;  // The scope of their names in names_.
+
+  Node AddNode(uint32_t scope, std::string_view name, uint8_t through);
+  // Calls visit(name, node) of each.
+  template <typename Visit>
+  void ForEachName(Visit visit) const;
+
+  // Types are few, and mostly differ in their length or their ends.
+  struct ShapedType {
+    std::string type;  // Empty if there is none of this shape.
+    uint32_t number = Names::kNone;
+  };
+  static constexpr size_t kShapes = 32;
+  static size_t ShapeOf(std::string_view type) {
+    if (type.empty()) return 0;
+    return (type.size() + static_cast<unsigned char>(type.front()) +
+            5 * static_cast<unsigned char>(type.back())) %
+           kShapes;
+  }
+
+  ShapedType shaped_types_[kShapes];  // The first of each shape.
+  uint32_t group_type_ = Names::kNone;
+  Names types_;
+  Names names_;              // The scope is the type; the numbers are the nodes.
   std::vector<Edge> edges_;  // Closed: sorted.
   std::vector<bool> marked_;
   enum Through : uint8_t { kGroup = 1, kEntity = 2 };
@@ -90,8 +138,8 @@ class EntityGraph {
 };
 
 // Some nodes and all that they lie in, at any distance. Reused from one request to the next, so
-// that its memory is allocated once: 4 bytes for each node of the graph with several parents. One
-// thread at a time.
+// that its memory is allocated once. (A thread that closes some has 4 bytes for each node of the
+// graph with several parents.) One thread at a time.
 class Ancestry {
  public:
   // Forgets everything. `graph` is closed, and outlives the questions.
@@ -100,12 +148,28 @@ class Ancestry {
   // Finds what the nodes lie in, before the questions, and again if some were added since. Returns
   // false if there are more than `most` ways and marked nodes: then nothing can be asked. A way is
   // one of the nodes, or a parent beyond the first of one that is met.
-  bool Close(size_t most);
+  bool Close(size_t most) {
+    if (ways_.empty()) return true;
+    if (ways_.size() > 1) return CloseSeveral(most);
+    const EntityGraph::Place& place = graph_->places_[ways_[0].node];
+    if (place.fork != EntityGraph::kNone) return CloseSeveral(most);
+    closed_ = 1;
+    // The way of most, without anything to meet or to sort on it.
+    for (uint32_t mark = place.marked; mark != EntityGraph::kNone;
+         mark = graph_->marks_[mark].above) {
+      marked_.push_back(graph_->marks_[mark].node);
+      marks_.push_back(mark);
+    }
+    if (marked_.size() > 1) std::sort(marked_.begin(), marked_.end());
+    return marked_.size() < most;
+  }
 
   // In time that does not depend on how deep nodes lie, and grows with the logarithm of the ways.
   bool Contains(EntityGraph::Node node) const;
   // Those that are marked; sorted.
   absl::Span<const EntityGraph::Node> marked() const { return marked_; }
+  // Their numbers: see EntityGraph::MarkOf(). In no order.
+  absl::Span<const uint32_t> marks() const { return marks_; }
 
  private:
   // Its number in the forest, and the node: so that they sort by the number.
@@ -116,11 +180,13 @@ class Ancestry {
 
   Way WayTo(EntityGraph::Node node) const { return {graph_->places_[node].first, node}; }
 
+  bool CloseSeveral(size_t most);
+
   const EntityGraph* graph_ = nullptr;
   std::vector<Way> ways_;  // Closed: sorted. Everything they lie in is above one of them.
   std::vector<EntityGraph::Node> marked_;
-  std::vector<uint32_t> met_;  // By fork: the request in which it was met last.
-  uint32_t request_ = 0;
+  std::vector<uint32_t> marks_;
+  size_t closed_ = 0;  // How many of the ways have been followed up.
 };
 
 }  // namespace reeve

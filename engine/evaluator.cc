@@ -13,16 +13,14 @@ std::string_view DefectUnder(const CompiledSet& set, const Request& request) {
   if (std::string_view defect = DefectOf(request); !defect.empty()) return defect;
   if (set.schema() == nullptr) return {};
   return set.schema()->DefectOf(request, [&set](EntityView entity) {
-    // The memory of one question, which the next one on this thread takes over.
-    static thread_local std::string text;
-    text.assign(entity.type).append(1, ':').append(entity.id);
-    return set.StoredAttributes(set.graph().Find(text));
+    return set.StoredAttributes(set.graph().Find(entity));
   });
 }
 
 Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
                            const ConditionLimits& limits,
-                           const std::vector<std::string>* known_obligations, Decision* decision) {
+                           const std::vector<std::string>* known_obligations,
+                           PrincipalFacts* principal, Decision* decision) {
   // The memory of one decision, which the next one on this thread takes over.
   struct Scratch {
     Matcher matcher;
@@ -32,64 +30,85 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
   Matcher& matcher = scratch.matcher;
   std::vector<uint32_t>& candidates = scratch.candidates;
 
-  if (!matcher.Begin(set, request, decision->time_, limits)) {
+  const Gathered gathered = matcher.Begin(set, request, decision->time_, limits, principal);
+  if (gathered != Gathered::kSound) {
+    decision->defect_ = DefectOf(request);
+    if (!decision->defect_.empty()) return Reason::kBadRequest;
     decision->defect_ = "the principal or the resource lies in too many entities";
     return Reason::kLimit;
   }
   candidates.clear();
   matcher.facts().FindCandidates(&candidates);
-  std::sort(candidates.begin(), candidates.end());
-  candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
+  if (candidates.size() > 1) {
+    std::sort(candidates.begin(), candidates.end());
+    candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
+  }
 
-  Decision::RuleList allows;
-  Decision::MissList misses;
-  Decision::RuleList denies;
+  const auto exhaust = [decision] {
+    decision->rules_.clear();
+    decision->near_misses_.clear();
+    decision->audit_level_ = AuditLevel::kOff;
+    decision->defect_ = "the conditions need more than the limit of a decision";
+    return Reason::kLimit;
+  };
+  bool has_text = false;
+  const auto determines = [&](const RuleHead& head, const RuleOutcome& outcome) {
+    decision->rules_.push_back(outcome);
+    decision->audit_level_ = std::max(decision->audit_level_, head.audit);
+    has_text |= head.has_text;
+  };
+  // The denying ones first: if one cannot be ruled out, no other has a say.
+  bool allows = false;
   bool denied = false;
+  bool shadows = false;
   for (const uint32_t number : candidates) {
-    const Rule& rule = set.rules()[number];
-    if (rule.shadow) continue;
-    RuleOutcome outcome = {&rule, ClauseOutcomes()};
+    const RuleHead& head = set.head(number);
+    shadows |= head.shadow;
+    allows |= !head.deny && !head.shadow;
+    if (!head.deny || head.shadow) continue;
+    RuleOutcome outcome = {&set.rules()[number], ClauseOutcomes()};
     Truth patterns;
-    const Truth truth = matcher.Matches(set.compiled(number), &outcome.clauses, &patterns);
-    if (matcher.exhausted()) {
-      decision->defect_ = "the conditions need more than the limit of a decision";
-      return Reason::kLimit;
-    }
-    if (rule.effect == Effect::kDeny) {
-      // Also when it is unknown whether it matches.
-      if (truth != Truth::kFalse) denies.push_back(outcome);
-      denied |= truth == Truth::kTrue;
-    } else if (truth == Truth::kTrue) {
-      allows.push_back(outcome);
-    } else if (patterns != Truth::kFalse && misses.size() < Decision::kMaxNearMisses) {
-      misses.push_back(outcome);
+    const Truth truth = matcher.Matches(number, &outcome.clauses, &patterns);
+    if (matcher.exhausted()) return exhaust();
+    if (truth != Truth::kFalse) determines(head, outcome);
+    denied |= truth == Truth::kTrue;
+  }
+  const bool denies = !decision->rules_.empty();
+  for (size_t i = 0; allows && !denies && i < candidates.size(); ++i) {
+    const uint32_t number = candidates[i];
+    const RuleHead& head = set.head(number);
+    if (head.deny || head.shadow) continue;
+    RuleOutcome outcome = {&set.rules()[number], ClauseOutcomes()};
+    Truth patterns;
+    const Truth truth = matcher.Matches(number, &outcome.clauses, &patterns);
+    if (matcher.exhausted()) return exhaust();
+    if (truth == Truth::kTrue) {
+      determines(head, outcome);
+    } else if (patterns != Truth::kFalse &&
+               decision->near_misses_.size() < Decision::kMaxNearMisses) {
+      decision->near_misses_.push_back(outcome);
     }
   }
-  for (const uint32_t number : candidates) {
-    const Rule& rule = set.rules()[number];
-    if (!rule.shadow) continue;
-    RuleOutcome outcome = {&rule, ClauseOutcomes()};
+  for (size_t i = 0; shadows && i < candidates.size(); ++i) {
+    const uint32_t number = candidates[i];
+    const RuleHead& head = set.head(number);
+    if (!head.shadow) continue;
+    RuleOutcome outcome = {&set.rules()[number], ClauseOutcomes()};
     Truth patterns;
-    Truth truth = matcher.Matches(set.compiled(number), &outcome.clauses, &patterns);
+    Truth truth = matcher.Matches(number, &outcome.clauses, &patterns);
     // What shadow rules need is not held against the decision, nor against each other.
     if (matcher.exhausted()) {
       truth = matcher.MatchesPatterns(set.compiled(number)) ? Truth::kUnknown : Truth::kFalse;
     }
-    const bool matches =
-        rule.effect == Effect::kDeny ? truth != Truth::kFalse : truth == Truth::kTrue;
+    const bool matches = head.deny ? truth != Truth::kFalse : truth == Truth::kTrue;
     if (matches) decision->shadow_rules_.push_back(outcome);
   }
-  if (!denies.empty()) {
-    decision->rules_ = std::move(denies);
-    return MakeTexts(set, denied ? Reason::kDenyRule : Reason::kDenyUnknown, known_obligations,
-                     &matcher, decision);
-  }
-  if (!allows.empty()) {
-    decision->rules_ = std::move(allows);
-    return MakeTexts(set, Reason::kAllowRule, known_obligations, &matcher, decision);
-  }
-  decision->near_misses_ = std::move(misses);
-  return Reason::kNoRule;
+  if (decision->rules_.empty()) return Reason::kNoRule;
+  decision->near_misses_.clear();
+  const Reason reason = !denies  ? Reason::kAllowRule
+                        : denied ? Reason::kDenyRule
+                                 : Reason::kDenyUnknown;
+  return has_text ? MakeTexts(set, reason, known_obligations, &matcher, decision) : reason;
 }
 
 Reason Evaluator::MakeTexts(const CompiledSet& set, Reason reason,
@@ -132,15 +151,17 @@ Reason Evaluator::MakeTexts(const CompiledSet& set, Reason reason,
 
 Decision Evaluator::Decide(std::shared_ptr<const Snapshot> snapshot, const Request& request,
                            absl::Time now, const ConditionLimits& limits,
-                           const std::vector<std::string>* known_obligations) {
+                           const std::vector<std::string>* known_obligations,
+                           PrincipalFacts* principal) {
   Decision decision;
   decision.time_ = now;
   decision.snapshot_ = std::move(snapshot);
   if (decision.snapshot_ == nullptr) return decision;  // Reason::kNoPolicy
   const CompiledSet& set = decision.snapshot_->compiled();
-  decision.defect_ = DefectUnder(set, request);
+  // Without a schema what is malformed shows where it is looked up.
+  if (set.schema() != nullptr) decision.defect_ = DefectUnder(set, request);
   decision.reason_ = decision.defect_.empty()
-                         ? Conclude(set, request, limits, known_obligations, &decision)
+                         ? Conclude(set, request, limits, known_obligations, principal, &decision)
                          : Reason::kBadRequest;
   return decision;
 }

@@ -19,16 +19,19 @@ namespace reeve {
 // What a decision depends on, and nothing else: the same arguments give the same answer.
 class Evaluator {
  public:
-  // `snapshot` may be null. The decision has no id and no audit level yet.
-  // `known_obligations` are those that an allow may have; null for all.
+  // `snapshot` may be null. The decision has no id yet.
+  // Its audit level is what its rules ask for. `known_obligations` are those that an allow may
+  // have; null for all. `principal` as of Facts::Gather().
   static Decision Decide(std::shared_ptr<const Snapshot> snapshot, const Request& request,
                          absl::Time now, const ConditionLimits& limits,
-                         const std::vector<std::string>* known_obligations = nullptr);
+                         const std::vector<std::string>* known_obligations = nullptr,
+                         PrincipalFacts* principal = nullptr);
 
  private:
   static Reason Conclude(const CompiledSet& set, const Request& request,
                          const ConditionLimits& limits,
-                         const std::vector<std::string>* known_obligations, Decision* decision);
+                         const std::vector<std::string>* known_obligations,
+                         PrincipalFacts* principal, Decision* decision);
   // The message and the obligations of a decision with its rules. Returns its reason, which is
   // another than `reason` if an obligation of an allow cannot be met.
   static Reason MakeTexts(const CompiledSet& set, Reason reason,

@@ -194,7 +194,7 @@ class Finder {
       way.push_back(from = *next);
     }
     if (way.empty()) return {};
-    return set_.graph().Names(way);
+    return set_.graph().NamesOf(way);
   }
 
   const CompiledSet& set_;
@@ -305,7 +305,8 @@ Explanation Explain(const Decision& decision, const Request& request) {
   const CompiledSet& set = decision.snapshot()->compiled();
   if (!DefectUnder(set, request).empty()) return explanation;
   Matcher matcher;
-  if (!matcher.Begin(set, request, decision.time(), kLimits)) return explanation;
+  if (matcher.Begin(set, request, decision.time(), kLimits) != Gathered::kSound) return explanation;
+  matcher.Renew(kLimits);
   std::vector<uint32_t> relevant;
   for (uint32_t i = 0; i < set.rules().size(); ++i) {
     if (IsRelevant(matcher.AskPatterns(set.compiled(i)))) relevant.push_back(i);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/base/attributes.h"
 #include "absl/types/span.h"
 
 namespace reeve {
@@ -10,6 +11,16 @@ namespace {
 
 bool Contains(absl::Span<const uint32_t> sorted, uint32_t value) {
   return std::binary_search(sorted.begin(), sorted.end(), value);
+}
+
+// The same of what is mostly short.
+inline bool Has(absl::Span<const uint32_t> sorted, uint32_t value) {
+  constexpr size_t kFew = 8;
+  if (sorted.size() > kFew) return Contains(sorted, value);
+  for (const uint32_t one : sorted) {
+    if (one == value) return true;
+  }
+  return false;
 }
 
 // Both sorted. Looks the elements of the shorter one up in the longer.
@@ -31,75 +42,144 @@ bool IsAmong(EntityView entity, const ProvidedEntity* provided) {
   return provided != nullptr && IsAmong(entity, provided->parents);
 }
 
-void SetText(EntityView entity, std::string* text) {
-  text->assign(entity.type).append(1, ':').append(entity.id);
-}
-
-}  // namespace
-
-EntityGraph::Node Facts::AddNode(EntityView entity, Ancestry* ancestry) {
-  SetText(entity, &text_);
-  const EntityGraph::Node node = set_->graph().Find(text_);
+// Adds an entity to what is gathered: its node goes to *node, or kNone. Returns false if its name
+// is malformed: what the set knows is not.
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool AddEntity(const EntityGraph& graph, uint32_t type,
+                                                   EntityView entity, Ancestry* ancestry,
+                                                   EntityGraph::Node* node) {
+  *node = EntityGraph::kNone;
+  if (type == Names::kNone) return DefectOf(entity).empty();
+  *node = graph.Find(type, entity.id);
   // Without a node no rule and no entity speaks of it.
-  if (node != EntityGraph::kNone) ancestry->Add(node);
-  return node;
+  if (*node == EntityGraph::kNone) return DefectOfId(entity.id).empty();
+  ancestry->Add(*node);
+  return true;
 }
 
-bool Facts::Gather(const CompiledSet& set, const Request& request) {
-  set_ = &set;
-  request_ = &request;
-  const Principal& principal = *request.principal;
-  SetText(principal.id, &principal_text_);
-  SetText(request.resource, &resource_text_);
-  action_ = set.FindAction(request.action);
-
-  principal_.Begin(set.graph());
-  stored_principal_ = set.StoredAttributes(AddNode(principal.id, &principal_));
-  for (const std::string& group : principal.groups) AddNode({"group", group}, &principal_);
-  for (const EntityId& parent : principal.parents) AddNode(parent, &principal_);
-  principal_complete_ = AddProvided(request.provided_principal, &principal_);
-  if (!principal_.Close(kMaxAncestors)) return false;
-  size_t roles = 0;
-  for (const DynamicRole& role : set.dynamic_roles()) {
-    if (!MatchesAny(role.members, kAllPatterns, principal_, principal_text_)) continue;
-    principal_.Add(role.node);
-    ++roles;
-  }
-  if (roles > 0 && !principal_.Close(kMaxAncestors)) return false;
-
-  resource_.Begin(set.graph());
-  stored_resource_ = set.StoredAttributes(AddNode(request.resource, &resource_));
-  for (const EntityId& parent : request.resource_parents) AddNode(parent, &resource_);
-  resource_complete_ = AddProvided(request.provided_resource, &resource_);
-  return resource_.Close(kMaxAncestors);
+bool AddEntity(const EntityGraph& graph, EntityView entity, Ancestry* ancestry) {
+  EntityGraph::Node node;
+  return AddEntity(graph, graph.FindType(entity.type), entity, ancestry, &node);
 }
 
-bool Facts::AddProvided(const ProvidedEntity* provided, Ancestry* ancestry) {
+// Returns whether there are no other parents.
+bool AddProvided(const EntityGraph& graph, const ProvidedEntity* provided, Ancestry* ancestry) {
   if (provided == nullptr) return true;
-  for (const EntityId& parent : provided->parents) AddNode(parent, ancestry);
+  for (const EntityId& parent : provided->parents) (void)AddEntity(graph, parent, ancestry);
   return provided->complete;
 }
 
-bool Facts::MatchesAny(const Alternatives& alternatives, Which which, const Ancestry& ancestry,
-                       std::string_view text) const {
+bool AreSound(const Attributes* attributes) {
+  return attributes == nullptr || attributes->empty() || DefectOf(*attributes).empty();
+}
+
+bool MatchesOne(const CompiledSet& set, const Alternatives& alternatives, Facts::Which which,
+                bool authenticated, const Ancestry& ancestry, const EntityText& text) {
   if (alternatives.any) return true;
-  if (alternatives.authenticated && !request_->principal->anonymous()) return true;
-  if (Intersect(set_->Literals(alternatives), ancestry.marked())) return true;
-  for (const Pattern* pattern : set_->Patterns(alternatives)) {
+  if (alternatives.authenticated && authenticated) return true;
+  if (Intersect(set.Literals(alternatives), ancestry.marked())) return true;
+  for (const Pattern* pattern : set.Patterns(alternatives)) {
     if (pattern->kind() != Pattern::Kind::kGlob) {
-      if (pattern->RegexMatches(text)) return true;
-    } else if ((which == kAllPatterns || !pattern->glob().binds()) &&
-               pattern->glob().Matches(text)) {
+      if (pattern->RegexMatches(text.Get())) return true;
+    } else if ((which == Facts::kAllPatterns || !pattern->glob().binds()) &&
+               pattern->glob().Matches(text.Get())) {
       return true;
     }
   }
   return false;
 }
 
+}  // namespace
+
+void EntityText::Make() const {
+  text_.assign(entity_.type).append(1, ':').append(entity_.id);
+  made_ = true;
+}
+
+Gathered PrincipalFacts::Gather(const CompiledSet& set, const Principal& principal,
+                                const ProvidedEntity* provided) {
+  gathered_ = GatherAnew(set, principal, provided);
+  set_number_ = set.number();
+  return gathered_;
+}
+
+Gathered PrincipalFacts::GatherAnew(const CompiledSet& set, const Principal& principal,
+                                    const ProvidedEntity* provided) {
+  const EntityGraph& graph = set.graph();
+  if (principal.groups.size() > kMaxGroups || principal.parents.size() > kMaxParents) {
+    return Gathered::kMalformed;
+  }
+  text_.Begin(principal.id);
+  anonymous_ = principal.anonymous();
+  ancestry_.Begin(graph);
+  bool sound =
+      AddEntity(graph, graph.FindType(principal.id.type), principal.id, &ancestry_, &node_);
+  EntityGraph::Node node;
+  for (const std::string& group : principal.groups) {
+    sound &= AddEntity(graph, graph.group_type(), {"group", group}, &ancestry_, &node);
+  }
+  for (const EntityId& parent : principal.parents) sound &= AddEntity(graph, parent, &ancestry_);
+  if (!sound || !AreSound(&principal.attributes)) return Gathered::kMalformed;
+  complete_ = AddProvided(graph, provided, &ancestry_);
+  if (!ancestry_.Close(Facts::kMaxAncestors)) return Gathered::kTooMany;
+  if (set.dynamic_roles().empty()) return Gathered::kSound;
+  size_t roles = 0;
+  for (const DynamicRole& role : set.dynamic_roles()) {
+    if (!MatchesOne(set, role.members, Facts::kAllPatterns, !anonymous_, ancestry_, text_)) {
+      continue;
+    }
+    ancestry_.Add(role.node);
+    ++roles;
+  }
+  return roles == 0 || ancestry_.Close(Facts::kMaxAncestors) ? Gathered::kSound
+                                                             : Gathered::kTooMany;
+}
+
+Gathered Facts::Gather(const CompiledSet& set, const Request& request, PrincipalFacts* kept) {
+  set_ = &set;
+  request_ = &request;
+  const EntityGraph& graph = set.graph();
+  // Fetched while the principal is looked for.
+  resource_type_ = graph.FindType(request.resource.type);
+  if (resource_type_ != Names::kNone) graph.Prefetch(resource_type_, request.resource.id);
+  if (!request.defect.empty() || request.resource_parents.size() > kMaxParents) {
+    return Gathered::kMalformed;
+  }
+  Gathered gathered;
+  if (kept == nullptr || request.provided_principal != nullptr) {
+    principal_ = &own_principal_;
+    gathered = own_principal_.Gather(set, *request.principal, request.provided_principal);
+  } else {
+    principal_ = kept;
+    gathered = kept->GatherAgain(set, *request.principal);
+  }
+  if (gathered == Gathered::kMalformed) return gathered;
+
+  action_ = set.FindAction(request.action);
+  bool sound = action_ != CompiledSet::kNoAction || DefectOfAction(request.action).empty();
+  resource_text_.Begin(request.resource);
+  resource_.Begin(graph);
+  sound &= AddEntity(graph, resource_type_, request.resource, &resource_, &resource_node_);
+  for (const EntityId& parent : request.resource_parents) {
+    sound &= AddEntity(graph, parent, &resource_);
+  }
+  if (!sound || !AreSound(request.resource_attributes) || !AreSound(request.context)) {
+    return Gathered::kMalformed;
+  }
+  resource_complete_ = AddProvided(graph, request.provided_resource, &resource_);
+  return gathered == Gathered::kSound && resource_.Close(kMaxAncestors) ? Gathered::kSound
+                                                                        : Gathered::kTooMany;
+}
+
+bool Facts::MatchesAny(const Alternatives& alternatives, Which which, const Ancestry& ancestry,
+                       const EntityText& text) const {
+  return MatchesOne(*set_, alternatives, which, !principal_->anonymous_, ancestry, text);
+}
+
 Truth Facts::MatchesPrincipal(const Alternatives& alternatives, Which which) const {
-  if (MatchesAny(alternatives, which, principal_, principal_text_)) return Truth::kTrue;
+  if (MatchesAny(alternatives, which, principal_->ancestry_, principal_->text_))
+    return Truth::kTrue;
   const auto literals = set_->Literals(alternatives);
-  if (principal_complete_ && request_->principal->groups_complete) return Truth::kFalse;
+  if (principal_->complete_ && request_->principal->groups_complete) return Truth::kFalse;
   const bool possible = std::any_of(literals.begin(), literals.end(),
                                     [this](uint32_t node) { return PrincipalMayLieIn(node); });
   return possible ? Truth::kUnknown : Truth::kFalse;
@@ -117,6 +197,23 @@ Truth Facts::MatchesAction(const CompiledRule& rule) const {
   return Truth::kFalse;
 }
 
+Truth Facts::MatchesHead(const RuleHead& head) const {
+  using Part = RuleHead::Part;
+  if (head.actions == Part::kOne && head.action != action_) return Truth::kFalse;
+  Truth truth = Truth::kTrue;
+  if (head.resources == Part::kOne && !Has(resource_.marked(), head.resource)) {
+    if (resource_complete_) return Truth::kFalse;
+    truth = Truth::kUnknown;
+  }
+  if (head.principals == Part::kAuthenticated) {
+    return principal_->anonymous_ ? Truth::kFalse : truth;
+  }
+  if (head.principals == Part::kOne && !Has(principal_->ancestry_.marked(), head.principal)) {
+    return PrincipalMayLieIn(head.principal) ? Truth::kUnknown : Truth::kFalse;
+  }
+  return truth;
+}
+
 Truth Facts::MatchesResource(const Alternatives& alternatives, Which which) const {
   if (MatchesAny(alternatives, which, resource_, resource_text_)) return Truth::kTrue;
   const bool possible = !resource_complete_ && !set_->Literals(alternatives).empty();
@@ -124,12 +221,12 @@ Truth Facts::MatchesResource(const Alternatives& alternatives, Which which) cons
 }
 
 Truth Facts::PrincipalLiesIn(EntityGraph::Node node) const {
-  if (principal_.Contains(node)) return Truth::kTrue;
+  if (principal_->ancestry_.Contains(node)) return Truth::kTrue;
   return PrincipalMayLieIn(node) ? Truth::kUnknown : Truth::kFalse;
 }
 
 bool Facts::PrincipalMayLieIn(EntityGraph::Node node) const {
-  return (!principal_complete_ && set_->graph().ThroughEntity(node)) ||
+  return (!principal_->complete_ && set_->graph().ThroughEntity(node)) ||
          (!request_->principal->groups_complete && set_->graph().ThroughGroup(node));
 }
 
@@ -138,7 +235,7 @@ Truth Facts::PrincipalIsIn(std::string_view name) const {
   const EntityGraph::Node node = set_->graph().Find(name);
   if (node != EntityGraph::kNone) return PrincipalLiesIn(node);
   // The set does not speak of it, so it has no members but those that the request names.
-  if (name == principal_text_) return Truth::kTrue;
+  if (name == principal_text()) return Truth::kTrue;
   const EntityView entity = Split(name);
   if (IsAmong(entity, principal.parents) || IsAmong(entity, request_->provided_principal)) {
     return Truth::kTrue;
@@ -149,14 +246,14 @@ Truth Facts::PrincipalIsIn(std::string_view name) const {
     if (member) return Truth::kTrue;
     if (!principal.groups_complete) return Truth::kUnknown;
   }
-  return principal_complete_ ? Truth::kFalse : Truth::kUnknown;
+  return principal_->complete_ ? Truth::kFalse : Truth::kUnknown;
 }
 
 Truth Facts::ResourceIsIn(std::string_view name) const {
   const EntityGraph::Node node = set_->graph().Find(name);
   const bool found = node != EntityGraph::kNone
                          ? resource_.Contains(node)
-                         : name == resource_text_ ||
+                         : name == resource_text() ||
                                IsAmong(Split(name), request_->resource_parents) ||
                                IsAmong(Split(name), request_->provided_resource);
   if (found) return Truth::kTrue;
@@ -165,22 +262,40 @@ Truth Facts::ResourceIsIn(std::string_view name) const {
 
 void Facts::FindCandidates(std::vector<uint32_t>* candidates) const {
   const auto add = [candidates](absl::Span<const uint32_t> rules) {
-    candidates->insert(candidates->end(), rules.begin(), rules.end());
+    if (rules.size() == 1) {
+      candidates->push_back(rules[0]);
+    } else if (!rules.empty()) {
+      candidates->insert(candidates->end(), rules.begin(), rules.end());
+    }
+  };
+  const absl::Span<const uint32_t> principals = principal_->ancestry_.marked();
+  const absl::Span<const uint32_t> resources = resource_.marked();
+  const bool principal_complete = principal_->complete_ && request_->principal->groups_complete;
+  const auto add_with_principals = [&](const RuleLists& lists, uint32_t key) {
+    if (principal_complete) {
+      lists.ForEachWith(key, principals, add);
+    } else {
+      add(lists.At(key));
+    }
   };
   if (resource_complete_) {
-    for (const EntityGraph::Node node : resource_.marked()) add(set_->ByResource(node));
+    for (const uint32_t mark : resource_.marks()) add_with_principals(set_->by_resource(), mark);
   } else {
     add(set_->filed_by_resource());
   }
-  const size_t longest = std::min(resource_text_.size(), set_->longest_prefix());
-  for (size_t i = request_->resource.type.size(); i < longest; ++i) {
-    const bool ends_here = i == request_->resource.type.size() || resource_text_[i] == '/';
-    if (ends_here) add(set_->ByPrefix(std::string_view(resource_text_).substr(0, i + 1)));
-  }
+  set_->prefixes().ForEachPrefixOf(resource_type_, request_->resource.id, [&](uint32_t node) {
+    add_with_principals(set_->by_prefix(), node);
+  });
   if (action_ != CompiledSet::kNoAction) add(set_->ByAction(action_));
   add(set_->unfiled());
-  if (request_->principal->groups_complete && principal_complete_) {
-    for (const EntityGraph::Node node : principal_.marked()) add(set_->ByPrincipal(node));
+  if (principal_complete) {
+    for (const uint32_t mark : principal_->ancestry_.marks()) {
+      if (resource_complete_) {
+        set_->by_principal().ForEachWith(mark, resources, add);
+      } else {
+        add(set_->by_principal().At(mark));
+      }
+    }
   } else {
     add(set_->filed_by_principal());
   }

@@ -19,6 +19,63 @@ enum class Truth : uint8_t { kFalse = 0, kUnknown = 1, kTrue = 2 };
 inline Truth And(Truth a, Truth b) { return a < b ? a : b; }
 inline Truth Or(Truth a, Truth b) { return a < b ? b : a; }
 
+// `type:id` of an entity, made when somebody asks for it.
+class EntityText {
+ public:
+  // `entity` outlives the questions.
+  void Begin(EntityView entity) {
+    entity_ = entity;
+    made_ = false;
+  }
+  std::string_view Get() const {
+    if (!made_) Make();
+    return text_;
+  }
+
+ private:
+  void Make() const;
+
+  EntityView entity_;
+  mutable std::string text_;
+  mutable bool made_ = false;
+};
+
+// Whether a principal, or a request, can be asked about.
+enum class Gathered : uint8_t {
+  kSound,
+  kMalformed,  // DefectOf() says how.
+  kTooMany,    // More than Facts::kMaxAncestors.
+};
+
+// What a principal is in the words of a compiled set. Reused from one to the next, so that its
+// memory is allocated once.
+class PrincipalFacts {
+ public:
+  // Unless it is kSound nothing can be asked. The arguments outlive the questions.
+  Gathered Gather(const CompiledSet& set, const Principal& principal,
+                  const ProvidedEntity* provided);
+  // The same without provided facts, but for what it was asked last.
+  Gathered GatherAgain(const CompiledSet& set, const Principal& principal) {
+    return set_number_ == set.number() ? gathered_ : Gather(set, principal, nullptr);
+  }
+  // Of what it was asked last nothing holds any more.
+  void Forget() { set_number_ = 0; }
+
+ private:
+  friend class Facts;
+
+  Gathered GatherAnew(const CompiledSet& set, const Principal& principal,
+                      const ProvidedEntity* provided);
+
+  uint64_t set_number_ = 0;
+  Gathered gathered_ = Gathered::kMalformed;
+  EntityText text_;
+  Ancestry ancestry_;  // The principal and all that it lies in.
+  EntityGraph::Node node_ = EntityGraph::kNone;
+  bool anonymous_ = true;
+  bool complete_ = true;  // Whether all parents are known; of the groups the principal says it.
+};
+
 // The facts of one request as nodes of a compiled set. Reused from one request to the next, so that
 // its memory is allocated once.
 class Facts {
@@ -28,9 +85,10 @@ class Facts {
   // that rules name.
   static constexpr size_t kMaxAncestors = size_t{1} << 18;
 
-  // Requires a well-formed request; both arguments outlive the questions below. Returns false if
-  // there are more than kMaxAncestors: then nothing can be asked.
-  bool Gather(const CompiledSet& set, const Request& request);
+  // Unless it is kSound nothing can be asked. The arguments outlive the questions below. Takes what
+  // the set knows for well formed. `kept` may be null, or have facts of the principal, without
+  // provided ones, which it then keeps.
+  Gathered Gather(const CompiledSet& set, const Request& request, PrincipalFacts* kept);
 
   // Which of the patterns to ask.
   enum Which { kAllPatterns, kWithoutBindings };
@@ -38,6 +96,9 @@ class Facts {
   // Whether one of `alternatives` matches the principal, leaving aside roles that have conditions.
   Truth MatchesPrincipal(const Alternatives& alternatives, Which which) const;
   Truth MatchesAction(const CompiledRule& rule) const;
+  // The same of a rule that has no Part::kMore, and whose list in the index it was found in; of a
+  // part that is one, kTrue.
+  Truth MatchesHead(const RuleHead& head) const;
   Truth MatchesResource(const Alternatives& alternatives, Which which) const;
 
   // Whether the set speaks of the entity of this name; then the questions below take no time.
@@ -49,42 +110,35 @@ class Facts {
   Truth PrincipalLiesIn(EntityGraph::Node node) const;
 
   // `type:id`
-  std::string_view principal_text() const { return principal_text_; }
-  std::string_view resource_text() const { return resource_text_; }
+  std::string_view principal_text() const { return principal_->text_.Get(); }
+  std::string_view resource_text() const { return resource_text_.Get(); }
   // The principal, and the resource, with all that it lies in. Without those that the set does not
   // speak of.
-  const Ancestry& principal() const { return principal_; }
+  const Ancestry& principal() const { return principal_->ancestry_; }
   const Ancestry& resource() const { return resource_; }
   // What the set knows of the principal and of the resource themselves. Null if nothing.
-  const Attributes* stored_principal() const { return stored_principal_; }
-  const Attributes* stored_resource() const { return stored_resource_; }
+  const Attributes* stored_principal() const { return set_->StoredAttributes(principal_->node_); }
+  const Attributes* stored_resource() const { return set_->StoredAttributes(resource_node_); }
 
   // The rules that the index cannot rule out go to `candidates`; some may stand there twice.
   void FindCandidates(std::vector<uint32_t>* candidates) const;
 
  private:
-  // Returns the node, or kNone.
-  EntityGraph::Node AddNode(EntityView entity, Ancestry* ancestry);
   // By what is not known of it.
   bool PrincipalMayLieIn(EntityGraph::Node node) const;
-  // Returns whether there are no other parents.
-  bool AddProvided(const ProvidedEntity* provided, Ancestry* ancestry);
   bool MatchesAny(const Alternatives& alternatives, Which which, const Ancestry& ancestry,
-                  std::string_view text) const;
+                  const EntityText& text) const;
 
   const CompiledSet* set_ = nullptr;
   const Request* request_ = nullptr;
-  std::string principal_text_;
-  std::string resource_text_;
-  std::string text_;    // Of the entity that is being looked up.
-  Ancestry principal_;  // The principal and all that it lies in.
-  Ancestry resource_;   // The resource and all that it lies in.
-  // Whether all parents are known; of the groups of the principal the request says it.
-  bool principal_complete_ = true;
-  bool resource_complete_ = true;
+  const PrincipalFacts* principal_ = nullptr;
+  PrincipalFacts own_principal_;  // Of a request of which nobody keeps them.
+  EntityText resource_text_;
+  Ancestry resource_;  // The resource and all that it lies in.
+  EntityGraph::Node resource_node_ = EntityGraph::kNone;
+  uint32_t resource_type_ = Names::kNone;
+  bool resource_complete_ = true;  // Whether all parents are known.
   uint32_t action_ = CompiledSet::kNoAction;
-  const Attributes* stored_principal_ = nullptr;
-  const Attributes* stored_resource_ = nullptr;
 };
 
 }  // namespace reeve

@@ -22,16 +22,19 @@ Truth TruthOf(ClauseOutcome outcome) {
 
 }  // namespace
 
-bool Matcher::Begin(const CompiledSet& set, const Request& request, absl::Time now,
-                    const ConditionLimits& limits) {
+Gathered Matcher::Begin(const CompiledSet& set, const Request& request, absl::Time now,
+                        const ConditionLimits& limits, PrincipalFacts* principal) {
   set_ = &set;
-  if (!facts_.Gather(set, request)) return false;
-  variables_.Begin(request, facts_, now);
-  Renew(limits);
-  return true;
+  request_ = &request;
+  now_ = now;
+  limits_ = &limits;
+  ready_ = false;
+  return facts_.Gather(set, request, principal);
 }
 
 void Matcher::Renew(const ConditionLimits& limits) {
+  ready_ = true;
+  variables_.Begin(*request_, facts_, now_);
   machine_.Begin(limits.steps, limits.bytes, set_->clauses().room());
   roles_known_.assign(set_->conditional_roles().size(), false);
   roles_.resize(set_->conditional_roles().size());
@@ -120,7 +123,19 @@ Truth Matcher::MatchesPrincipal(const Alternatives& alternatives) {
   return truth;
 }
 
-Truth Matcher::Matches(const CompiledRule& rule, ClauseOutcomes* clauses, Truth* patterns) {
+Truth Matcher::Matches(uint32_t number, ClauseOutcomes* clauses, Truth* patterns) {
+  using Part = RuleHead::Part;
+  const RuleHead& head = set_->head(number);
+  const bool more = head.principals == Part::kMore || head.actions == Part::kMore ||
+                    head.resources == Part::kMore;
+  if (!more && !head.binds) {
+    *patterns = facts_.MatchesHead(head);
+    if (*patterns == Truth::kFalse || head.clauses.count == 0) return *patterns;
+    MakeReady();
+    return And(*patterns, EvaluateAll(head.clauses, clauses));
+  }
+  const CompiledRule& rule = set_->compiled(number);
+  MakeReady();
   *patterns = Truth::kFalse;
   if (facts_.MatchesAction(rule) == Truth::kFalse) return Truth::kFalse;
   if (rule.bindings.count > 0) return MatchesBinding(rule, clauses, patterns);
@@ -203,6 +218,7 @@ Truth Matcher::MatchesBinding(const CompiledRule& rule, ClauseOutcomes* clauses,
 }
 
 void Matcher::BindAgain(const CompiledRule& rule) {
+  MakeReady();
   if (rule.bindings.count == 0) return;
   ClauseOutcomes clauses;
   Truth patterns = Truth::kFalse;

@@ -53,20 +53,20 @@ class Matcher {
     Truth all;
   };
 
-  // Requires a well-formed request; all arguments but the last two outlive the questions. Returns
-  // false if the principal or the resource lies in more entities than can be asked about.
-  bool Begin(const CompiledSet& set, const Request& request, absl::Time now,
-             const ConditionLimits& limits);
+  // Unless it is kSound nothing can be asked. All arguments but `now` outlive the questions.
+  // `principal` as of Facts::Gather().
+  Gathered Begin(const CompiledSet& set, const Request& request, absl::Time now,
+                 const ConditionLimits& limits, PrincipalFacts* principal = nullptr);
 
   // Goes on with the same request, and the limits whole again: forgets what the conditions came to.
   void Renew(const ConditionLimits& limits);
 
   const Facts& facts() const { return facts_; }
 
-  // Whether the rule matches. Stops at the first part and at the first clause that is false; the
-  // outcomes of the clauses go to *clauses. *patterns tells whether its patterns match, whatever
-  // the clauses say.
-  Truth Matches(const CompiledRule& rule, ClauseOutcomes* clauses, Truth* patterns);
+  // Whether the rule of this number matches, which the index has found. Stops at the first part and
+  // at the first clause that is false; the outcomes of the clauses go to *clauses. *patterns tells
+  // whether its patterns match, whatever the clauses say.
+  Truth Matches(uint32_t rule, ClauseOutcomes* clauses, Truth* patterns);
   // Whether the patterns could match, whatever roles and clauses say. Asks no condition.
   bool MatchesPatterns(const CompiledRule& rule) const;
   // Asks all of it. What it returns is valid until Renew() or Begin().
@@ -84,7 +84,7 @@ class Matcher {
   cel::Cell Fact(uint32_t clause);
 
   // Whether the conditions have used up what they may: then no answer counts.
-  bool exhausted() { return machine_.context().exhausted(); }
+  bool exhausted() { return ready_ && machine_.context().exhausted(); }
 
  private:
   // One way in which a list of patterns matched: by a pattern that binds names, or by the others.
@@ -94,6 +94,10 @@ class Matcher {
   };
   using Ways = std::vector<Way>;
 
+  // Readies what conditions and roles need: most decisions ask none.
+  void MakeReady() {
+    if (!ready_) Renew(*limits_);
+  }
   Truth MatchesPrincipal(const Alternatives& alternatives);
   // What `principal.roles` is to the conditions of a policy.
   cel::Cell RolesOfPolicy(uint32_t policy);
@@ -111,6 +115,10 @@ class Matcher {
   void Bind(const CompiledRule& rule, const Pattern& pattern, std::string_view text);
 
   const CompiledSet* set_ = nullptr;
+  const Request* request_ = nullptr;
+  absl::Time now_;
+  const ConditionLimits* limits_ = nullptr;
+  bool ready_ = false;
   Facts facts_;
   RequestVariables variables_;
   cel::Machine machine_;

@@ -8,6 +8,7 @@
 #include "absl/types/span.h"
 #include "reeve/engine/entity.h"
 #include "reeve/engine/entity_provider.h"
+#include "reeve/engine/prepared.h"
 #include "reeve/engine/principal.h"
 #include "reeve/engine/value.h"
 
@@ -22,6 +23,9 @@ inline constexpr size_t kMaxParents = 1024;
 struct Request {
   Request(const Principal& principal, std::string_view action, EntityView resource)
       : principal(&principal), action(action), resource(resource) {}
+  // The same of a principal that was made ready: see Engine::Prepare().
+  Request(const PreparedPrincipal& prepared, std::string_view action, EntityView resource)
+      : principal(&prepared.principal()), action(action), resource(resource), prepared(&prepared) {}
 
   const Principal* principal;  // Not null.
   std::string_view action;     // `doc.read`
@@ -38,6 +42,8 @@ struct Request {
   // replays what a record keeps of them.
   const ProvidedEntity* provided_principal = nullptr;
   const ProvidedEntity* provided_resource = nullptr;
+  // Of `principal`, or null.
+  const PreparedPrincipal* prepared = nullptr;
   // Set by a reader of requests that found this one malformed, to have the refusal decided and
   // recorded like any other: what is wrong, a text that outlives the decision.
   std::string_view defect;

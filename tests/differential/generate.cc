@@ -620,7 +620,7 @@ World MakeWorld(Choices& choices, const Size& size) {
   const uint32_t offset = choices.Below(65536);
   for (uint32_t i = 0; i < size.rules; ++i) {
     Rule rule;
-    rule.id = "p" + std::to_string((offset + i * 40503u) % 65536);
+    rule.id = "p" + std::to_string((offset + i * 40503u) % 131072);
     rule.effect = choices.OneIn(3) ? Effect::kDeny : Effect::kAllow;
     rule.shadow = choices.OneIn(8);
     const auto how_many = [&choices] { return choices.OneIn(3) ? choices.Below(3) + 1 : 1; };
