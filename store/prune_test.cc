@@ -51,6 +51,7 @@ absl::Time At(int n) { return absl::FromUnixSeconds(1800000000) + absl::Minutes(
 class PruneTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
+    if (base_ != nullptr) return;
     const std::string dir = MakeTempDir(), first = dir + "first.db";
     base_ = new std::string(dir + "audit.db");
     beside_ = new std::string(dir + "checkpoints");
