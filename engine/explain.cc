@@ -309,6 +309,7 @@ Explanation Explain(const Decision& decision, const Request& request) {
   matcher.Renew(kLimits);
   std::vector<uint32_t> relevant;
   for (uint32_t i = 0; i < set.rules().size(); ++i) {
+    if (matcher.facts().MissesOf(set.head(i)) > 1) continue;
     if (IsRelevant(matcher.AskPatterns(set.compiled(i)))) relevant.push_back(i);
   }
   Finder finder(set, request, matcher);

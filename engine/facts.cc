@@ -214,6 +214,18 @@ Truth Facts::MatchesHead(const RuleHead& head) const {
   return truth;
 }
 
+int Facts::MissesOf(const RuleHead& head) const {
+  using Part = RuleHead::Part;
+  const bool principal =
+      head.principals == Part::kAuthenticated
+          ? principal_->anonymous_
+          : head.principals == Part::kOne && PrincipalLiesIn(head.principal) == Truth::kFalse;
+  const bool action = head.actions == Part::kOne && head.action != action_;
+  const bool resource = head.resources == Part::kOne && resource_complete_ &&
+                        !Has(resource_.marked(), head.resource);
+  return principal + action + resource;
+}
+
 Truth Facts::MatchesResource(const Alternatives& alternatives, Which which) const {
   if (MatchesAny(alternatives, which, resource_, resource_text_)) return Truth::kTrue;
   const bool possible = !resource_complete_ && !set_->Literals(alternatives).empty();

@@ -99,6 +99,8 @@ class Facts {
   // The same of a rule that has no Part::kMore, and whose list in the index it was found in; of a
   // part that is one, kTrue.
   Truth MatchesHead(const RuleHead& head) const;
+  // How many of principal, action and resource rule a rule out for sure, by what its head says.
+  int MissesOf(const RuleHead& head) const;
   Truth MatchesResource(const Alternatives& alternatives, Which which) const;
 
   // Whether the set speaks of the entity of this name; then the questions below take no time.

@@ -211,6 +211,7 @@ class PolicyWatcher::Watch {
           schedule_.Change(now);
         }
         schedule_.EndPoll(now);
+        engine_.Reclaim();  // So that what was replaced does not wait for the next set.
       }
       if (schedule_.LoadIsDue(now)) Load(requested);
     }

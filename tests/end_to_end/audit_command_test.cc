@@ -471,7 +471,7 @@ TEST_F(AuditCommandTest, PruneRemovesAndSaysSo) {
   EXPECT_EQ(Audit({"verify", "--key", std::string(64, 'a')}).status, 1);
 
   // Others may go on.
-  Reeve({"check", "--audit", db_, policy_}, Request(95, "ada", "doc.read", "/finance/new"));
+  Reeve({"check", "--audit", db_, policy_}, Asked(95, "ada", "doc.read", "/finance/new"));
   EXPECT_EQ(Audit({"query", "--count"}).out, "1\n");
   EXPECT_EQ(Audit({"verify", "--rows"}).status, 0);
   // What remains of an empty file is more than nothing.

@@ -422,7 +422,11 @@ TEST(LimitTest, DeniesWhateverElseMatches) {
       {"BytesOfADenyRule", rule("d", "deny", bytes), limit},
       {"AllowBesideAllow", rule("a", "allow", bytes) + rule("b", "allow"), limit},
       {"AllowBehindAllow", rule("a", "allow") + rule("b", "allow", bytes), limit},
-      {"AllowBesideDeny", rule("a", "allow", bytes) + rule("b", "deny"), limit},
+      // Where a deny rule denies no allow rule is asked.
+      {"AllowBesideDeny",
+       rule("a", "allow", bytes) + rule("b", "deny"),
+       {"deny_rule", {"NAME-b"}, json::array()}},
+      {"DenyBesideDeny", rule("a", "deny", bytes) + rule("b", "deny"), limit},
       {"DenyBesideAllow", rule("a", "allow") + rule("d", "deny", bytes), limit},
       {"MadeUpForInTheExpression", rule("a", "allow", rescued), limit},
       {"RuleThatIsFalseBefore",
