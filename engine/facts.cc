@@ -221,8 +221,8 @@ int Facts::MissesOf(const RuleHead& head) const {
           ? principal_->anonymous_
           : head.principals == Part::kOne && PrincipalLiesIn(head.principal) == Truth::kFalse;
   const bool action = head.actions == Part::kOne && head.action != action_;
-  const bool resource = head.resources == Part::kOne && resource_complete_ &&
-                        !Has(resource_.marked(), head.resource);
+  const bool resource =
+      head.resources == Part::kOne && resource_complete_ && !Has(resource_.marked(), head.resource);
   return principal + action + resource;
 }
 

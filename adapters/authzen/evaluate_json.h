@@ -24,7 +24,8 @@ struct JsonAnswer {
 
 // Decides the request, or each request of the batch in order, that `json` states. Never fails: what
 // is malformed is denied and recorded like any other request. Values are read as the schema of the
-// engine's policy set, if it has one, declares them. A batch ends early where its semantic says so; what comes after is not decided and not recorded.
+// engine's policy set, if it has one, declares them. A batch ends early where its semantic says so;
+// what comes after is not decided and not recorded.
 JsonAnswer EvaluateJson(const Engine& engine, std::string_view json);
 
 }  // namespace reeve

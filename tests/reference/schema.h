@@ -6,8 +6,8 @@
 //  3. Groups and parents are of types that the type may lie in.
 //  4. Each attribute, of the request and of the set, the former before the latter, is declared and
 //     of its type; what is required is there, unless a provider told a part only. What a provider
-//     tells stands between the two, and fits by itself. Reserved names are passed over. An open type may have
-//     others. So with fields of the context.
+//     tells stands between the two, and fits by itself. Reserved names are passed over. An open
+//     type may have others. So with fields of the context.
 #ifndef REEVE_TESTS_REFERENCE_SCHEMA_H_
 #define REEVE_TESTS_REFERENCE_SCHEMA_H_
 
