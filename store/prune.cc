@@ -29,6 +29,9 @@ namespace {
 
 constexpr size_t kMaxReasonBytes = 1024;
 
+// What a file without records takes, about: each table and index has a page.
+constexpr int64_t kEmptyBytes = 94208;
+
 // How long a batch should hold the file, about. It is left to others then for as long, but not
 // longer than a writer that waits sleeps between two looks (WriterFile::WaitForLock()), twice.
 constexpr std::chrono::milliseconds kMinBatch(50), kMaxBatch(200), kPause(10);
@@ -169,14 +172,15 @@ class Pruner {
     return (numbers[0] - numbers[1]) * numbers[2];
   }
 
-  // How many bytes of segments must go so that `in_use` becomes what is wanted, if all else goes in
-  // proportion.
+  // How many bytes of segments must go so that `in_use` becomes what is wanted, if all but what an
+  // empty file takes goes in proportion.
   absl::StatusOr<int64_t> Excess(int64_t in_use) {
     if (!options_.max_bytes.has_value() || in_use <= *options_.max_bytes) return 0;
     absl::StatusOr<int64_t> all =
         database_.Number("SELECT coalesce(sum(length(bytes)), 0) FROM segments");
     if (!all.ok()) return all.status();
-    const double share = static_cast<double>(in_use - *options_.max_bytes) / in_use;
+    const int64_t records = std::max(in_use - kEmptyBytes, int64_t{1});
+    const double share = std::min(static_cast<double>(in_use - *options_.max_bytes) / records, 1.0);
     // Never so little that there is no end to it.
     return std::max({static_cast<int64_t>(share * *all), *all / 64, int64_t{1}});
   }
@@ -242,7 +246,8 @@ class Pruner {
       if (absl::Status status = Advance(); !status.ok()) return status;
     }
     if (*all > 0) {
-      result_.bytes_after -= static_cast<int64_t>(static_cast<double>(result_.bytes_before) *
+      const int64_t records = std::max(result_.bytes_before - kEmptyBytes, int64_t{0});
+      result_.bytes_after -= static_cast<int64_t>(static_cast<double>(records) *
                                                   static_cast<double>(result_.bytes) / *all);
     }
     return absl::OkStatus();
