@@ -153,15 +153,84 @@ void EntityGraph::PlaceNodes(const std::vector<Node>& parents_first,
       place.marked = static_cast<uint32_t>(marks_.size() - 1);
     }
     if (first_parent[node + 1] - first_parent[node] < 2) continue;
-    forks_.push_back({static_cast<uint32_t>(others_.size()), place.fork});
+    forks_.push_back({static_cast<uint32_t>(others_.size()), place.fork, kNone});
     place.fork = static_cast<uint32_t>(forks_.size() - 1);
     for (uint32_t i = first_parent[node] + 1; i < first_parent[node + 1]; ++i) {
       others_.push_back(edges[i].parent);
     }
   }
-  forks_.push_back({static_cast<uint32_t>(others_.size()), kNone});
+  forks_.push_back({static_cast<uint32_t>(others_.size()), kNone, kNone});
   others_.shrink_to_fit();
   forks_.shrink_to_fit();
+  CloseForks();
+}
+
+bool EntityGraph::AppendWaysAbove(uint32_t fork, std::vector<Way>* ways) const {
+  if (fork == kNone) return true;
+  const uint32_t closure = forks_[fork].closure;
+  if (closure == kTooMuch) return false;
+  if (closure == kNone) {
+    for (uint32_t o = forks_[fork].others; o < forks_[fork + 1].others; ++o) {
+      ways->push_back(WayTo(others_[o]));
+    }
+  } else {
+    ways->insert(ways->end(), closure_ways_.begin() + closures_[closure].ways,
+                 closure_ways_.begin() + closures_[closure + 1].ways);
+  }
+  return ways->size() <= 4 * kMaxClosure;
+}
+
+void EntityGraph::CloseForks() {
+  const size_t budget =
+      std::max(kClosuresForEach * (size() + edges_.size()), kMaxClosure * kMaxClosure);
+  std::vector<Way> ways;
+  std::vector<uint32_t> marks;
+  // Those above a fork stand before it.
+  for (uint32_t f = 0; f + 1 < forks_.size(); ++f) {
+    Fork& fork = forks_[f];
+    bool more = fork.above != kNone;
+    ways.clear();
+    bool bounded = AppendWaysAbove(fork.above, &ways);
+    for (uint32_t o = fork.others; bounded && o < forks_[f + 1].others; ++o) {
+      ways.push_back(WayTo(others_[o]));
+      const uint32_t above = places_[others_[o]].fork;
+      more |= above != kNone;
+      bounded = AppendWaysAbove(above, &ways);
+    }
+    if (bounded && !more) continue;  // as it is: kNone
+    std::sort(ways.begin(), ways.end(),
+              [](const Way& a, const Way& b) { return a.first < b.first; });
+    ways.erase(std::unique(ways.begin(), ways.end(),
+                           [](const Way& a, const Way& b) { return a.first == b.first; }),
+               ways.end());
+    marks.clear();
+    for (const Way& way : ways) {
+      uint32_t mark = places_[way.node].marked;
+      for (; mark != kNone && marks.size() <= 4 * kMaxClosure; mark = marks_[mark].above) {
+        marks.push_back(mark);
+      }
+    }
+    bounded = bounded && marks.size() <= 4 * kMaxClosure;
+    std::sort(marks.begin(), marks.end(),
+              [this](uint32_t a, uint32_t b) { return marks_[a].node < marks_[b].node; });
+    marks.erase(std::unique(marks.begin(), marks.end()), marks.end());
+    if (!bounded || ways.size() > kMaxClosure || marks.size() > kMaxClosure ||
+        closure_ways_.size() + closure_marks_.size() + ways.size() + marks.size() > budget) {
+      fork.closure = kTooMuch;
+      continue;
+    }
+    fork.closure = static_cast<uint32_t>(closures_.size());
+    closures_.push_back({static_cast<uint32_t>(closure_ways_.size()),
+                         static_cast<uint32_t>(closure_marks_.size())});
+    closure_ways_.insert(closure_ways_.end(), ways.begin(), ways.end());
+    closure_marks_.insert(closure_marks_.end(), marks.begin(), marks.end());
+    // AppendWaysAbove() reads where it ends.
+    closures_.push_back({static_cast<uint32_t>(closure_ways_.size()),
+                         static_cast<uint32_t>(closure_marks_.size())});
+  }
+  closures_.shrink_to_fit();
+  closure_ways_.shrink_to_fit();
+  closure_marks_.shrink_to_fit();
 }
 
 EntityGraph::Node EntityGraph::Find(std::string_view text) const {
@@ -176,6 +245,35 @@ void Ancestry::Begin(const EntityGraph& graph) {
   closed_ = 0;
   marked_.clear();
   marks_.clear();
+}
+
+bool Ancestry::CloseByFork(size_t most) {
+  const EntityGraph& graph = *graph_;
+  const Way own = ways_[0];
+  const EntityGraph::Place& place = graph.places_[own.node];
+  const EntityGraph::Closure* const closure = &graph.closures_[graph.forks_[place.fork].closure];
+  const auto first = graph.closure_ways_.begin() + closure[0].ways;
+  const auto last = graph.closure_ways_.begin() + closure[1].ways;
+  const auto at = std::lower_bound(
+      first, last, own.first, [](const Way& way, uint32_t number) { return way.first < number; });
+  ways_.assign(first, at);
+  ways_.push_back(own);
+  ways_.insert(ways_.end(), at, last);
+  closed_ = ways_.size();
+  for (uint32_t i = closure[0].marks; i < closure[1].marks; ++i) {
+    marks_.push_back(graph.closure_marks_[i]);
+    marked_.push_back(graph.marks_[marks_.back()].node);
+  }
+  const auto shared = marked_.size();
+  for (uint32_t mark = place.marked; mark != EntityGraph::kNone; mark = graph.marks_[mark].above) {
+    const Node node = graph.marks_[mark].node;
+    // What it hangs on is then listed as well.
+    if (std::binary_search(marked_.begin(), marked_.begin() + shared, node)) break;
+    marked_.push_back(node);
+    marks_.push_back(mark);
+  }
+  if (marked_.size() > shared) std::sort(marked_.begin(), marked_.end());
+  return ways_.size() + marked_.size() <= most;
 }
 
 bool Ancestry::CloseSeveral(size_t most) {
@@ -196,7 +294,7 @@ bool Ancestry::CloseSeveral(size_t most) {
     for (; fork != EntityGraph::kNone && met[fork] != walk; fork = graph.forks_[fork].above) {
       met[fork] = walk;
       for (uint32_t o = graph.forks_[fork].others; o < graph.forks_[fork + 1].others; ++o) {
-        ways_.push_back(WayTo(graph.others_[o]));
+        ways_.push_back(graph.WayTo(graph.others_[o]));
       }
       if (ways_.size() > most) return false;
     }

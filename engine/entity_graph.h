@@ -23,7 +23,8 @@ namespace reeve {
 // numbered along it, such that all that hang below one have the numbers behind its own, and "lies
 // in" is a comparison of numbers. The parents beyond the first, of which most nodes have none, are
 // kept beside it, and each node knows the nearest one on its way to the root that has some. So it
-// takes memory for each node and each parent, however deep they lie.
+// takes memory for each node and each parent, however deep they lie. What nodes with several
+// parents lie in is worked out beforehand as far as it is not much.
 //
 // After Close() immutable: any thread.
 class EntityGraph {
@@ -94,7 +95,24 @@ class EntityGraph {
   struct Fork {
     uint32_t others;  // The first of them in others_; they end where those of the next fork begin.
     uint32_t above;   // The nearest fork above it, or kNone.
+    // Of closures_; or kNone if there is nothing above but the others and what they hang on, or
+    // kTooMuch.
+    uint32_t closure;
   };
+  static constexpr uint32_t kTooMuch = kNone - 1;
+  // A node's number in the forest, and the node: so that they sort by the number.
+  struct Way {
+    uint32_t first;
+    Node node;
+  };
+  // What lies above a fork beside what it hangs on. The next one in closures_ is where it ends.
+  struct Closure {
+    uint32_t ways;   // Of closure_ways_, sorted: everything is above one of them.
+    uint32_t marks;  // Of closure_marks_, sorted by the node: numbers of what is marked there.
+  };
+  // The most ways, or marks, of a closure; of all together so many for each node and parent.
+  static constexpr size_t kMaxClosure = 256;
+  static constexpr size_t kClosuresForEach = 4;
   struct MarkedNode {
     Node node;
     uint32_t above;
@@ -102,6 +120,10 @@ class EntityGraph {
 
   void PlaceNodes(const std::vector<Node>& parents_first, const std::vector<uint32_t>& first_parent,
                   absl::Span<const Edge> edges);
+  Way WayTo(Node node) const { return {places_[node].first, node}; }
+  // Appends the ways above `fork`, a fork or kNone. Returns false if they are too many.
+  bool AppendWaysAbove(uint32_t fork, std::vector<Way>* ways) const;
+  void CloseForks();
 
   static constexpr uint32_t kRoles = Names::kNone;  // The scope of their names in names_.
 
@@ -135,6 +157,9 @@ class EntityGraph {
   std::vector<Fork> forks_;  // And one more, for its `others`.
   std::vector<Node> others_;
   std::vector<MarkedNode> marks_;
+  std::vector<Closure> closures_;  // Each is followed by where it ends.
+  std::vector<Way> closure_ways_;
+  std::vector<uint32_t> closure_marks_;
 };
 
 // Some nodes and all that they lie in, at any distance. Reused from one request to the next, so
@@ -144,7 +169,7 @@ class Ancestry {
  public:
   // Forgets everything. `graph` is closed, and outlives the questions.
   void Begin(const EntityGraph& graph);
-  void Add(EntityGraph::Node node) { ways_.push_back(WayTo(node)); }
+  void Add(EntityGraph::Node node) { ways_.push_back(graph_->WayTo(node)); }
   // Finds what the nodes lie in, before the questions, and again if some were added since. Returns
   // false if there are more than `most` ways and marked nodes: then nothing can be asked. A way is
   // one of the nodes, or a parent beyond the first of one that is met.
@@ -152,7 +177,10 @@ class Ancestry {
     if (ways_.empty()) return true;
     if (ways_.size() > 1) return CloseSeveral(most);
     const EntityGraph::Place& place = graph_->places_[ways_[0].node];
-    if (place.fork != EntityGraph::kNone) return CloseSeveral(most);
+    if (place.fork != EntityGraph::kNone) {
+      const bool closed = graph_->forks_[place.fork].closure < EntityGraph::kTooMuch;
+      return closed ? CloseByFork(most) : CloseSeveral(most);
+    }
     closed_ = 1;
     // The way of most, without anything to meet or to sort on it.
     for (uint32_t mark = place.marked; mark != EntityGraph::kNone;
@@ -172,14 +200,10 @@ class Ancestry {
   absl::Span<const uint32_t> marks() const { return marks_; }
 
  private:
-  // Its number in the forest, and the node: so that they sort by the number.
-  struct Way {
-    uint32_t first;
-    EntityGraph::Node node;
-  };
+  using Way = EntityGraph::Way;
 
-  Way WayTo(EntityGraph::Node node) const { return {graph_->places_[node].first, node}; }
-
+  // Of one node, above which a fork has a closure.
+  bool CloseByFork(size_t most);
   bool CloseSeveral(size_t most);
 
   const EntityGraph* graph_ = nullptr;

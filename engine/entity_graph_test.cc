@@ -2,11 +2,15 @@
 // rules of a decision tell what the principal lies in.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "reeve/engine/engine.h"
+#include "reeve/engine/explain.h"
 #include "reeve/engine/testing.h"
 
 namespace reeve {
@@ -130,6 +134,53 @@ TEST(EntityGraphTest, WaysAreNotCountedTwice) {
   const std::unique_ptr<Engine> engine = MakeEngine(&builder);
   const Principal principal = MakePrincipal(Name(2 * kLevels - 1));
   EXPECT_EQ(Ids(engine->Decide(Request(principal, "x", {"y", "1"})).rules()), "0 1 1000 1001");
+}
+
+// With few and with more above a node than is worked out beforehand.
+TEST(EntityGraphTest, LargeGraphs) {
+  constexpr size_t kNodes = 700;
+  for (const size_t most_parents : {2, 4, 12}) {
+    std::mt19937 chance(static_cast<unsigned>(most_parents));
+    std::vector<std::set<size_t>> lies_in(kNodes);
+    SnapshotBuilder builder;
+    for (size_t node = 0; node < kNodes; ++node) {
+      std::vector<std::string> parents;
+      // Every third node has one parent, and every tenth none.
+      const size_t count = node % 10 == 0 ? 0 : node % 3 == 0 ? 1 : most_parents;
+      for (size_t i = 0; i < count; ++i) {
+        const size_t parent = chance() % node;
+        parents.push_back(Name(parent));
+        lies_in[node].insert(parent);
+        lies_in[node].insert(lies_in[parent].begin(), lies_in[parent].end());
+      }
+      builder.AddEntity(MakeEntity(Name(node), parents));
+      if (node % 2 == 0) {
+        builder.AddRule(MakeRule("+" + std::to_string(node), {Name(node)}, {"any"}, {"any"}));
+      }
+    }
+    const std::unique_ptr<Engine> engine = MakeEngine(&builder);
+    size_t most = 0;
+    for (size_t node = 0; node < kNodes; ++node) {
+      std::set<std::string> want;
+      most = std::max(most, lies_in[node].size());
+      lies_in[node].insert(node);
+      for (const size_t above : lies_in[node]) {
+        if (above % 2 == 0) want.insert(std::to_string(above));
+      }
+      const Principal principal = MakePrincipal(Name(node));
+      const Request request(principal, "x", {"y", "1"});
+      const Decision decision = engine->Decide(request);
+      EXPECT_EQ(Ids(decision.rules()), absl::StrJoin(want, " ")) << node;
+      // An explanation asks for each entity alone.
+      if (node % 16 != 0) continue;
+      std::set<std::string> through;
+      for (const RuleExplanation& rule : Explain(decision, request).rules) {
+        if (rule.principals_by.pattern != nullptr) through.insert(rule.rule->id);
+      }
+      EXPECT_EQ(through, want) << node;
+    }
+    EXPECT_EQ(most > 400, most_parents == 12) << most;
+  }
 }
 
 // The memory of one graph is used for the next.
