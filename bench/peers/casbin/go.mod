@@ -9,3 +9,7 @@ require (
 	github.com/casbin/govaluate v1.3.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 )
+
+require reeve_bench/measure v0.0.0
+
+replace reeve_bench/measure => ../measure

@@ -30,3 +30,7 @@ require (
 	golang.org/x/sys v0.49.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
+
+require reeve_bench/measure v0.0.0
+
+replace reeve_bench/measure => ../measure

@@ -1,0 +1,3 @@
+module reeve_bench/measure
+
+go 1.25
