@@ -40,8 +40,8 @@ constexpr struct {
 
 // What a statement may name itself; the other tables it reads through the views.
 constexpr char kTables[] =
-    "decisions decisions_by_hour numbers writers segments checkpoints sqlite_schema sqlite_master "
-    "json_each json_tree";
+    "decisions decisions_by_hour numbers writers segments checkpoints prunings sqlite_schema "
+    "sqlite_master json_each json_tree";
 
 // Functions that reckon with their arguments, and those that tell the time or draw by lot. Not
 // among them: what loads code, writes to a log or tells of the program.
@@ -120,10 +120,10 @@ struct SqlGuard::State {
             (inside != nullptr && tables.contains(table))) {
           return SQLITE_OK;
         }
-        return Refuse(
-            absl::StrCat("`", Printable(text(first)),
-                         "` may not be read here; ask `decisions`, "
-                         "`decisions_by_hour`, `numbers`, `writers`, `segments` or `checkpoints`"));
+        return Refuse(absl::StrCat(
+            "`", Printable(text(first)),
+            "` may not be read here; ask `decisions`, "
+            "`decisions_by_hour`, `numbers`, `writers`, `segments`, `checkpoints` or `prunings`"));
       }
       default:
         return Refuse("only a SELECT may be run here");

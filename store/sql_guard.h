@@ -38,10 +38,10 @@ struct SqlLimits {
 //
 // The file is opened for reading only. A statement must be a single SELECT or VALUES, or EXPLAIN of
 // one; it may use the views `decisions`, `decisions_by_hour` and `numbers`, the tables `writers`,
-// `segments`, `checkpoints` and `sqlite_schema`, json_each() and json_tree(), and those functions
-// of SQLite that reckon with values. All else is refused by SQLite's authorizer before it runs
-// (PRAGMA, ATTACH, VACUUM INTO, extensions among it), and once more by the connection. A value has
-// at most 16 MiB, and a statement 100 KB. Source: sqlite.org/security.html,
+// `segments`, `checkpoints`, `prunings` and `sqlite_schema`, json_each() and json_tree(), and those
+// functions of SQLite that reckon with values. All else is refused by SQLite's authorizer before it
+// runs (PRAGMA, ATTACH, VACUUM INTO, extensions among it), and once more by the connection. A value
+// has at most 16 MiB, and a statement 100 KB. Source: sqlite.org/security.html,
 // c3ref/set_authorizer.html, c3ref/limit.html, c3ref/stmt_readonly.html.
 //
 // One thread at a time.

@@ -167,7 +167,7 @@ TEST_F(SqlGuardTest, RefusesAllElseAndChangesNothing) {
        "INVALID_ARGUMENT: the function `sqlite_log` may not be called here"},
       {"InnerTable", "SELECT * FROM names",
        "INVALID_ARGUMENT: `names` may not be read here; ask `decisions`, `decisions_by_hour`, "
-       "`numbers`, `writers`, `segments` or `checkpoints`"},
+       "`numbers`, `writers`, `segments`, `checkpoints` or `prunings`"},
       {"Pages", "SELECT * FROM sqlite_dbpage", "INVALID_ARGUMENT: "},
       {"PragmaTable", "SELECT * FROM pragma_user_version", "INVALID_ARGUMENT: "},
       {"Statistics", "SELECT * FROM dbstat", kOnlySelect},

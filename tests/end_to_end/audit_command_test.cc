@@ -469,6 +469,12 @@ TEST_F(AuditCommandTest, PruneRemovesAndSaysSo) {
   EXPECT_EQ(report["prunings"][0]["signed"], true);
   EXPECT_EQ(report["writers"][0]["pruned"], 8);
   EXPECT_EQ(Audit({"verify", "--key", std::string(64, 'a')}).status, 1);
+  ended = Audit({"query", "--format", "csv", "--sql",
+                 "SELECT min(first_seq), max(last_seq), reason FROM prunings GROUP BY writer"});
+  EXPECT_EQ(ended.out,
+            "min(first_seq),max(last_seq),reason\r\n1,8,"
+            "before 2100-01-01T00:00:00Z: the end of the year\r\n")
+      << ended.err;
 
   // Others may go on.
   Reeve({"check", "--audit", db_, policy_}, Asked(95, "ada", "doc.read", "/finance/new"));
