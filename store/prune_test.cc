@@ -299,6 +299,45 @@ TEST_F(PruneTest, NothingOfWhatWasRemovedIsLeft) {
   }
 }
 
+// What records say of their masks stays with those that stay, and goes with the others.
+TEST_F(PruneTest, OfMaskedRecords) {
+  const std::string path = MakeTempDir() + "audit.db";
+  FakeClock clock;
+  clock.now = At(0);
+  AuditStore::Options options;
+  options.max_wait = absl::Seconds(60);
+  options.clock = &clock;
+  const std::vector<AuditMask> masks[] = {
+      {{"any", "principal.id", AuditMask::Kind::kReplace, "nobody"}},
+      {{"any", "resource.id", AuditMask::Kind::kReplace, "nothing"}}};
+  int n = 0;
+  for (const std::vector<AuditMask>& mask : masks) {
+    options.masks = mask;
+    auto store = *AuditStore::Open(path, options);
+    Decider decider;
+    for (int i = 0; i < 2; ++i) {
+      decider.clock.now = At(++n);
+      const Principal principal = MakePrincipal("user:ada");
+      EXPECT_EQ(decider.Append(*store, Request(principal, "doc.read", EntityId("doc", "/x")),
+                               AuditLevel::kDurable),
+                absl::OkStatus());
+    }
+  }
+  ASSERT_EQ(Verify(path), "");
+  const std::string all =
+      "SELECT group_concat(principal || ' ' || resource || ' ' || masked) FROM "
+      "(SELECT * FROM decisions ORDER BY unix_us)";
+  ASSERT_EQ(SelectOne(path, all),
+            "user:nobody doc:/x {\"principal.id\":\"replace\"},"
+            "user:nobody doc:/x {\"principal.id\":\"replace\"},"
+            "user:ada doc:nothing {\"resource.id\":\"replace\"},"
+            "user:ada doc:nothing {\"resource.id\":\"replace\"}");
+  ASSERT_EQ(Prune(path, Before(4)).status(), absl::OkStatus());
+  EXPECT_EQ(SelectOne(path, all), "user:ada doc:nothing {\"resource.id\":\"replace\"}");
+  EXPECT_EQ(SelectOne(path, "SELECT count(*) FROM texts WHERE text LIKE '%principal.id%'"), "0");
+  EXPECT_EQ(Verify(path), "");
+}
+
 // Many records, some of long texts, in one file.
 void WriteMany(const std::string& path, int records) {
   FakeClock clock;  // The store reads it on threads of its own.
