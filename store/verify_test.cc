@@ -35,6 +35,7 @@ const std::string kSeed(32, 's');
 //   1  five records in three segments (1-2, 3, 4-5), closed in order
 //   2  the same, not closed
 //   3  two records in one segment, closed
+// The second of a segment has a time that its request fixed, and something that was masked.
 class VerifyTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -62,18 +63,23 @@ class VerifyTest : public ::testing::Test {
     options.checkpoint_key = kSeed;
     options.checkpoint_file = *beside_;
     options.checkpoint_records = 3;
+    options.masks = {{"any", "context.ip", AuditMask::Kind::kReplace, "hidden"}};
     auto store = *AuditStore::Open(path, options);
     static Decider decider;
     static int resource = 0;
     const Principal ada = MakePrincipal("user:ada", {"staff"});
+    const Attributes context = {{"ip", Value::String("192.0.2.7")}};
     for (int count : counts) {
       for (int i = 0; i < count; ++i) {
         clock.now += absl::Milliseconds(1);
         decider.clock.now = clock.now;
         const EntityId id("doc", absl::StrCat("/secret/", ++resource));
-        EXPECT_EQ(decider.Append(*store, Request(ada, i == 0 ? "doc.read" : "doc.delete", id),
-                                 AuditLevel::kRecorded),
-                  absl::OkStatus());
+        Request request(ada, i == 0 ? "doc.read" : "doc.delete", id);
+        if (i > 0) {
+          request.context = &context;
+          request.time = absl::FromUnixSeconds(resource);
+        }
+        EXPECT_EQ(decider.Append(*store, request, AuditLevel::kRecorded), absl::OkStatus());
       }
       EXPECT_EQ(store->Flush(), absl::OkStatus());
     }
