@@ -94,6 +94,12 @@ bool PollUntil(int fd, short events, Deadline deadline) {
   }
 }
 
+// Whether no process has the other end any more.
+bool IsHungUp(const Descriptor& socket) {
+  pollfd look = {socket.get(), 0, 0};
+  return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP) != 0;
+}
+
 // Send(), for at most so long. 0 or the errno; ETIMEDOUT in the end.
 int SendUntil(Deadline deadline, int socket, const void* head, size_t head_size,
               std::string_view body, const int* fds, size_t fd_count) {
@@ -231,9 +237,9 @@ class UserWorkers::Pool {
   void Erase(Workers::iterator worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::Status StartWorker(Worker* worker, Deadline deadline) const;
-  // `*sent` is false if the worker has never seen the request.
+  // `*seen` is false if the worker has not read the request, nor ever will.
   absl::StatusOr<UserFile> Ask(Worker* worker, std::string_view path, const OpenHow& how,
-                               Deadline deadline, bool* sent) const;
+                               Deadline deadline, bool* seen) const;
 
   const Options options_;
   // Set by Start().
@@ -371,10 +377,11 @@ absl::Status UserWorkers::Pool::StartWorker(Worker* worker, Deadline deadline) c
   const int fds[] = {socket.get(), leash.get(), file.get()};
   const int error =
       SendUntil(deadline, broker_.get(), &spawn, sizeof(spawn), "", fds, groups.empty() ? 2 : 3);
-  if (error == EPIPE || error == ECONNRESET) {
+  const auto no_broker = [] {
     return absl::UnavailableError(
         "the process that makes workers has ended; start the server again");
-  }
+  };
+  if (error == EPIPE || error == ECONNRESET) return no_broker();
   if (error != 0) return fail("sendmsg", error);
   socket.Close();
   leash.Close();
@@ -382,7 +389,10 @@ absl::Status UserWorkers::Pool::StartWorker(Worker* worker, Deadline deadline) c
   Packet packet = ReceiveUntil(deadline, worker->socket.get(), &ready);
   packet.CloseAll();
   if (packet.error == ETIMEDOUT) return Unavailable(*worker, "did not start in time; allow more");
-  if (packet.size <= 0) return Unavailable(*worker, "ended as it started; call again");
+  if (packet.size <= 0) {
+    return IsHungUp(broker_) ? no_broker()
+                             : Unavailable(*worker, "ended as it started; call again");
+  }
   if (packet.size != sizeof(ready) || packet.cut) {
     return Unavailable(*worker, "answered out of form; it was ended");
   }
@@ -396,13 +406,13 @@ absl::Status UserWorkers::Pool::StartWorker(Worker* worker, Deadline deadline) c
 
 absl::StatusOr<UserFile> UserWorkers::Pool::Ask(Worker* worker, std::string_view path,
                                                 const OpenHow& how, Deadline deadline,
-                                                bool* sent) const {
+                                                bool* seen) const {
   const uint64_t number = ++worker->last_number;
   const OpenRequest request = {number, static_cast<uint64_t>(how.flags | O_CLOEXEC | O_NOCTTY),
                                how.mode, how.resolve};
   const int error = SendUntil(deadline, worker->socket.get(), &request, sizeof(request), path,
                               &how.directory, how.directory < 0 ? 0 : 1);
-  *sent = error != EPIPE && error != ECONNRESET;
+  *seen = error != EPIPE && error != ECONNRESET;
   if (error == EBADF) {
     return absl::InvalidArgumentError("how.directory: it is not open; give an open directory");
   }
@@ -414,6 +424,9 @@ absl::StatusOr<UserFile> UserWorkers::Pool::Ask(Worker* worker, std::string_view
   OpenReply reply;
   Packet packet = ReceiveUntil(deadline, worker->socket.get(), &reply);
   if (packet.error == ETIMEDOUT) return Unavailable(*worker, kNoTime);
+  // Linux says so where the other end was closed with something unread (unix_release_sock()), which
+  // can only be this request.
+  if (packet.size < 0 && packet.error == ECONNRESET) *seen = false;
   if (packet.size <= 0) return Unavailable(*worker, "ended before it answered; call again");
   // Nothing that it says is believed but what a worker can say.
   const bool in_form = packet.size == sizeof(reply) && !packet.cut && reply.number == number &&
@@ -454,11 +467,11 @@ absl::StatusOr<UserFile> UserWorkers::Pool::Open(Key key, std::string_view path,
         return status;
       }
     }
-    bool sent = true;
-    absl::StatusOr<UserFile> file = Ask(&**worker, path, how, deadline, &sent);
+    bool seen = true;
+    absl::StatusOr<UserFile> file = Ask(&**worker, path, how, deadline, &seen);
     Release(*worker, file.ok() || absl::IsInvalidArgument(file.status()));
     // One that ended while it was idle is replaced; a new one that ends at once is not.
-    if (sent || is_new) return file;
+    if (seen || is_new) return file;
   }
 }
 
