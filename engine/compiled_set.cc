@@ -331,13 +331,18 @@ class CompiledSet::Compiler {
   }
 
   absl::Status AddRules(std::vector<Rule> rules) {
-    std::sort(rules.begin(), rules.end(), [](const Rule& a, const Rule& b) { return a.id < b.id; });
+    std::vector<Rule*> sorted;
+    sorted.reserve(rules.size());
+    for (Rule& rule : rules) sorted.push_back(&rule);
+    std::sort(sorted.begin(), sorted.end(),
+              [](const Rule* a, const Rule* b) { return a->id < b->id; });
     set_.heads_.reserve(rules.size());
-    for (size_t i = 0; i < rules.size(); ++i) {
-      if (i > 0 && rules[i].id == rules[i - 1].id) {
-        return absl::InvalidArgumentError(absl::StrCat("rule `", rules[i].id, "` is given twice"));
+    for (size_t i = 0; i < sorted.size(); ++i) {
+      Rule& rule = *sorted[i];
+      if (i > 0 && rule.id == sorted[i - 1]->id) {
+        return absl::InvalidArgumentError(absl::StrCat("rule `", rule.id, "` is given twice"));
       }
-      if (absl::Status status = AddRule(rules[i]); !status.ok()) return status;
+      if (absl::Status status = AddRule(rule); !status.ok()) return status;
     }
     set_.clauses_.Close();
     set_.conditions_.shrink_to_fit();
@@ -698,7 +703,7 @@ class CompiledSet::Compiler {
   }
 
   // `by_resource`: the index finds the rule by its resources alone.
-  void CompleteHead(const CompiledRule& rule, bool by_resource, RuleHead* head) const {
+  void CompleteHead(const CompiledRule& rule, bool by_resource, RuleHead* head) {
     head->principals = PartOf(rule.principals, &head->principal);
     head->actions = PartOf(rule.actions, &head->action);
     head->resources = PartOf(rule.resources, &head->resource);
@@ -706,7 +711,9 @@ class CompiledSet::Compiler {
     const bool under_prefix = patterns.size() == 1 && rule.resources.literals.count == 0 &&
                               set_.pattern(patterns[0]).kind() == Pattern::Kind::kGlob &&
                               IsWholeTree(set_.pattern(patterns[0]));
-    if (by_resource && under_prefix) head->resources = RuleHead::Part::kIndexed;
+    if (!by_resource || !under_prefix) return;
+    head->resources = RuleHead::Part::kIndexed;
+    head->resource = AddPrefix(set_.pattern(patterns[0]));
   }
 
   // Sets *one if there is but one literal.

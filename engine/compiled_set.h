@@ -69,7 +69,7 @@ struct RuleHead {
 
   uint32_t principal = 0;  // Of kOne: the node,
   uint32_t action = 0;     // the action's number,
-  uint32_t resource = 0;   // the node.
+  uint32_t resource = 0;   // the node; of kIndexed that of the prefix tree.
   Part principals = Part::kMore;
   Part actions = Part::kMore;
   Part resources = Part::kMore;

@@ -310,9 +310,10 @@ Explanation Explain(const Decision& decision, const Request& request) {
   Matcher matcher;
   if (matcher.Begin(set, request, decision.time(), kLimits) != Gathered::kSound) return explanation;
   matcher.Renew(kLimits);
+  std::vector<uint32_t> near;
+  matcher.facts().FindNear(&near);
   std::vector<uint32_t> relevant;
-  for (uint32_t i = 0; i < set.rule_count(); ++i) {
-    if (matcher.facts().MissesOf(set.head(i)) > 1) continue;
+  for (const uint32_t i : near) {
     if (IsRelevant(matcher.AskPatterns(set.compiled(i)))) relevant.push_back(i);
   }
   Finder finder(set, request, matcher);

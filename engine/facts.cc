@@ -215,16 +215,27 @@ Truth Facts::MatchesHead(const RuleHead& head) const {
   return truth;
 }
 
-int Facts::MissesOf(const RuleHead& head) const {
+void Facts::FindNear(std::vector<uint32_t>* rules) const {
   using Part = RuleHead::Part;
-  const bool principal =
-      head.principals == Part::kAuthenticated
-          ? principal_->anonymous_
-          : head.principals == Part::kOne && PrincipalLiesIn(head.principal) == Truth::kFalse;
-  const bool action = head.actions == Part::kOne && head.action != action_;
-  const bool resource =
-      head.resources == Part::kOne && resource_complete_ && !Has(resource_.marked(), head.resource);
-  return principal + action + resource;
+  std::vector<uint32_t> prefixes;
+  set_->prefixes().ForEachPrefixOf(resource_type_, request_->resource.id,
+                                   [&](uint32_t node) { prefixes.push_back(node); });
+  std::sort(prefixes.begin(), prefixes.end());
+  for (uint32_t i = 0; i < set_->rule_count(); ++i) {
+    const RuleHead& head = set_->head(i);
+    const bool action = head.actions == Part::kOne && head.action != action_;
+    const bool resource = head.resources == Part::kIndexed
+                              ? !Has(prefixes, head.resource)
+                              : head.resources == Part::kOne && resource_complete_ &&
+                                    !Has(resource_.marked(), head.resource);
+    if (action && resource) continue;
+    const bool principal = head.principals == Part::kAuthenticated
+                               ? principal_->anonymous_
+                               : head.principals == Part::kOne &&
+                                     !Has(principal_->ancestry_.marked(), head.principal) &&
+                                     !PrincipalMayLieIn(head.principal);
+    if (action + resource + principal < 2) rules->push_back(i);
+  }
 }
 
 Truth Facts::MatchesResource(const Alternatives& alternatives, Which which) const {

@@ -99,8 +99,6 @@ class Facts {
   // The same of a rule that has no Part::kMore, and whose list in the index it was found in; of a
   // part that is one, kTrue.
   Truth MatchesHead(const RuleHead& head) const;
-  // How many of principal, action and resource rule a rule out for sure, by what its head says.
-  int MissesOf(const RuleHead& head) const;
   Truth MatchesResource(const Alternatives& alternatives, Which which) const;
 
   // Whether the set speaks of the entity of this name; then the questions below take no time.
@@ -124,6 +122,9 @@ class Facts {
 
   // The rules that the index cannot rule out go to `candidates`; some may stand there twice.
   void FindCandidates(std::vector<uint32_t>* candidates) const;
+  // The rules of which no two of principal, action and resource are ruled out by what their heads
+  // say: for explanations. Looks at the heads of all.
+  void FindNear(std::vector<uint32_t>* rules) const;
 
  private:
   // By what is not known of it.
