@@ -67,27 +67,34 @@ class Variables {
 
 class Machine;
 
-// A program among others of a set, ready to run: what its numbers mean to all of them, by the place
-// in Program::variables, Program::paths and Program::shared.
-struct Link {
+// A program among others of a set, ready to run: what its numbers mean to all of them, by the
+// number of a variable, a path and a shared part. As much as comes from memory at once.
+struct alignas(64) Link {
   static constexpr uint32_t kNone = UINT32_MAX;
 
   // All that is needed to follow a path.
   struct Path {
-    // `path` is of the program, and outlives this.
-    Path(const cel::Path& path, uint32_t member_number, uint32_t kept_slot,
+    // `names` are of the path, and outlive this.
+    Path(absl::Span<const Cell> names, uint32_t member_number, uint32_t kept_slot,
          uint32_t layers_number = kNone)
-        : member(member_number),
-          layers(layers_number),
+        : first(names[0].text().data()),
+          rest(names.data() + 1),
+          first_size(static_cast<uint32_t>(names[0].text().size())),
           slot(kept_slot),
-          name(path.names[0].text()),
-          rest(absl::MakeConstSpan(path.names).subspan(1)) {}
+          member(member_number),
+          rest_size(static_cast<uint16_t>(names.size() - 1)),
+          layers(static_cast<uint16_t>(layers_number)) {}
 
-    uint32_t member;              // For Variables::GetMember(),
-    uint32_t layers;              // or, unless it is kNone, for GetAttribute().
-    uint32_t slot;                // Where the value is kept during a decision, or kNone.
-    std::string_view name;        // The first of the path,
-    absl::Span<const Cell> rest;  // and the others.
+    std::string_view name() const { return {first, first_size}; }
+    bool is_attribute() const { return layers != static_cast<uint16_t>(kNone); }
+
+    const char* first;  // Of the path, the name(),
+    const Cell* rest;   // and the others.
+    uint32_t first_size;
+    uint32_t slot;    // Where the value is kept during a decision, or kNone.
+    uint32_t member;  // For Variables::GetMember(),
+    uint16_t rest_size;
+    uint16_t layers;  // or, if is_attribute(), for GetAttribute().
   };
 
   // All of it outlives this.
@@ -96,19 +103,18 @@ struct Link {
        uint32_t own_slot = kNone);
 
   const Program* program;
-  absl::Span<const uint32_t> variables;  // For Variables::Get().
-  absl::Span<const Path> paths;
-  absl::Span<const uint32_t> shared;  // Slots, or kNone.
-  uint32_t slot;                      // Where the value of the whole is kept, or kNone.
-
+  const Path* paths;
+  const Cell* constants;
+  Cell (*run)(Machine& machine, const Link& link, const Variables& variables);
   // What most programs consist of: a test, or its negation. Here, so that nothing else of the
   // program need be looked at.
   Instruction test = {Op::kReturn};
   uint32_t cost;
-  const Instruction* code;
-  const Cell* constants;
-  Cell (*run)(Machine& machine, const Link& link, const Variables& variables);
+  uint32_t slot;              // Where the value of the whole is kept, or kNone.
+  const uint32_t* variables;  // For Variables::Get().
+  const uint32_t* shared;     // Slots, or kNone.
 };
+static_assert(sizeof(Link) == 64 && sizeof(Link::Path) == 32);
 
 // The memory in which programs run, used again by one decision after the other. What it has kept of
 // one decision is forgotten at the next Begin(). One thread at a time.
