@@ -231,14 +231,15 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Follow(const Link::Path& path,
 }
 
 Cell Machine::FollowAnew(const Link::Path& path, const Variables& variables) {
-  const Cell first = path.is_attribute() ? variables.GetAttribute(path.layers, path.name())
-                                         : variables.GetMember(path.member, path.name(), context_);
-  return path.rest_size == 0 ? first : FollowRest(path, first);
+  const Cell first = path.layers == Link::kNone
+                         ? variables.GetMember(path.member, path.name, context_)
+                         : variables.GetAttribute(path.layers, path.name);
+  return path.rest.empty() ? first : FollowRest(path, first);
 }
 
 // Not in place, since most paths have no rest.
 ABSL_ATTRIBUTE_NOINLINE Cell Machine::FollowRest(const Link::Path& path, Cell value) {
-  for (const Cell& name : absl::MakeConstSpan(path.rest, path.rest_size)) {
+  for (const Cell& name : path.rest) {
     if (value.is_error()) break;
     value = Select(value, name.text(), context_);
   }
@@ -269,7 +270,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Test(const Link& link, const V
   if (value.kind() != Kind::kOptional) return Cell::Bool(true);
   // What holds it may be an optional itself.
   const Path& path = link.program->paths()[test.b];
-  return Has(variables.Get(link.variables[path.variable], context_), link.paths[test.b].name(),
+  return Has(variables.Get(link.variables[path.variable], context_), link.paths[test.b].name,
              context_);
 }
 
@@ -543,13 +544,13 @@ Cell Machine::RunCode(const Link& link, const Variables& variables) {
           at = code + i.c;
           break;
         }
-        walks_[i.b] = {top, elements, 0, i.c, nullptr};
+        walks_[i.b] = {top, elements, 0, i.c, nullptr, &program.loop(i.b)};
         top = *--below;
         break;
       }
       case Op::kNext: {
         Walk& walk = walks_[i.b];
-        const Loop& loop = program.loop(i.b);
+        const Loop& loop = *walk.loop;
         const size_t size = walk.elements.list_size();
         const bool partial = walk.elements.is_partial();
         if (walk.next == size + (partial ? 1 : 0)) {

@@ -77,24 +77,17 @@ struct alignas(64) Link {
     // `names` are of the path, and outlive this.
     Path(absl::Span<const Cell> names, uint32_t member_number, uint32_t kept_slot,
          uint32_t layers_number = kNone)
-        : first(names[0].text().data()),
-          rest(names.data() + 1),
-          first_size(static_cast<uint32_t>(names[0].text().size())),
+        : member(member_number),
+          layers(layers_number),
           slot(kept_slot),
-          member(member_number),
-          rest_size(static_cast<uint16_t>(names.size() - 1)),
-          layers(static_cast<uint16_t>(layers_number)) {}
+          name(names[0].text()),
+          rest(names.subspan(1)) {}
 
-    std::string_view name() const { return {first, first_size}; }
-    bool is_attribute() const { return layers != static_cast<uint16_t>(kNone); }
-
-    const char* first;  // Of the path, the name(),
-    const Cell* rest;   // and the others.
-    uint32_t first_size;
-    uint32_t slot;    // Where the value is kept during a decision, or kNone.
-    uint32_t member;  // For Variables::GetMember(),
-    uint16_t rest_size;
-    uint16_t layers;  // or, if is_attribute(), for GetAttribute().
+    uint32_t member;              // For Variables::GetMember(),
+    uint32_t layers;              // or, unless it is kNone, for GetAttribute().
+    uint32_t slot;                // Where the value is kept during a decision, or kNone.
+    std::string_view name;        // The first of the path,
+    absl::Span<const Cell> rest;  // and the others.
   };
 
   // All of it outlives this.
@@ -114,7 +107,7 @@ struct alignas(64) Link {
   const uint32_t* variables;  // For Variables::Get().
   const uint32_t* shared;     // Slots, or kNone.
 };
-static_assert(sizeof(Link) == 64 && sizeof(Link::Path) == 32);
+static_assert(sizeof(Link) == 64);
 
 // The memory in which programs run, used again by one decision after the other. What it has kept of
 // one decision is forgotten at the next Begin(). One thread at a time.
@@ -150,6 +143,7 @@ class Machine {
     uint32_t next;
     uint32_t incomplete;  // Where it goes on, with an error, if it ends and is partial.
     MapBuilder* builder;
+    const Loop* loop;
   };
   struct Kept {
     uint64_t decision = 0;  // In which the value was found.
