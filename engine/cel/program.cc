@@ -218,8 +218,7 @@ uint32_t* CellSet::FindSlot(const Cell& value) const {
 bool CellSet::Contains(const Cell& value) const {
   if (slots_ != nullptr) {
     // Lists and maps have no hash.
-    return value.kind() > Kind::kNull && value.kind() < Kind::kTimestamp &&
-           *FindSlot(value) != 0;
+    return value.kind() > Kind::kNull && value.kind() < Kind::kTimestamp && *FindSlot(value) != 0;
   }
   if (value.kind() == Kind::kString) {
     for (const Cell& cell : cells()) {

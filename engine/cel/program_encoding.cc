@@ -331,7 +331,7 @@ bool ProgramDecoder::DecodeVariables() {
     }
     std::string_view& name = parts_.variables.emplace_back();
     if (!reader_->Bytes(static_cast<size_t>(number - (kUsual - 1)), &name)) return false;
-    if (!IsValidUtf8(name)) return reader_->Fail("text is not valid UTF-8");
+    if (!IsValidUtf8(name)) return reader_->Fail("a string is not valid UTF-8");
     if (std::find(std::begin(kUsualVariables), std::end(kUsualVariables), name) !=
         std::end(kUsualVariables)) {
       return reader_->Fail("a usual variable is spelt out");
@@ -353,7 +353,7 @@ bool ProgramDecoder::DecodePaths() {
     for (size_t n = 0; n < count; ++n) {
       std::string_view name;
       if (!reader_->Sized(kMaxText, &name)) return false;
-      if (!IsValidUtf8(name)) return reader_->Fail("text is not valid UTF-8");
+      if (!IsValidUtf8(name)) return reader_->Fail("a string is not valid UTF-8");
       parts_.names.push_back(Cell::String(name));
     }
   }
@@ -526,7 +526,7 @@ bool ProgramDecoder::DecodeValue(int depth, Cell* value) {
     case kTagString:
     case kTagType:
       if (!reader_->Sized(kMaxText, &text)) return false;
-      if (!IsValidUtf8(text)) return reader_->Fail("text is not valid UTF-8");
+      if (!IsValidUtf8(text)) return reader_->Fail("a string is not valid UTF-8");
       *value = tag == kTagString ? Cell::String(text) : Cell::Type(text);
       return true;
     case kTagBytes:

@@ -1,6 +1,7 @@
 #include "reeve/tests/differential/compare_cel.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -21,6 +22,8 @@
 #include "reeve/engine/cel/context.h"
 #include "reeve/engine/cel/machine.h"
 #include "reeve/engine/cel/operators.h"
+#include "reeve/engine/cel/program.h"
+#include "reeve/engine/cel/program_encoding.h"
 #include "reeve/engine/value.h"
 #include "reeve/tests/differential/generate_cel.h"
 
@@ -370,6 +373,14 @@ std::vector<cel::Link::Path> UnkeptPathsOf(const cel::Program& program) {
   return paths;
 }
 
+// The same by way of its bytes.
+std::shared_ptr<const cel::Program> FromBytes(const cel::Program& program) {
+  const auto decoded = cel::DecodeProgram(cel::EncodingOf(program));
+  if (decoded.ok()) return *decoded;
+  std::fprintf(stderr, "%s\n%s", decoded.status().ToString().c_str(), ToString(program).c_str());
+  std::abort();
+}
+
 class ByName final : public cel::Variables {
  public:
   ByName(const cel::Program& program, const Cells* cells) : program_(program), cells_(cells) {}
@@ -418,8 +429,9 @@ Got EvaluateWithoutConstants(const std::string& text, Cells cells, CellMaker* ma
   check.check_types = false;
   const auto checked = cel::Check(*std::move(ast), DynamicEnvironment(), check, &defects);
   if (!checked.has_value()) return {"", "refused: " + TextOf(defects), false};
-  const auto program = cel::Compile(*checked, {}, &defects, nullptr);
-  if (program == nullptr) return {"", "refused: " + TextOf(defects), false};
+  const auto compiled = cel::Compile(*checked, {}, &defects, nullptr);
+  if (compiled == nullptr) return {"", "refused: " + TextOf(defects), false};
+  const auto program = FromBytes(*compiled);
   std::vector<uint32_t> variables(program->variable_count());
   std::iota(variables.begin(), variables.end(), 0);
   const std::vector<cel::Link::Path> paths = UnkeptPathsOf(*program);
@@ -451,6 +463,7 @@ class Together {
     Part part;
     part.program = cel::Compile(*checked, {nullptr, "", kNames}, &defects, nullptr);
     if (part.program == nullptr) return false;
+    part.program = FromBytes(*part.program);
     const auto slot = [this](const std::string& key) {
       return slots_.try_emplace(key, static_cast<uint32_t>(slots_.size())).first->second;
     };
