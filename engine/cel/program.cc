@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/numeric/bits.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -340,7 +341,7 @@ class Program::Packer {
 
   size_t cells_ = 0;
   std::string texts_;
-  std::vector<size_t> places_;  // Of each text, in texts_.
+  absl::InlinedVector<size_t, 16> places_;  // Of each text, in texts_.
   size_t next_place_ = 0;
   Cell* next_cell_ = nullptr;
   const char* copied_texts_ = nullptr;
@@ -375,7 +376,8 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Make(ProgramParts* given
   size_t slots = 0;
   for (const Cell& cell : parts.constants) packer.Count(cell);
   for (const Cell& cell : parts.names) packer.Count(cell);
-  std::vector<uint32_t> variables;  // Usual ones by their number, others by that of a cell.
+  absl::InlinedVector<uint32_t, 8>
+      variables;  // Usual ones by their number, others by that of a cell.
   for (const std::string_view name : parts.variables) {
     const auto* const usual =
         std::find(std::begin(kUsualVariables), std::end(kUsualVariables), name);

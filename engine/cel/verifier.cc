@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "reeve/engine/cel/function.h"
@@ -376,7 +377,8 @@ class Verifier {
   std::vector<LoopPlaces> places_;
   std::vector<uint32_t> around_;  // The innermost loop around an instruction, if there are any.
   size_t words_ = 0;              // Of bits, for an instruction.
-  std::vector<uint32_t> depths_;  // Of the stack before an instruction, as far as it is known.
+  absl::InlinedVector<uint32_t, 32>
+      depths_;                    // Of the stack before an instruction, as far as it is known.
   std::vector<uint64_t> stored_;  // The locals that have a value before it.
   std::vector<uint64_t> now_;     // Those at at_.
 };
