@@ -286,7 +286,7 @@ class CompiledSet::Compiler {
       for (const std::string_view variable : condition->program->variables()) {
         if (!IsBound(variable, rule.principals) && !IsBound(variable, rule.resources)) continue;
         if (std::find(names.begin(), names.end(), variable) == names.end()) {
-          names.push_back(variable);
+          names.emplace_back(variable);
         }
       }
     }
