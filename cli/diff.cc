@@ -24,6 +24,7 @@
 #include "cli/trust.h"
 #include "reeve/cli/output.h"
 #include "reeve/engine/cel/program.h"
+#include "reeve/engine/cel/program_encoding.h"
 #include "reeve/engine/text.h"
 #include "reeve/store/replay.h"
 
@@ -58,14 +59,14 @@ std::vector<std::string> TextsOf(const std::vector<Pattern>& patterns) {
 // What the clauses say, with what the names under `let` stand for.
 std::vector<std::string> TextsOf(const std::vector<Condition>& when) {
   std::vector<std::string> texts;
-  for (const Condition& condition : when) texts.push_back(condition.program->text);
+  for (const Condition& condition : when) texts.push_back(cel::EncodingOf(*condition.program));
   return texts;
 }
 
 std::vector<std::string> TextsOf(const TextTemplate& text) {
   std::vector<std::string> texts = {text.text};
   for (const TextTemplate::Fact& fact : text.facts) {
-    texts.push_back(absl::StrCat(fact.at, " ", fact.expression.program->text));
+    texts.push_back(absl::StrCat(fact.at, " ", cel::EncodingOf(*fact.expression.program)));
   }
   return texts;
 }

@@ -1,15 +1,18 @@
 #include "engine/clause_set.h"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "reeve/engine/cel/program_encoding.h"
 
 namespace reeve {
 namespace {
 
-constexpr std::array<std::string_view, kFirstBinding> kVariables = {"principal", "action",
-                                                                    "resource", "context"};
+constexpr auto& kVariables = cel::kUsualVariables;  // By their numbers.
+static_assert(std::size(kVariables) == kFirstBinding);
 
 constexpr std::string_view kOfPrincipals[] = {"type", "id",   "name",  "groups", "assurance",
                                               "via",  "host", "actor", "roles"};
@@ -17,17 +20,19 @@ constexpr std::string_view kOfResources[] = {"type", "id", "name"};
 constexpr std::string_view kOfContexts[] = {"time"};
 
 uint32_t VariableNumber(std::string_view name, const std::vector<std::string_view>& bindings) {
-  const auto variable = std::find(kVariables.begin(), kVariables.end(), name);
-  if (variable != kVariables.end()) return static_cast<uint32_t>(variable - kVariables.begin());
+  const auto* const variable = std::find(std::begin(kVariables), std::end(kVariables), name);
+  if (variable != std::end(kVariables)) {
+    return static_cast<uint32_t>(variable - std::begin(kVariables));
+  }
   const auto binding = std::find(bindings.begin(), bindings.end(), name);
   if (binding == bindings.end()) return cel::Link::kNone;
   return kFirstBinding + static_cast<uint32_t>(binding - bindings.begin());
 }
 
 // What names a path in the whole set.
-std::string PathKey(const cel::Program& program, uint32_t path) {
-  std::string key = program.variables[program.paths[path].variable];
-  for (const cel::Cell& name : program.paths[path].names) {
+std::string PathKey(const cel::Program& program, const cel::Path& path) {
+  std::string key(program.variable(path.variable));
+  for (const cel::Cell& name : program.names(path)) {
     absl::StrAppend(&key, ".", name.text().size(), ":");  // names may hold any character
     key.append(name.text());
   }
@@ -63,30 +68,61 @@ Member MemberOf(uint32_t variable, std::string_view name) {
 bool ReadsRoles(const Condition& condition) {
   if (condition.program == nullptr) return false;
   const cel::Program& program = *condition.program;
-  return std::any_of(program.paths.begin(), program.paths.end(), [&program](const cel::Path& path) {
-    return program.variables[path.variable] == kVariables[kPrincipal] &&
-           path.names[0].text() == "roles";
+  const absl::Span<const cel::Path> paths = program.paths();
+  return std::any_of(paths.begin(), paths.end(), [&program](const cel::Path& path) {
+    return program.variable(path.variable) == kVariables[kPrincipal] &&
+           program.names(path)[0].text() == "roles";
   });
+}
+
+ClauseSet::Meaning& ClauseSet::MeaningOf(const cel::Program& program,
+                                         const std::vector<std::string_view>& bindings,
+                                         uint32_t policy) {
+  auto meaning = std::make_unique<Meaning>();
+  meaning->program = &program;
+  meaning->policy = policy;
+  std::string key = PartKey("", policy);
+  for (uint32_t i = 0; i < program.variable_count(); ++i) {
+    const uint32_t number = VariableNumber(program.variable(i), bindings);
+    meaning->variables.push_back(number);
+    meaning->binds |= number >= kFirstBinding;
+    absl::StrAppend(&key, " ", number);
+  }
+  // Bindings of one number may have several names, and others have one.
+  for (const cel::Path& path : program.paths()) {
+    absl::StrAppend(&key, "\n", path.variable, " ", PathKey(program, path));
+  }
+  for (const std::string& part : program.shared()) {
+    absl::StrAppend(&key, "\n", part.size(), ":", part);
+  }
+  Meaning*& known = sources_->meanings[key];
+  if (known != nullptr) return *known;
+  meaning->path_uses.resize(program.paths().size());
+  known = meaning.get();
+  meanings_.push_back(std::move(meaning));
+  return *known;
 }
 
 uint32_t ClauseSet::Add(const Condition& condition, const std::vector<std::string_view>& bindings,
                         uint32_t policy) {
-  Entry entry;
-  entry.program = condition.program;
-  std::string key = condition.program->text;
-  for (const std::string& name : condition.program->variables) {
-    entry.variables.push_back(VariableNumber(name, bindings));
-    entry.binds |= entry.variables.back() >= kFirstBinding;
-    absl::StrAppend(&key, " ", entry.variables.back());
+  const cel::Program& program = *condition.program;
+  Meaning& meaning = MeaningOf(program, bindings, ReadsRoles(condition) ? policy : kReadsNoRoles);
+  std::string key = cel::EncodingOf(program);
+  absl::StrAppend(&key, " ", absl::StrJoin(meaning.variables, " "), PartKey("", meaning.policy));
+  const auto number = static_cast<uint32_t>(sources_->entries.size());
+  const auto [found, is_new] = sources_->numbers.try_emplace(std::move(key), number);
+  if (is_new) {
+    sources_->entries.push_back({&meaning});
+    programs_.push_back(condition.program);
+    ++meaning.uses;
+    for (const cel::Instruction& i : program.code()) {
+      // `context` as a whole has the time in it.
+      reads_time_ |= i.op == cel::Op::kVariable && meaning.variables[i.c] == kContext;
+      if (i.op == cel::Op::kPath || i.op == cel::Op::kComparePaths) ++meaning.path_uses[i.c];
+      if (cel::IsTest(i.op)) ++meaning.path_uses[i.b];
+    }
   }
-  if (ReadsRoles(condition)) {
-    entry.policy = policy;
-    absl::StrAppend(&key, " roles of ", policy);
-  }
-  const auto [found, is_new] =
-      numbers_.try_emplace(std::move(key), static_cast<uint32_t>(entries_.size()));
-  if (is_new) entries_.push_back(std::move(entry));
-  ++entries_[found->second].uses;
+  ++sources_->entries[found->second].uses;
   return found->second;
 }
 
@@ -101,47 +137,52 @@ void ClauseSet::Close() {
     if (shared.uses > 1 && shared.slot == cel::Link::kNone) shared.slot = room_.slots++;
     return shared.slot;
   };
-  for (const Entry& entry : entries_) {
-    for (const cel::Instruction& i : entry.program->code) {
-      // `context` as a whole has the time in it.
-      reads_time_ |= i.op == cel::Op::kVariable && entry.variables[i.c] == kContext;
-      const auto use = [&](uint32_t path) { ++paths[PathKey(*entry.program, path)].uses; };
-      if (i.op == cel::Op::kPath) use(i.c);
-      if (cel::IsTest(i.op)) use(i.b);
-      if (i.op == cel::Op::kComparePaths) use(i.c);
+  for (const std::unique_ptr<Meaning>& meaning : meanings_) {
+    const cel::Program& program = *meaning->program;
+    for (size_t i = 0; i < program.paths().size(); ++i) {
+      paths[PathKey(program, program.paths()[i])].uses += meaning->path_uses[i];
     }
-    for (const std::string& part : entry.program->shared) ++parts[PartKey(part, entry.policy)].uses;
+    for (const std::string& part : program.shared()) {
+      parts[PartKey(part, meaning->policy)].uses += meaning->uses;
+    }
   }
-  for (Entry& entry : entries_) {
-    const cel::Program& program = *entry.program;
-    for (uint32_t i = 0; i < program.paths.size(); ++i) {
-      const uint32_t variable = entry.variables[program.paths[i].variable];
+  for (const std::unique_ptr<Meaning>& meaning : meanings_) {
+    const cel::Program& program = *meaning->program;
+    for (const cel::Path& path : program.paths()) {
+      const absl::Span<const cel::Cell> names = program.names(path);
+      const uint32_t variable = meaning->variables[path.variable];
       const bool of_binding = variable >= kFirstBinding;
-      const Member member = MemberOf(variable, program.paths[i].names[0].text());
+      const Member member = MemberOf(variable, names[0].text());
       reads_time_ |= member == kContextTime;
       const bool is_attribute = member == kPrincipalAttribute || member == kResourceAttribute ||
                                 member == kContextAttribute;
       // The roles of two policies have one path.
       const bool is_kept = !of_binding && member != kPrincipalRoles;
-      entry.paths.emplace_back(program.paths[i], member,
-                               is_kept ? slot_of(paths[PathKey(program, i)]) : cel::Link::kNone,
-                               is_attribute ? variable : cel::Link::kNone);
+      meaning->paths.emplace_back(
+          names, member, is_kept ? slot_of(paths[PathKey(program, path)]) : cel::Link::kNone,
+          is_attribute ? variable : cel::Link::kNone);
     }
-    for (const std::string& part : program.shared) {
-      entry.shared.push_back(slot_of(parts[PartKey(part, entry.policy)]));
+    for (const std::string& part : program.shared()) {
+      meaning->shared.push_back(slot_of(parts[PartKey(part, meaning->policy)]));
     }
-    if (entry.uses > 1 && !entry.binds) entry.slot = room_.slots++;
   }
-  for (const Entry& entry : entries_) {
-    room_.Add(*entry.program);
-    clauses_.emplace_back(*entry.program, entry.variables, entry.paths, entry.shared, entry.slot);
-    policies_.push_back(entry.policy);
+  clauses_.reserve(programs_.size());
+  policies_.reserve(programs_.size());
+  programs_.shrink_to_fit();
+  for (size_t i = 0; i < programs_.size(); ++i) {
+    const Entry& entry = sources_->entries[i];
+    const Meaning& meaning = *entry.meaning;
+    room_.Add(*programs_[i]);
+    const uint32_t slot =
+        entry.uses > 1 && !meaning.binds ? room_.slots++ : uint32_t{cel::Link::kNone};
+    clauses_.emplace_back(*programs_[i], meaning.variables, meaning.paths, meaning.shared, slot);
+    policies_.push_back(meaning.policy);
   }
   if (std::all_of(policies_.begin(), policies_.end(),
                   [](uint32_t policy) { return policy == kReadsNoRoles; })) {
-    policies_ = {};
+    std::vector<uint32_t>().swap(policies_);
   }
-  numbers_ = {};
+  sources_ = nullptr;
 }
 
 }  // namespace reeve

@@ -76,21 +76,38 @@ class ClauseSet {
   bool reads_time() const { return reads_time_; }
 
  private:
-  struct Entry {
-    std::shared_ptr<const cel::Program> program;
+  // What the numbers in programs mean. Programs that read the same have it together.
+  struct Meaning {
     std::vector<uint32_t> variables;
     std::vector<cel::Link::Path> paths;
     std::vector<uint32_t> shared;
-    uint32_t uses = 0;
-    uint32_t slot = cel::Link::kNone;
+    // Until it is closed.
+    const cel::Program* program;  // One of those.
     uint32_t policy = kReadsNoRoles;
+    std::vector<uint32_t> path_uses;  // By all instructions of all of them.
+    uint32_t uses = 0;
     bool binds = false;
   };
+  struct Entry {
+    Meaning* meaning;
+    uint32_t uses = 0;
+  };
+  // What is needed to add clauses.
+  struct Sources {
+    std::vector<Entry> entries;  // By clause.
+    // By what the programs are, and what they read.
+    absl::flat_hash_map<std::string, uint32_t> numbers;
+    absl::flat_hash_map<std::string, Meaning*> meanings;
+  };
 
-  std::vector<Entry> entries_;
+  Meaning& MeaningOf(const cel::Program& program, const std::vector<std::string_view>& bindings,
+                     uint32_t policy);
+
+  std::unique_ptr<Sources> sources_ = std::make_unique<Sources>();  // Null once it is closed.
+  std::vector<std::shared_ptr<const cel::Program>> programs_;       // By clause.
+  std::vector<std::unique_ptr<Meaning>> meanings_;
   std::vector<cel::Link> clauses_;  // Once it is closed: what conditions read, side by side.
-  absl::flat_hash_map<std::string, uint32_t> numbers_;  // By text and the numbers of variables.
-  std::vector<uint32_t> policies_;                      // By clause; empty if none reads roles.
+  std::vector<uint32_t> policies_;  // By clause; empty if none reads roles.
   cel::Machine::Room room_;
   bool reads_time_ = false;
 };

@@ -283,10 +283,10 @@ class CompiledSet::Compiler {
     std::vector<std::string> names;
     for (const Condition* condition : conditions) {
       if (condition->program == nullptr) continue;
-      for (const std::string& variable : condition->program->variables) {
+      for (const std::string_view variable : condition->program->variables()) {
         if (!IsBound(variable, rule.principals) && !IsBound(variable, rule.resources)) continue;
         if (std::find(names.begin(), names.end(), variable) == names.end()) {
-          names.push_back(variable);
+          names.emplace_back(variable);
         }
       }
     }

@@ -244,23 +244,24 @@ Matcher::Parts Matcher::AskPatterns(const CompiledRule& rule) {
 std::vector<Matcher::SeenFact> Matcher::FactsOf(const cel::Link& clause) {
   const cel::Program& program = *clause.program;
   std::vector<SeenFact> facts;
-  for (size_t i = 0; i < program.paths.size(); ++i) {
-    const cel::Path& path = program.paths[i];
-    std::string name = program.variables[path.variable];
-    for (const cel::Cell& part : path.names) name.append(1, '.').append(part.text());
+  for (size_t i = 0; i < program.paths().size(); ++i) {
+    const cel::Path& path = program.paths()[i];
+    const absl::Span<const cel::Cell> names = program.names(path);
+    std::string name(program.variable(path.variable));
+    for (const cel::Cell& part : names) name.append(1, '.').append(part.text());
     cel::Cell value =
-        variables_.GetMember(clause.paths[i].member, path.names[0].text(), machine_.context());
-    for (size_t part = 1; part < path.names.size() && !value.is_error(); ++part) {
-      value = cel::Select(value, path.names[part].text(), machine_.context());
+        variables_.GetMember(clause.paths[i].member, names[0].text(), machine_.context());
+    for (size_t part = 1; part < names.size() && !value.is_error(); ++part) {
+      value = cel::Select(value, names[part].text(), machine_.context());
     }
     facts.push_back({std::move(name), value});
   }
-  for (const cel::Instruction& i : program.code) {
+  for (const cel::Instruction& i : program.code()) {
     if (i.op != cel::Op::kVariable) continue;
     // The others are read by their members, or asked what they lie in.
     const uint32_t variable = clause.variables[i.c];
     if (variable != kAction && variable < kFirstBinding) continue;
-    const std::string& name = program.variables[i.c];
+    const std::string name(program.variable(i.c));
     if (std::any_of(facts.begin(), facts.end(),
                     [&](const SeenFact& f) { return f.path == name; })) {
       continue;

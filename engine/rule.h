@@ -21,7 +21,7 @@ enum class Effect : uint8_t { kDeny = 0, kAllow = 1 };
 std::string_view ToString(Effect effect);
 
 namespace cel {
-struct Program;
+class Program;
 }  // namespace cel
 
 // One clause of a rule's `when`, or of that of a role, or a fact in a text. Made by

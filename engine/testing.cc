@@ -66,11 +66,11 @@ Rule MakeRule(std::string_view id, const std::vector<std::string>& principals,
 }
 
 Condition MakeCondition(std::string text) {
-  auto program = std::make_shared<cel::Program>();
-  program->text = text;
-  program->constants = {cel::Cell::Bool(true)};
-  program->code = {{cel::Op::kConstant}, {cel::Op::kReturn}};
-  program->stack = 1;
+  cel::ProgramParts parts;
+  // The second tells it from those of other texts.
+  parts.constants = {cel::Cell::Bool(true), cel::Cell::String(text)};
+  parts.code = {{cel::Op::kConstant}, {cel::Op::kReturn}};
+  std::shared_ptr<const cel::Program> program = ValueOrDie(cel::Program::Make(&parts));
   return {std::move(text), std::move(program)};
 }
 

@@ -226,8 +226,10 @@ std::optional<Condition> Conditions::CompileFact(std::string_view text,
 
 bool Conditions::ReadsRoles(const Condition& condition) {
   const cel::Program& program = *condition.program;
-  return std::any_of(program.paths.begin(), program.paths.end(), [&program](const cel::Path& path) {
-    return program.variables[path.variable] == "principal" && path.names[0].text() == "roles";
+  const absl::Span<const cel::Path> paths = program.paths();
+  return std::any_of(paths.begin(), paths.end(), [&program](const cel::Path& path) {
+    return program.variable(path.variable) == "principal" &&
+           program.names(path)[0].text() == "roles";
   });
 }
 

@@ -19,6 +19,7 @@
 #include "policy/pattern_cover.h"
 #include "reeve/engine/cel/machine.h"
 #include "reeve/engine/cel/program.h"
+#include "reeve/engine/cel/program_encoding.h"
 #include "reeve/policy/spelling.h"
 #include "reeve/policy/unicode.h"
 
@@ -62,13 +63,13 @@ enum class Constant { kNone, kTrue, kFalse, kNoValue };
 // What the clause is whatever the request says. Operations on an error are errors but where the
 // other operands alone decide; so what a clause is without any facts it is with all.
 Constant ConstantOf(const cel::Program& program) {
-  std::vector<uint32_t> numbers(program.variables.size());
+  std::vector<uint32_t> numbers(program.variable_count());
   std::iota(numbers.begin(), numbers.end(), 0);
   std::vector<cel::Link::Path> paths;
-  for (const cel::Path& path : program.paths) {
-    paths.emplace_back(path, path.variable, cel::Link::kNone);
+  for (const cel::Path& path : program.paths()) {
+    paths.emplace_back(program.names(path), path.variable, cel::Link::kNone);
   }
-  const std::vector<uint32_t> not_kept(program.shared.size(), cel::Link::kNone);
+  const std::vector<uint32_t> not_kept(program.shared().size(), cel::Link::kNone);
   cel::Machine machine;
   cel::Machine::Room room;
   room.Add(program);
@@ -77,7 +78,7 @@ Constant ConstantOf(const cel::Program& program) {
   if (machine.context().exhausted()) return Constant::kNone;
   if (value.is_bool(true)) return Constant::kTrue;
   if (value.is_bool(false)) return Constant::kFalse;
-  return program.variables.empty() ? Constant::kNoValue : Constant::kNone;
+  return program.variable_count() == 0 ? Constant::kNoValue : Constant::kNone;
 }
 
 // The attributes, as "variable.name", whose absence may leave the clause without a value; those
@@ -85,12 +86,12 @@ Constant ConstantOf(const cel::Program& program) {
 std::vector<std::string> AttributesOf(const cel::Program& program, std::set<std::string>* guarded) {
   std::set<std::string> used;
   const auto name_of = [&program](size_t path) -> std::string {
-    const cel::Path& of = program.paths[path];
-    const std::string& variable = program.variables[of.variable];
-    const std::string_view name = of.names[0].text();
-    return IsAlwaysThere(variable, name) ? "" : absl::StrCat(variable, ".", View(name));
+    const cel::Path& of = program.paths()[path];
+    const std::string_view variable = program.variable(of.variable);
+    const std::string_view name = program.names(of)[0].text();
+    return IsAlwaysThere(variable, name) ? "" : absl::StrCat(View(variable), ".", View(name));
   };
-  for (const cel::Instruction& step : program.code) {
+  for (const cel::Instruction& step : program.code()) {
     switch (step.op) {
       case cel::Op::kPath:
         used.insert(name_of(step.c));
@@ -287,8 +288,8 @@ void Linter::CheckRule(const std::string& file, const PolicyDocument::RuleDefini
   const Rule& rule = definition.rule;
   RuleAt at = {&rule, &file, definition.id};
   for (const Condition& clause : rule.when) {
-    at.clauses.push_back(clause.program->text);
-    for (const std::string& name : clause.program->variables) {
+    at.clauses.push_back(cel::EncodingOf(*clause.program));
+    for (const std::string_view name : clause.program->variables()) {
       at.binds |=
           std::find(std::begin(kVariables), std::end(kVariables), name) == std::end(kVariables);
     }
@@ -310,7 +311,7 @@ void Linter::CheckRule(const std::string& file, const PolicyDocument::RuleDefini
   const bool any_resource = std::any_of(rule.resources.begin(), rule.resources.end(), IsAny);
   const bool asks_who =
       std::any_of(rule.when.begin(), rule.when.end(), [](const Condition& clause) {
-        const std::vector<std::string>& names = clause.program->variables;
+        const std::vector<std::string_view> names = clause.program->variables();
         return std::find(names.begin(), names.end(), "principal") != names.end();
       });
   if (rule.effect == Effect::kAllow && (any_action || any_resource) && !asks_who &&

@@ -417,7 +417,7 @@ void PolicyReader::CountRegexes(const Condition& condition, Position position) {
   if (regex_steps_ > kMaxRegexSteps) return;  // reported
   // Conditions of one text share their program.
   if (!counted_programs_.insert(condition.program.get()).second) return;
-  for (const cel::CompiledRegex& regex : condition.program->regexes) {
+  for (const cel::CompiledRegex& regex : condition.program->regexes()) {
     regex_steps_ += regex.regex->steps();
     if (regex_steps_ > kMaxRegexSteps) return ReportRegexSteps(position);
   }
@@ -657,7 +657,8 @@ void PolicyReader::CheckBindings(const Pattern& pattern, Position position,
 
 void PolicyReader::CheckAllBind(const Rule& rule, const Condition& condition, Position position,
                                 Names* reported) {
-  for (const std::string& name : condition.program->variables) {
+  for (const std::string_view view : condition.program->variables()) {
+    const std::string name(view);
     const auto binds = [&name](const Pattern& pattern) {
       return pattern.kind() == Pattern::Kind::kGlob && pattern.glob().Binds(name);
     };

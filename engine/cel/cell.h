@@ -161,6 +161,13 @@ class Cell {
     return cell;
   }
 
+  // The same list of Form::kCells, which the machine has made so that it can append to it.
+  Cell Growing() const {
+    Cell cell = *this;
+    cell.head_ |= Head(kind(), form(), kGrowing);
+    return cell;
+  }
+
   Kind kind() const { return static_cast<Kind>(head_ & 0xFF); }
   bool is_error() const { return kind() == Kind::kError; }
   bool is_bool(bool value) const { return kind() == Kind::kBool && bits_ == uint64_t{value}; }
@@ -188,6 +195,7 @@ class Cell {
   // Of a kList.
   size_t list_size() const { return size(); }
   bool is_partial() const { return (extra() & kPartial) != 0; }
+  bool is_growing() const { return (extra() & kGrowing) != 0; }
   Cell At(size_t index) const {  // index < list_size()
     switch (form()) {
       case Form::kValues:
@@ -210,6 +218,7 @@ class Cell {
  private:
   static constexpr uint8_t kV6 = 1;
   static constexpr uint8_t kPartial = 2;
+  static constexpr uint8_t kGrowing = 4;
   static constexpr size_t kMaxSize = UINT32_MAX;
 
   static Cell OfAny(const Value& value);
@@ -251,7 +260,7 @@ class Cell {
   }
 
   // From the lowest bits: kind; form; what is extra (error: its code; ip, cidr: kV6; list:
-  // kPartial); depth; size, in 32 bits (bytes, elements, nanoseconds or prefix).
+  // kPartial, kGrowing); depth; size, in 32 bits (bytes, elements, nanoseconds or prefix).
   uint64_t head_;
   // A bool, a number, seconds, or a pointer.
   uint64_t bits_;

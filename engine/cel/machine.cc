@@ -184,15 +184,16 @@ struct alignas(16) Growth {
 
 Cell Append(const Cell& list, const Cell& element, Context& context) {
   if (const Cell* error = ErrorOf(list, element); error != nullptr) return *error;
+  if (list.kind() != Kind::kList) return Cell::Error(ErrorCode::kNoSuchOverload, "@append");
   const auto size = static_cast<uint32_t>(list.list_size());
   auto* growth =
-      size == 0 ? nullptr : reinterpret_cast<Growth*>(const_cast<Cell*>(list.cells())) - 1;
+      list.is_growing() ? reinterpret_cast<Growth*>(const_cast<Cell*>(list.cells())) - 1 : nullptr;
   if (growth == nullptr || growth->size != size || growth->capacity == size) {
     const uint32_t capacity = size == 0 ? 4 : size * 2;
-    Cell* const room = context.Allocate<Cell>(capacity + 1);
+    Cell* const room = context.Allocate<Cell>(size_t{capacity} + 1);
     if (room == nullptr) return context.LimitError();
     auto* const larger = new (room) Growth{size, capacity};
-    for (uint32_t i = 0; i < size; ++i) new (room + 1 + i) Cell(list.cells()[i]);
+    for (uint32_t i = 0; i < size; ++i) new (room + 1 + i) Cell(list.At(i));
     growth = larger;
   }
   Cell* const cells = reinterpret_cast<Cell*>(growth + 1);
@@ -200,14 +201,14 @@ Cell Append(const Cell& list, const Cell& element, Context& context) {
   growth->size = size + 1;
   const int depth = std::max(list.depth(), element.depth() + 1);
   if (depth > kMaxCellDepth) return Cell::Error(ErrorCode::kTooDeep);
-  return Cell::List({cells, size + 1}, depth);
+  return Cell::List({cells, size + 1}, depth).Growing();
 }
 
 }  // namespace
 
 void Machine::Room::Add(const Program& program) {
-  cells = std::max(cells, program.locals + program.stack + 1);
-  walks = std::max(walks, static_cast<uint32_t>(program.loops.size()));
+  cells = std::max(cells, program.locals() + program.stack() + 1);
+  walks = std::max(walks, static_cast<uint32_t>(program.loops().size()));
 }
 
 void Machine::Begin(uint64_t cost, size_t memory, const Room& room) {
@@ -248,17 +249,17 @@ ABSL_ATTRIBUTE_NOINLINE Cell Machine::FollowRest(const Link::Path& path, Cell va
 template <Op kTest>
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Test(const Link& link, const Variables& variables,
                                                        Instruction test) {
-  const Cell value = Follow(link.paths.data()[test.b], variables);
+  const Cell value = Follow(link.paths[test.b], variables);
   const Op op = static_cast<Op>(test.a);
   switch (kTest) {
     case Op::kCompare:
       return Binary(op, value, link.constants[test.c], context_);
     case Op::kComparePaths:
-      return Binary(op, value, Follow(link.paths.data()[test.c], variables), context_);
+      return Binary(op, value, Follow(link.paths[test.c], variables), context_);
     case Op::kInPath:
       return value.is_error() ? value : In(link.constants[test.c], value, context_);
     case Op::kPathInSet:
-      return value.is_error() ? value : Contains(link.program->sets[test.c], value, context_);
+      return value.is_error() ? value : Contains(link.program->sets()[test.c], value, context_);
     default:
       break;
   }
@@ -268,8 +269,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Test(const Link& link, const V
   }
   if (value.kind() != Kind::kOptional) return Cell::Bool(true);
   // What holds it may be an optional itself.
-  const Path& path = link.program->paths[test.b];
-  return Has(variables.Get(link.variables[path.variable], context_), path.names[0].text(),
+  const Path& path = link.program->paths()[test.b];
+  return Has(variables.Get(link.variables[path.variable], context_), link.paths[test.b].name,
              context_);
 }
 
@@ -296,14 +297,14 @@ Link::Link(const Program& linked_program, absl::Span<const uint32_t> variable_nu
            absl::Span<const Path> linked_paths, absl::Span<const uint32_t> shared_slots,
            uint32_t own_slot)
     : program(&linked_program),
-      variables(variable_numbers),
-      paths(linked_paths),
-      shared(shared_slots),
+      paths(linked_paths.data()),
+      constants(linked_program.constants().data()),
+      run(Machine::RunAll),
+      cost(static_cast<uint32_t>(linked_program.code().size())),
       slot(own_slot),
-      cost(static_cast<uint32_t>(linked_program.code.size())),
-      code(linked_program.code.data()),
-      constants(linked_program.constants.data()),
-      run(Machine::RunAll) {
+      variables(variable_numbers.data()),
+      shared(shared_slots.data()) {
+  const absl::Span<const Instruction> code = linked_program.code();
   const bool negated = cost == 3 && code[1].op == Op::kNot;
   if (cost != 2 && !negated) return;
   test = code[0];
@@ -369,13 +370,13 @@ Cell Machine::RunCode(const Link& link, const Variables& variables) {
   // there is something in `top` all the same. Functions that take a reference get a copy of it, so
   // that it stays in registers.
   Cell top;
-  Cell* below = locals + program.locals;
+  Cell* below = locals + program.locals();
   const auto push = [&top, &below](Cell cell) {
     *below++ = top;
     top = cell;
   };
   const Cell* const constants = link.constants;
-  const Instruction* const code = link.code;
+  const Instruction* const code = program.code().data();
   const Instruction* at = code;
   while (true) {
     const Instruction i = *at++;
@@ -387,7 +388,7 @@ Cell Machine::RunCode(const Link& link, const Variables& variables) {
         push(variables.Get(link.variables[i.c], context_));
         break;
       case Op::kPath:
-        push(Follow(link.paths.data()[i.c], variables));
+        push(Follow(link.paths[i.c], variables));
         break;
       case Op::kCompare:
         push(Test<Op::kCompare>(link, variables, i));
@@ -458,17 +459,17 @@ Cell Machine::RunCode(const Link& link, const Variables& variables) {
         top = Cell::Bool(!top.is_bool(false));
         break;
       case Op::kInSet:
-        if (!top.is_error()) top = Contains(program.sets[i.c], top, context_);
+        if (!top.is_error()) top = Contains(program.sets()[i.c], top, context_);
         break;
       case Op::kMatches:
-        if (!top.is_error()) top = Matches(*program.regexes[i.c].regex, Cell(top), context_);
+        if (!top.is_error()) top = Matches(program.regex(i.c), Cell(top), context_);
         break;
       case Op::kLocalTime:
         if (top.kind() == Kind::kTimestamp) {
           const int64_t seconds = top.seconds();
-          top = Cell::Timestamp(seconds + OffsetAt(program.zones[i.c], seconds), top.nanos());
+          top = Cell::Timestamp(seconds + OffsetAt(program.zone(i.c), seconds), top.nanos());
         } else if (!top.is_error()) {
-          top = Cell::Error(ErrorCode::kNoSuchOverload, functions_[at->c].name);
+          top = Cell::Error(ErrorCode::kNoSuchOverload, functions_[i.b].name);
         }
         break;
       case Op::kCall:
@@ -479,7 +480,7 @@ Cell Machine::RunCode(const Link& link, const Variables& variables) {
       case Op::kList:
       case Op::kMap: {
         const size_t cells = i.op == Op::kList ? i.b : size_t{2} * i.b;
-        const auto* optional = i.a == 1 ? &program.optional_flags[i.c] : nullptr;
+        const auto* optional = i.a == 1 ? &program.optional_flags()[i.c] : nullptr;
         *below++ = top;
         below -= cells;
         top = i.op == Op::kList ? MakeList({below, cells}, optional, context_)
@@ -543,13 +544,13 @@ Cell Machine::RunCode(const Link& link, const Variables& variables) {
           at = code + i.c;
           break;
         }
-        walks_[i.b] = {top, elements, 0, i.c, nullptr};
+        walks_[i.b] = {top, elements, 0, i.c, nullptr, &program.loop(i.b)};
         top = *--below;
         break;
       }
       case Op::kNext: {
         Walk& walk = walks_[i.b];
-        const Loop& loop = program.loops[i.b];
+        const Loop& loop = *walk.loop;
         const size_t size = walk.elements.list_size();
         const bool partial = walk.elements.is_partial();
         if (walk.next == size + (partial ? 1 : 0)) {

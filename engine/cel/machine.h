@@ -67,21 +67,21 @@ class Variables {
 
 class Machine;
 
-// A program among others of a set, ready to run: what its numbers mean to all of them, by the place
-// in Program::variables, Program::paths and Program::shared.
-struct Link {
+// A program among others of a set, ready to run: what its numbers mean to all of them, by the
+// number of a variable, a path and a shared part. As much as comes from memory at once.
+struct alignas(64) Link {
   static constexpr uint32_t kNone = UINT32_MAX;
 
   // All that is needed to follow a path.
   struct Path {
-    // `path` is of the program, and outlives this.
-    Path(const cel::Path& path, uint32_t member_number, uint32_t kept_slot,
+    // `names` are of the path, and outlive this.
+    Path(absl::Span<const Cell> names, uint32_t member_number, uint32_t kept_slot,
          uint32_t layers_number = kNone)
         : member(member_number),
           layers(layers_number),
           slot(kept_slot),
-          name(path.names[0].text()),
-          rest(absl::MakeConstSpan(path.names).subspan(1)) {}
+          name(names[0].text()),
+          rest(names.subspan(1)) {}
 
     uint32_t member;              // For Variables::GetMember(),
     uint32_t layers;              // or, unless it is kNone, for GetAttribute().
@@ -96,19 +96,18 @@ struct Link {
        uint32_t own_slot = kNone);
 
   const Program* program;
-  absl::Span<const uint32_t> variables;  // For Variables::Get().
-  absl::Span<const Path> paths;
-  absl::Span<const uint32_t> shared;  // Slots, or kNone.
-  uint32_t slot;                      // Where the value of the whole is kept, or kNone.
-
+  const Path* paths;
+  const Cell* constants;
+  Cell (*run)(Machine& machine, const Link& link, const Variables& variables);
   // What most programs consist of: a test, or its negation. Here, so that nothing else of the
   // program need be looked at.
   Instruction test = {Op::kReturn};
   uint32_t cost;
-  const Instruction* code;
-  const Cell* constants;
-  Cell (*run)(Machine& machine, const Link& link, const Variables& variables);
+  uint32_t slot;              // Where the value of the whole is kept, or kNone.
+  const uint32_t* variables;  // For Variables::Get().
+  const uint32_t* shared;     // Slots, or kNone.
 };
+static_assert(sizeof(Link) == 64);
 
 // The memory in which programs run, used again by one decision after the other. What it has kept of
 // one decision is forgotten at the next Begin(). One thread at a time.
@@ -144,6 +143,7 @@ class Machine {
     uint32_t next;
     uint32_t incomplete;  // Where it goes on, with an error, if it ends and is partial.
     MapBuilder* builder;
+    const Loop* loop;
   };
   struct Kept {
     uint64_t decision = 0;  // In which the value was found.

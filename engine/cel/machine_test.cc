@@ -52,17 +52,18 @@ class LocalTimeTest : public ::testing::TestWithParam<Case> {};
 TEST_P(LocalTimeTest, IsOfItsZoneAndTime) {
   Machine machine;
   for (const Clock& clock : GetParam().clocks) {
-    Program program;
-    program.code = {{Op::kConstant}, {Op::kLocalTime}, {Op::kReturn}};
-    program.constants = {Cell::Timestamp(absl::ToUnixSeconds(TimeOf(clock.utc)), 5)};
+    ProgramParts parts;
+    parts.code = {{Op::kConstant}, {Op::kLocalTime}, {Op::kReturn}};
+    parts.constants = {Cell::Timestamp(absl::ToUnixSeconds(TimeOf(clock.utc)), 5)};
     const std::optional<absl::TimeZone> zone = FindTimeZone(clock.zone);
     ASSERT_TRUE(zone.has_value()) << clock.zone;
-    program.zones = {*zone};
-    program.stack = 1;
+    parts.zones = {*zone};
+    const auto program = Program::Make(&parts);
+    ASSERT_TRUE(program.ok()) << program.status();
     Machine::Room room;
-    room.Add(program);
+    room.Add(**program);
     machine.Begin(100, 0, room);
-    const Cell got = machine.Run(Link(program, {}, {}, {}), NoVariables());
+    const Cell got = machine.Run(Link(**program, {}, {}, {}), NoVariables());
     const Cell want = Cell::Timestamp(absl::ToUnixSeconds(TimeOf(clock.shows)), 5);
     EXPECT_EQ(ToString(got), ToString(want)) << clock.zone << " at " << clock.utc;
   }
@@ -117,15 +118,16 @@ TEST(MachineTest, ComputesAsTheOperatorsDo) {
   for (const auto& [op, compute] : kOperators) {
     for (const Cell& a : values) {
       for (const Cell& b : values) {
-        Program program;
-        program.code = {{Op::kConstant}, {op, 1, 0, 1}, {Op::kReturn}};
-        program.constants = {a, b};
-        program.stack = 1;
+        ProgramParts parts;
+        parts.code = {{Op::kConstant}, {op, 1, 0, 1}, {Op::kReturn}};
+        parts.constants = {a, b};
+        const auto program = Program::Make(&parts);
+        ASSERT_TRUE(program.ok()) << program.status();
         Machine::Room room;
-        room.Add(program);
+        room.Add(**program);
         machine.Begin(100, 100, room);
         context.Reset(100, 100);
-        const Cell got = machine.Run(Link(program, {}, {}, {}), NoVariables());
+        const Cell got = machine.Run(Link(**program, {}, {}, {}), NoVariables());
         EXPECT_EQ(ToString(got), ToString(compute(a, b, context)))
             << ToString(a) << " " << ToString(op) << " " << ToString(b);
       }

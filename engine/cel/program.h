@@ -3,14 +3,16 @@
 #ifndef REEVE_ENGINE_CEL_PROGRAM_H_
 #define REEVE_ENGINE_CEL_PROGRAM_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "reeve/engine/cel/cell.h"
 #include "reeve/engine/cel/context.h"
 #include "reeve/engine/cel/operators.h"
@@ -18,8 +20,16 @@
 
 namespace reeve::cel {
 
+// The names of variables that conditions mostly have. They take no room in a program.
+inline constexpr std::string_view kUsualVariables[] = {"principal", "action", "resource",
+                                                       "context"};
+
 // What an instruction does with the stack, whose top is on the right, and with its operands a, b,
-// c. An operation on an error leaves the first error in the place of its operands.
+// c, which are 0 where nothing is said of them. An operation on an error leaves the first error in
+// the place of its operands.
+//
+// The numbers are stored (program_encoding.h): whoever changes one, or what one means, raises
+// kProgramFormat.
 enum class Op : uint8_t {
   kConstant,        // -> constants[c]
   kVariable,        // -> the value of variables[c]
@@ -53,7 +63,8 @@ enum class Op : uint8_t {
   kNotStrictlyFalse,  // x -> false if x is false, else true
   kInSet,             // x -> x in sets[c]
   kMatches,           // x -> x.matches(regexes[c])
-  kLocalTime,       // x -> the timestamp x as a clock in zones[c] shows it, read as if it were UTC
+  kLocalTime,       // x -> the timestamp x as a clock in zones[c] shows it, read as if it were UTC,
+                    // for Functions()[b]
   kCall,            // x1 … xa -> Functions()[c](x1, …, xa)
   kList,            // x1 … xb -> [x1, …]; if a is 1, those of optional_flags[c] are optional
   kMap,             // k1 v1 … kb vb -> {k1: v1, …}; the same
@@ -73,7 +84,8 @@ enum class Op : uint8_t {
   kNext,            // ->       sets the variables of loops[b]; at c if there are no more elements.
                     //          Those of a partial list have to decide before the end of the
                     //          loop; if they do not, an error, where kLoop leaves one
-  kShared,          // ->       at c with the value of shared[b], if it is known in this decision
+  kShared,          // ->       at c with the value of shared[b], if it is known in this decision;
+                    //          what is before c finds it, and ends with kKeep
   kKeep,            // x -> x   now it is
                     // Tests: of paths only
   kCompare,         // -> paths[b] OP constants[c], where a is the Op
@@ -103,13 +115,14 @@ inline bool IsComparison(Op op) { return op >= Op::kEqual && op <= Op::kGreaterO
 // A variable, and the names of what is selected from it: `resource.owner`.
 struct Path {
   uint32_t variable;
-  std::vector<Cell> names;  // kString
+  uint32_t first;  // Of `count` names, at least one.
+  uint32_t count;
 };
 
 struct Loop {
   uint32_t variable;                // local
   uint32_t variable2 = UINT32_MAX;  // local, or none
-  uint32_t cost = 1;                // of one element
+  uint32_t cost = 0;                // of one element; Program::Make() finds it
 };
 
 struct CompiledRegex {
@@ -117,50 +130,128 @@ struct CompiledRegex {
   std::unique_ptr<const Regex> regex;
 };
 
-// Scalars among which values are looked for: the constants of `x in [1, 2, 3]`.
+// Scalars among which values are looked for: the constants of `x in [1, 2, 3]`. Points into memory
+// that it is given.
 class CellSet {
  public:
-  // `cell` is a bool, number, string or bytes value, and no NaN.
-  void Add(const Cell& cell);
+  // Whether it can be in a set: a bool, number, string or bytes value, no NaN, and no double that
+  // equals integers which differ.
+  static bool CanHold(const Cell& cell);
+  // How many slots a set of as many cells needs.
+  static size_t SlotsFor(size_t cells);
+  // Of those that CanHold(), each once, in their order. `memory` has room for all, and `slots` for
+  // SlotsFor() them.
+  static CellSet Of(absl::Span<const Cell> cells, Cell* memory, uint32_t* slots);
+
   // Whether it equals one of them, as `==` does. Of any value that is no error.
   bool Contains(const Cell& value) const;
-  size_t size() const { return few_.size() + many_.size(); }
+  absl::Span<const Cell> cells() const { return {cells_, size_}; }
+  size_t size() const { return size_; }
 
  private:
-  struct HashOf {
-    size_t operator()(const Cell& cell) const { return Hash(cell); }
-  };
-  struct AreEqual {
-    bool operator()(const Cell& a, const Cell& b) const { return Compare(a, b) == 0; }
-  };
+  // The slot of the cell that equals `value`, else the empty one where it belongs.
+  uint32_t* FindSlot(const Cell& value) const;
 
-  // All are here while there are at most kFew, which are as quickly compared as hashed.
-  static constexpr size_t kFew = 8;
-  std::vector<Cell> few_;
-  absl::flat_hash_set<Cell, HashOf, AreEqual> many_;
+  const Cell* cells_;
+  uint32_t* slots_;  // Number of cell plus one; null if there are few, which are compared.
+  uint32_t size_;
+  uint32_t mask_;
 };
 
-// Immutable once it is made: any thread. Its cells point into it.
-struct Program {
-  // Programs of one text, on the same values of their variables, have the same value.
-  std::string text;
+// What a program is made of. What its cells and names point to need not outlive Program::Make().
+struct ProgramParts {
   std::vector<Instruction> code;
   std::vector<Cell> constants;
-  std::vector<std::string> variables;  // Their names.
+  std::vector<std::string_view> variables;  // Their names.
   std::vector<Path> paths;
-  std::vector<CellSet> sets;
+  std::vector<Cell> names;  // Of paths: kString.
+  std::vector<std::vector<Cell>> sets;
   std::vector<CompiledRegex> regexes;
   std::vector<absl::TimeZone> zones;
   std::vector<std::vector<bool>> optional_flags;
   std::vector<Loop> loops;
   // Parts that another condition of the set may have too, and that are worth keeping: as text.
   std::vector<std::string> shared;
-  uint32_t locals = 0;  // How many there are.
-  uint32_t stack = 0;   // How many cells it needs at most.
-  Context memory;       // What constants point to.
 };
 
-// "kConstant" and so on, without the k.
+inline constexpr size_t kMaxProgramCode = 200'000;  // Instructions.
+inline constexpr size_t kMaxProgramLocals = 4096;
+
+// Most are small, and there are many: all that they consist of lies side by side, and what few have
+// apart. Immutable: any thread. Its cells point into it.
+class Program {
+ public:
+  // InvalidArgument unless `parts` are what verifier.h asks for: the machine checks nothing. Takes
+  // from them what it does not copy.
+  static absl::StatusOr<std::shared_ptr<const Program>> Make(ProgramParts* parts);
+
+  absl::Span<const Instruction> code() const {
+    return {reinterpret_cast<const Instruction*>(cells() + cells_), code_};
+  }
+  absl::Span<const Cell> constants() const { return {cells(), constants_}; }
+  absl::Span<const CellSet> sets() const {
+    return {reinterpret_cast<const CellSet*>(code().end()), sets_};
+  }
+  absl::Span<const Path> paths() const {
+    return {reinterpret_cast<const Path*>(sets().end()), paths_};
+  }
+  // Of one of its paths: kString.
+  absl::Span<const Cell> names(const Path& path) const {
+    return {cells() + constants_ + path.first, path.count};
+  }
+  size_t variable_count() const { return variables_; }
+  std::string_view variable(uint32_t number) const;
+  std::vector<std::string_view> variables() const;
+  absl::Span<const CompiledRegex> regexes() const { return rare().regexes; }
+  absl::Span<const absl::TimeZone> zones() const { return rare().zones; }
+  const std::vector<std::vector<bool>>& optional_flags() const { return rare().optional_flags; }
+  absl::Span<const Loop> loops() const { return rare().loops; }
+  absl::Span<const std::string> shared() const { return rare().shared; }
+  // One of them, without a look whether there are any.
+  const Regex& regex(uint32_t number) const { return *rare_->regexes[number].regex; }
+  absl::TimeZone zone(uint32_t number) const { return rare_->zones[number]; }
+  const Loop& loop(uint32_t number) const { return rare_->loops[number]; }
+  uint32_t locals() const { return locals_; }  // How many there are.
+  uint32_t stack() const { return stack_; }    // How many cells it needs at most.
+
+ private:
+  class Packer;
+  struct Private {};
+  // What most programs do not have.
+  struct Rare {
+    std::vector<CompiledRegex> regexes;
+    std::vector<absl::TimeZone> zones;
+    std::vector<std::vector<bool>> optional_flags;
+    std::vector<Loop> loops;
+    std::vector<std::string> shared;
+    Context memory;  // Of maps among the constants.
+  };
+  static const Rare kNothingRare;
+
+  const Cell* cells() const { return reinterpret_cast<const Cell*>(block_.get()); }
+  const Rare& rare() const { return rare_ == nullptr ? kNothingRare : *rare_; }
+
+ public:
+  explicit Program(Private) {}
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+ private:
+  // Cells (constants, names of paths, then what else there is), instructions, sets, paths, numbers
+  // of variables, slots of sets, texts.
+  std::unique_ptr<char[]> block_;
+  std::unique_ptr<const Rare> rare_;
+  uint32_t cells_ = 0;
+  uint32_t constants_ = 0;
+  uint32_t code_ = 0;
+  uint32_t stack_ = 0;
+  uint16_t sets_ = 0;
+  uint16_t paths_ = 0;
+  uint16_t variables_ = 0;
+  uint16_t locals_ = 0;
+};
+
+// "Constant" and so on.
 std::string_view ToString(Op op);
 // An instruction a line, for people and tests.
 std::string ToString(const Program& program);

@@ -1,6 +1,7 @@
 #include "policy/cel/compiler.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -78,27 +79,6 @@ Op Flip(Op op) {
   }
 }
 
-bool IsScalar(const Cell& cell) {
-  switch (cell.kind()) {
-    case Kind::kBool:
-    case Kind::kInt:
-    case Kind::kUint:
-    case Kind::kDouble:
-    case Kind::kString:
-    case Kind::kBytes:
-      return true;
-    default:
-      return false;
-  }
-}
-
-// Whether integers that differ may equal it: doubles at the end of what they can tell apart.
-bool IsEdge(const Cell& cell) {
-  constexpr double k2To63 = 9223372036854775808.0;
-  return cell.kind() == Kind::kDouble &&
-         (cell.double_value() >= k2To63 || cell.double_value() <= -k2To63);
-}
-
 // A copy of `cell` that points into the memory of `context` only.
 Cell Copy(const Cell& cell, Context& context) {
   switch (cell.kind()) {
@@ -167,26 +147,23 @@ class Compiler {
  public:
   Compiler(const CompileOptions& options, std::vector<Defect>* defects,
            std::vector<Defect>* warnings, bool fold)
-      : options_(options),
-        defects_(defects),
-        warnings_(warnings),
-        fold_(fold),
-        program_(std::make_shared<Program>()) {
-    program_->memory.Reset(std::numeric_limits<uint64_t>::max(), kMaxConstantBytes);
+      : options_(options), defects_(defects), warnings_(warnings), fold_(fold) {
+    memory_.Reset(std::numeric_limits<uint64_t>::max(), kMaxConstantBytes);
   }
 
   std::shared_ptr<const Program> Compile(const CheckedExpr& expr, ExprId root) {
     Unit& unit = UnitOf(expr);
-    program_->text = TextOf(unit, root);
     Emit(unit, root);
-    Add({Op::kReturn}, 0);
-    if (!failed_ && program_->memory.exhausted()) {
+    Add({Op::kReturn});
+    if (!failed_ && memory_.exhausted()) {
       Fail(expr.ast[root].place, "the constants of the expression are too large");
     }
     if (failed_) return nullptr;
-    program_->locals = most_locals_;
-    program_->stack = most_cells_;
-    return std::move(program_);
+    absl::StatusOr<std::shared_ptr<const Program>> program = Program::Make(&parts_);
+    if (program.ok()) return *std::move(program);
+    Fail(expr.ast[root].place,
+         absl::StrCat("the expression cannot be compiled: ", program.status().message()));
+    return nullptr;
   }
 
  private:
@@ -334,7 +311,7 @@ class Compiler {
     machine.Begin(kFoldCost, kFoldMemory, room);
     const Cell value = machine.Run(Link(*program, {}, {}, {}), NoVariables());
     folds_cost_ -= std::min(kFoldCost, machine.context().budget());
-    folds_cost_ += program->code.size();
+    folds_cost_ += program->code().size();
     if (!value.is_error()) return Kept(value);
     if (IsMistake(unit, id, value)) Warn(expr.place, MistakeIn(expr.name, value));
     return std::nullopt;
@@ -387,17 +364,17 @@ class Compiler {
 
   // The cell, with what it points to kept in the program. Nothing if there is no room.
   std::optional<Cell> Kept(const Cell& cell) {
-    const Cell copy = Copy(cell, program_->memory);
-    if (copy.is_error() || program_->memory.exhausted()) return std::nullopt;
+    const Cell copy = Copy(cell, memory_);
+    if (copy.is_error() || memory_.exhausted()) return std::nullopt;
     return copy;
   }
 
   uint32_t AddConstant(const Cell& cell) {
-    program_->constants.push_back(cell);
-    return static_cast<uint32_t>(program_->constants.size() - 1);
+    parts_.constants.push_back(cell);
+    return static_cast<uint32_t>(parts_.constants.size() - 1);
   }
 
-  uint32_t AddText(std::string_view text) { return AddConstant(program_->memory.CopyString(text)); }
+  uint32_t AddText(std::string_view text) { return AddConstant(memory_.CopyString(text)); }
 
   // --- Code ---
 
@@ -410,27 +387,21 @@ class Compiler {
     if (warnings_ != nullptr) warnings_->push_back({place, std::move(message)});
   }
 
-  // `growth` is by how many cells the stack grows.
-  size_t Add(Instruction instruction, int growth) {
-    program_->code.push_back(instruction);
-    cells_ += growth;
-    most_cells_ = std::max(most_cells_, static_cast<uint32_t>(cells_));
-    return program_->code.size() - 1;
+  size_t Add(Instruction instruction) {
+    parts_.code.push_back(instruction);
+    return parts_.code.size() - 1;
   }
 
-  void EmitConstant(const Cell& cell) { Add({Op::kConstant, 0, 0, AddConstant(cell)}, 1); }
+  void EmitConstant(const Cell& cell) { Add({Op::kConstant, 0, 0, AddConstant(cell)}); }
 
   // Lets the jump at `at` lead to what comes next.
-  void Land(size_t at) { program_->code[at].c = static_cast<uint32_t>(program_->code.size()); }
+  void Land(size_t at) { parts_.code[at].c = static_cast<uint32_t>(parts_.code.size()); }
 
   uint32_t VariableNumber(std::string_view name) {
-    const auto found =
-        std::find(program_->variables.begin(), program_->variables.end(), std::string(name));
-    if (found == program_->variables.end()) {
-      program_->variables.emplace_back(name);
-      return static_cast<uint32_t>(program_->variables.size() - 1);
-    }
-    return static_cast<uint32_t>(found - program_->variables.begin());
+    const auto found = std::find(parts_.variables.begin(), parts_.variables.end(), name);
+    const auto number = static_cast<uint32_t>(found - parts_.variables.begin());
+    if (found == parts_.variables.end()) parts_.variables.push_back(name);
+    return number;
   }
 
   const Local* FindLocal(std::string_view name) const {
@@ -441,7 +412,6 @@ class Compiler {
 
   uint32_t AddLocal(std::string_view name) {
     const uint32_t number = next_local_++;
-    most_locals_ = std::max(most_locals_, next_local_);
     locals_.push_back({name, number});
     return number;
   }
@@ -450,7 +420,7 @@ class Compiler {
   void Emit(Unit& unit, ExprId id) {
     if (failed_) return;
     const Expr& expr = unit.expr->ast[id];
-    if (program_->code.size() > kMaxInstructions || depth_ > kMaxDepth) {
+    if (parts_.code.size() > kMaxInstructions || depth_ > kMaxDepth) {
       return Fail(expr.place, "the expression is too large, with the named ones that it uses");
     }
     if (const std::optional<Cell> constant = Constant(unit, id); constant.has_value()) {
@@ -460,13 +430,13 @@ class Compiler {
     const Facts& facts = unit.facts[id];
     const bool shared = fold_ && facts.costly && facts.global && !facts.changing &&
                         facts.outermost == SIZE_MAX && IsCostlyItself(unit, id) &&
-                        program_->shared.size() < UINT16_MAX;
+                        parts_.shared.size() < UINT16_MAX;
     if (shared) {
-      const auto key = static_cast<uint16_t>(program_->shared.size());
-      program_->shared.push_back(TextOf(unit, id));
-      const size_t known = Add({Op::kShared, 0, key}, 0);
+      const auto key = static_cast<uint16_t>(parts_.shared.size());
+      parts_.shared.push_back(TextOf(unit, id));
+      const size_t known = Add({Op::kShared, 0, key});
       EmitNode(unit, id);
-      Add({Op::kKeep, 0, key}, 0);
+      Add({Op::kKeep, 0, key});
       Land(known);
     } else {
       EmitNode(unit, id);
@@ -516,13 +486,13 @@ class Compiler {
       return Fail(expr.place, "the constants of the expression are too large");
     }
     if (const Local* local = FindLocal(expr.name); local != nullptr) {
-      Add({Op::kLocal, 0, 0, local->number}, 1);
+      Add({Op::kLocal, 0, 0, local->number});
       return;
     }
     const std::string_view name = WithoutDot(expr.name);
     const CheckedExpr* const named = FindNamed(name);
     if (named == nullptr) {
-      Add({Op::kVariable, 0, 0, VariableNumber(name)}, 1);
+      Add({Op::kVariable, 0, 0, VariableNumber(name)});
       return;
     }
     // The named expression does not see the local variables around its name.
@@ -566,27 +536,26 @@ class Compiler {
       return std::nullopt;
     }
     const uint32_t variable = VariableNumber(name);
-    for (size_t i = 0; i < program_->paths.size(); ++i) {
-      const Path& path = program_->paths[i];
+    for (size_t i = 0; i < parts_.paths.size(); ++i) {
+      const Path& path = parts_.paths[i];
+      const auto first = parts_.names.begin() + path.first;
       if (path.variable == variable &&
-          std::equal(path.names.begin(), path.names.end(), names.begin(), names.end(),
+          std::equal(first, first + path.count, names.begin(), names.end(),
                      [](const Cell& a, std::string_view b) { return a.text() == b; })) {
         return static_cast<uint32_t>(i);
       }
     }
-    Path path = {variable, {}};
-    for (const std::string_view part : names) {
-      path.names.push_back(program_->memory.CopyString(part));
-    }
-    program_->paths.push_back(std::move(path));
-    return static_cast<uint32_t>(program_->paths.size() - 1);
+    parts_.paths.push_back({variable, static_cast<uint32_t>(parts_.names.size()),
+                            static_cast<uint32_t>(names.size())});
+    for (const std::string_view part : names) parts_.names.push_back(Cell::String(part));
+    return static_cast<uint32_t>(parts_.paths.size() - 1);
   }
 
   void EmitSelect(Unit& unit, ExprId id) {
     const Expr& expr = unit.expr->ast[id];
     if (!expr.optional && !expr.test_only) {
       if (const auto path = FindPath(unit, id); path.has_value()) {
-        Add({Op::kPath, 0, 0, *path}, 1);
+        Add({Op::kPath, 0, 0, *path});
         return;
       }
     }
@@ -594,7 +563,7 @@ class Compiler {
       // `has(variable.name)` is asked of the path.
       if (const auto path = PathOf(unit, expr.operand, {expr.name});
           path.has_value() && *path <= UINT16_MAX) {
-        Add({Op::kHasPath, 0, static_cast<uint16_t>(*path)}, 1);
+        Add({Op::kHasPath, 0, static_cast<uint16_t>(*path)});
         return;
       }
     }
@@ -602,8 +571,7 @@ class Compiler {
     Add({expr.test_only  ? Op::kHas
          : expr.optional ? Op::kOptionalSelect
                          : Op::kSelect,
-         0, 0, AddText(expr.name)},
-        0);
+         0, 0, AddText(expr.name)});
   }
 
   void EmitCall(Unit& unit, ExprId id) {
@@ -614,7 +582,7 @@ class Compiler {
       if (expr.name == op::kConditional) return EmitConditional(unit, id);
       if (expr.name == op::kPut) {
         for (const ExprId argument : expr.args) Emit(unit, argument);
-        Add({Op::kPut, 0, loops_.empty() ? uint16_t{0} : loops_.back()}, -2);
+        Add({Op::kPut, 0, loops_.empty() ? uint16_t{0} : loops_.back()});
         return;
       }
       if (const std::optional<Op> op = FindOperator(expr.name); op.has_value()) {
@@ -623,9 +591,9 @@ class Compiler {
     } else if ((expr.name == "or" || expr.name == "orValue") && expr.args.size() == 1) {
       Emit(unit, expr.operand);
       const uint8_t unwrap = expr.name == "orValue" ? 1 : 0;
-      const size_t present = Add({Op::kJumpIfPresent, unwrap}, -1);
+      const size_t present = Add({Op::kJumpIfPresent, unwrap});
       Emit(unit, expr.args[0]);
-      if (unwrap == 0) Add({Op::kOptional}, 0);
+      if (unwrap == 0) Add({Op::kOptional});
       Land(present);
       return;
     }
@@ -646,8 +614,8 @@ class Compiler {
                       absl::StrCat("this is no regular expression: ", Printable(regex->error())));
         }
         Emit(unit, arguments[0]);  // It may have expressions of its own.
-        program_->regexes.push_back({std::string(pattern->text()), std::move(regex)});
-        Add({Op::kMatches, 0, 0, static_cast<uint32_t>(program_->regexes.size() - 1)}, 0);
+        parts_.regexes.push_back({std::string(pattern->text()), std::move(regex)});
+        Add({Op::kMatches, 0, 0, static_cast<uint32_t>(parts_.regexes.size() - 1)});
         return;
       }
     }
@@ -663,8 +631,7 @@ class Compiler {
     if (expr.name == "isIn" && arguments.size() == 2) CheckNames(unit, arguments[1]);
     for (const ExprId argument : arguments) Emit(unit, argument);
     Add({Op::kCall, static_cast<uint8_t>(arguments.size()), 0,
-         static_cast<uint32_t>(function - Functions().data())},
-        1 - static_cast<int>(arguments.size()));
+         static_cast<uint32_t>(function - Functions().data())});
   }
 
   // `time.getHours("Europe/Berlin")` and its like: the zone is looked up here.
@@ -684,11 +651,12 @@ class Compiler {
                         "as `+01:00`, or `UTC`"));
       return true;
     }
-    const auto number = static_cast<uint32_t>(program_->zones.size());
-    program_->zones.push_back(*zone);
+    const auto number = static_cast<uint32_t>(parts_.zones.size());
+    parts_.zones.push_back(*zone);
     Emit(unit, arguments[0]);
-    Add({Op::kLocalTime, 0, 0, number}, 0);
-    Add({Op::kCall, 1, 0, static_cast<uint32_t>(FindFunction(expr.name) - Functions().data())}, 0);
+    const auto function = static_cast<uint32_t>(FindFunction(expr.name) - Functions().data());
+    Add({Op::kLocalTime, 0, static_cast<uint16_t>(function), number});
+    Add({Op::kCall, 1, 0, function});
     return true;
   }
 
@@ -721,25 +689,25 @@ class Compiler {
     const Expr& expr = unit.expr->ast[id];
     if (op == Op::kIndex) {
       if (const auto path = FindPath(unit, id); path.has_value()) {
-        Add({Op::kPath, 0, 0, *path}, 1);
+        Add({Op::kPath, 0, 0, *path});
         return;
       }
     }
     if (op == Op::kIn && EmitInSet(unit, id)) return;
     if (IsBinary(op)) return EmitBinary(unit, op, expr.args);
     for (const ExprId argument : expr.args) Emit(unit, argument);
-    Add({op}, 1 - static_cast<int>(expr.args.size()));
+    Add({op});
   }
 
   void EmitBinary(Unit& unit, Op op, absl::Span<const ExprId> operands) {
     if (EmitTest(unit, op, operands[0], operands[1])) return;
     Emit(unit, operands[0]);
     if (const std::optional<Cell> constant = Constant(unit, operands[1]); constant.has_value()) {
-      Add({op, 1, 0, AddConstant(*constant)}, 0);
+      Add({op, 1, 0, AddConstant(*constant)});
       return;
     }
     Emit(unit, operands[1]);
-    Add({op}, -1);
+    Add({op});
   }
 
   // `x in [constants]` by a set of them.
@@ -747,20 +715,21 @@ class Compiler {
     const Expr& expr = unit.expr->ast[id];
     const std::optional<Cell> list = Constant(unit, expr.args[1]);
     if (!list.has_value() || list->kind() != Kind::kList) return false;
-    CellSet set;
+    std::vector<Cell> set;
     for (size_t i = 0; i < list->list_size(); ++i) {
       const Cell element = list->At(i);
-      if (!IsScalar(element) || IsEdge(element)) return false;
-      if (Compare(element, element) == 0) set.Add(element);  // NaN equals nothing
+      if (element.kind() == Kind::kDouble && std::isnan(element.double_value())) continue;
+      if (!CellSet::CanHold(element)) return false;
+      set.push_back(element);
     }
-    const auto number = static_cast<uint32_t>(program_->sets.size());
-    program_->sets.push_back(std::move(set));
+    const auto number = static_cast<uint32_t>(parts_.sets.size());
+    parts_.sets.push_back(std::move(set));
     if (const auto path = FindPath(unit, expr.args[0]); path.has_value() && *path <= UINT16_MAX) {
-      Add({Op::kPathInSet, 0, static_cast<uint16_t>(*path), number}, 1);
+      Add({Op::kPathInSet, 0, static_cast<uint16_t>(*path), number});
       return true;
     }
     Emit(unit, expr.args[0]);
-    Add({Op::kInSet, 0, 0, number}, 0);
+    Add({Op::kInSet, 0, 0, number});
     return true;
   }
 
@@ -784,16 +753,16 @@ class Compiler {
     const auto a = static_cast<uint8_t>(op);
     const auto b = static_cast<uint16_t>(*path);
     if (is_in) {
-      Add({Op::kInPath, 0, b, AddConstant(*constant)}, 1);
+      Add({Op::kInPath, 0, b, AddConstant(*constant)});
       return true;
     }
     if (constant.has_value()) {
-      Add({Op::kCompare, a, b, AddConstant(*constant)}, 1);
+      Add({Op::kCompare, a, b, AddConstant(*constant)});
       return true;
     }
     const auto other = FindPath(unit, right);
     if (!other.has_value()) return false;
-    Add({Op::kComparePaths, a, b, *other}, 1);
+    Add({Op::kComparePaths, a, b, *other});
     return true;
   }
 
@@ -813,13 +782,13 @@ class Compiler {
     std::vector<size_t> exits;
     for (size_t i = 0; i < operands.size(); ++i) {
       Emit(unit, operands[i]);
-      if (i > 0) Add({decisive ? Op::kOr : Op::kAnd}, -1);
+      if (i > 0) Add({decisive ? Op::kOr : Op::kAnd});
       if (i + 1 < operands.size()) {
-        exits.push_back(Add({decisive ? Op::kJumpIfTrue : Op::kJumpIfFalse}, 0));
+        exits.push_back(Add({decisive ? Op::kJumpIfTrue : Op::kJumpIfFalse}));
       }
     }
     // An operand that is left alone must be a bool all the same.
-    if (operands.size() == 1) exits.push_back(Add({Op::kJumpIfNotBool}, 0));
+    if (operands.size() == 1) exits.push_back(Add({Op::kJumpIfNotBool}));
     for (const size_t exit : exits) Land(exit);
   }
 
@@ -830,10 +799,10 @@ class Compiler {
       return Emit(unit, expr.args[constant->bool_value() ? 1 : 2]);
     }
     Emit(unit, expr.args[0]);
-    const size_t error = Add({Op::kJumpIfNotBool}, 0);
-    const size_t otherwise = Add({Op::kPopJumpIfFalse}, -1);
+    const size_t error = Add({Op::kJumpIfNotBool});
+    const size_t otherwise = Add({Op::kPopJumpIfFalse});
     Emit(unit, expr.args[1]);
-    const size_t end = Add({Op::kJump}, -1);
+    const size_t end = Add({Op::kJump});
     Land(otherwise);
     Emit(unit, expr.args[2]);
     Land(error);
@@ -849,10 +818,10 @@ class Compiler {
     Instruction make = {map ? Op::kMap : Op::kList, 0, static_cast<uint16_t>(size), 0};
     if (!expr.optional_args.empty()) {
       make.a = 1;
-      make.c = static_cast<uint32_t>(program_->optional_flags.size());
-      program_->optional_flags.push_back(expr.optional_args);
+      make.c = static_cast<uint32_t>(parts_.optional_flags.size());
+      parts_.optional_flags.push_back(expr.optional_args);
     }
-    Add(make, 1 - static_cast<int>(expr.args.size()));
+    Add(make);
   }
 
   // Leaves a loop if `condition` is false. Returns the jump.
@@ -865,12 +834,12 @@ class Compiler {
       const ExprId inner = unit.expr->ast[condition].args[0];
       if (call(inner, op::kNot)) {
         Emit(unit, unit.expr->ast[inner].args[0]);
-        return Add({Op::kPopJumpIfTrue}, -1);
+        return Add({Op::kPopJumpIfTrue});
       }
       condition = inner;
     }
     Emit(unit, condition);
-    return Add({Op::kPopJumpIfFalse}, -1);
+    return Add({Op::kPopJumpIfFalse});
   }
 
   void EmitComprehension(Unit& unit, ExprId id) {
@@ -879,22 +848,22 @@ class Compiler {
     const uint32_t outer_next = next_local_;
     if (fold.condition == kNoExpr) {
       Emit(unit, fold.init);
-      Add({Op::kStore, 0, 0, AddLocal(fold.accumulator)}, -1);
+      Add({Op::kStore, 0, 0, AddLocal(fold.accumulator)});
       Emit(unit, fold.result);
     } else {
-      if (program_->loops.size() > UINT16_MAX) {
+      if (parts_.loops.size() > UINT16_MAX) {
         return Fail(unit.expr->ast[id].place, "there are too many comprehensions");
       }
-      const auto number = static_cast<uint16_t>(program_->loops.size());
-      program_->loops.emplace_back();
+      const auto number = static_cast<uint16_t>(parts_.loops.size());
+      parts_.loops.emplace_back();
       Emit(unit, fold.range);
-      const size_t walk = Add({Op::kLoop, 0, number}, -1);
+      const size_t walk = Add({Op::kLoop, 0, number});
       Emit(unit, fold.init);
       const uint32_t accumulator = AddLocal(fold.accumulator);
-      Add({Op::kStore, 0, 0, accumulator}, -1);
+      Add({Op::kStore, 0, 0, accumulator});
       const uint32_t variable = AddLocal(fold.variable);
       const uint32_t variable2 = fold.variable2.empty() ? kNoLocal : AddLocal(fold.variable2);
-      const size_t next = Add({Op::kNext, 0, number}, 0);
+      const size_t next = Add({Op::kNext, 0, number});
       std::vector<size_t> exits = {next};
       loops_.push_back(number);
       const std::optional<Cell> always = Constant(unit, fold.condition);
@@ -902,12 +871,11 @@ class Compiler {
         exits.push_back(EmitExit(unit, fold.condition));
       }
       Emit(unit, fold.step);
-      Add({Op::kStore, 0, 0, accumulator}, -1);
-      Add({Op::kJump, 0, 0, static_cast<uint32_t>(next)}, 0);
+      Add({Op::kStore, 0, 0, accumulator});
+      Add({Op::kJump, 0, 0, static_cast<uint32_t>(next)});
       loops_.pop_back();
       for (const size_t exit : exits) Land(exit);
-      program_->loops[number] = {variable, variable2,
-                                 static_cast<uint32_t>(program_->code.size() - next)};
+      parts_.loops[number] = {variable, variable2};
       locals_.resize(outer_locals + 1);  // the result sees the accumulator
       Emit(unit, fold.result);
       Land(walk);
@@ -920,14 +888,13 @@ class Compiler {
   std::vector<Defect>* const defects_;
   std::vector<Defect>* const warnings_;
   const bool fold_;
-  const std::shared_ptr<Program> program_;
+  // What constants point to; names are those of the expressions.
+  Context memory_;
+  ProgramParts parts_;
   absl::flat_hash_map<const CheckedExpr*, std::unique_ptr<Unit>> units_;
   std::vector<Local> locals_;
   std::vector<uint16_t> loops_;  // Around what is compiled.
   uint32_t next_local_ = 0;
-  uint32_t most_locals_ = 0;
-  uint32_t most_cells_ = 0;
-  int cells_ = 0;
   int depth_ = 0;
   int folds_ = 0;
   uint64_t folds_cost_ = 0;

@@ -13,6 +13,8 @@
 #include "policy/cel/checker.h"
 #include "policy/cel/parser.h"
 #include "reeve/engine/cel/program.h"
+#include "reeve/engine/cel/program_encoding.h"
+#include "reeve/engine/cel/program_testing.h"
 
 namespace reeve::cel {
 namespace {
@@ -44,6 +46,18 @@ std::optional<CheckedExpr> CheckText(std::string_view text, const Environment& e
   return Check(*std::move(ast), environment, {}, defects);
 }
 
+// Whether the bytes of a program are one that does the same.
+void ExpectSameFromBytes(const Program& program) {
+  const std::string bytes = EncodingOf(program);
+  const auto decoded = DecodeProgram(bytes);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(ToString(**decoded), ToString(program));
+  EXPECT_EQ(EncodingOf(**decoded), bytes);
+  EXPECT_EQ((*decoded)->stack(), program.stack());
+  EXPECT_EQ((*decoded)->locals(), program.locals());
+  EXPECT_EQ(RunOnMany(**decoded), RunOnMany(program));
+}
+
 struct Case {
   const char* name;
   const char* text;
@@ -65,6 +79,7 @@ TEST_P(CompilerTest, PrintsTheProgram) {
   const std::shared_ptr<const Program> program = Compile(*checked, options, &defects, nullptr);
   ASSERT_NE(program, nullptr) << TextOf(defects);
   EXPECT_EQ("\n" + ToString(*program), GetParam().program);
+  ExpectSameFromBytes(*program);
 }
 
 const Case kCases[] = {
@@ -402,6 +417,33 @@ const Case kCases[] = {
 INSTANTIATE_TEST_SUITE_P(All, CompilerTest, testing::ValuesIn(kCases),
                          [](const auto& info) { return info.param.name; });
 
+// Each byte of the bytes of each program, changed in each way: they are refused, or are the one
+// encoding of a program that can be run.
+TEST(CompilerTest, MakesBytesThatMayBeChanged) {
+  size_t accepted = 0;
+  for (const Case& c : kCases) {
+    std::vector<Defect> defects;
+    const std::optional<CheckedExpr> checked = CheckText(c.text, MakeEnvironment(), &defects);
+    ASSERT_TRUE(checked.has_value()) << TextOf(defects);
+    const auto program = Compile(*checked, CompileOptions(), &defects, nullptr);
+    ASSERT_NE(program, nullptr) << TextOf(defects);
+    const std::string bytes = EncodingOf(*program);
+    std::string changed = bytes;
+    for (size_t at = 0; at < bytes.size(); ++at) {
+      for (int change = 1; change < 256; ++change) {
+        changed[at] = static_cast<char>(bytes[at] ^ change);
+        const auto decoded = DecodeProgram(changed);
+        if (!decoded.ok()) continue;
+        ++accepted;
+        ASSERT_EQ(EncodingOf(**decoded), changed) << c.name << ", byte " << at;
+        RunOnMany(**decoded);
+      }
+      changed[at] = bytes[at];
+    }
+  }
+  EXPECT_GT(accepted, 1000u);
+}
+
 struct BadCase {
   const char* name;
   const char* text;
@@ -478,6 +520,7 @@ TEST_P(CompilerNamedTest, PutsThemInTheirPlace) {
   const auto program = Compile(*checked, options, &defects, nullptr);
   ASSERT_NE(program, nullptr) << TextOf(defects);
   EXPECT_EQ("\n" + ToString(*program), GetParam().program);
+  ExpectSameFromBytes(*program);
 }
 
 const NamedCase kNamedCases[] = {

@@ -15,7 +15,7 @@ class Bindings final : public Variables {
       : program_(program), variables_(variables) {}
 
   Cell Get(uint32_t number, Context&) const override {
-    const std::string& name = program_.variables[number];
+    const std::string_view name = program_.variable(number);
     const auto found = variables_.find(name);
     if (found == variables_.end()) return Cell::Error(ErrorCode::kNoSuchVariable, name);
     return found->second;
@@ -36,10 +36,12 @@ class Bindings final : public Variables {
 Expression::Expression(CheckedExpr checked, std::shared_ptr<const Program> program)
     : checked_(std::move(checked)),
       program_(std::move(program)),
-      variables_(program_->variables.size()),
-      none_(program_->shared.size(), Link::kNone) {
+      variables_(program_->variable_count()),
+      none_(program_->shared().size(), Link::kNone) {
   std::iota(variables_.begin(), variables_.end(), 0);
-  for (const Path& path : program_->paths) paths_.emplace_back(path, path.variable, Link::kNone);
+  for (const Path& path : program_->paths()) {
+    paths_.emplace_back(program_->names(path), path.variable, Link::kNone);
+  }
 }
 
 std::optional<Expression> Expression::Compile(std::string_view text, const Environment& environment,

@@ -1,6 +1,7 @@
 #include "reeve/tests/differential/compare_cel.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -21,6 +22,8 @@
 #include "reeve/engine/cel/context.h"
 #include "reeve/engine/cel/machine.h"
 #include "reeve/engine/cel/operators.h"
+#include "reeve/engine/cel/program.h"
+#include "reeve/engine/cel/program_encoding.h"
 #include "reeve/engine/value.h"
 #include "reeve/tests/differential/generate_cel.h"
 
@@ -364,19 +367,26 @@ Got Evaluate(const std::string& text, bool check_types, const Cells& cells) {
 // The numbers of the variables that paths begin with.
 std::vector<cel::Link::Path> UnkeptPathsOf(const cel::Program& program) {
   std::vector<cel::Link::Path> paths;
-  for (const cel::Path& path : program.paths) {
-    paths.emplace_back(path, path.variable, cel::Link::kNone);
+  for (const cel::Path& path : program.paths()) {
+    paths.emplace_back(program.names(path), path.variable, cel::Link::kNone);
   }
   return paths;
 }
 
+// The same by way of its bytes.
+std::shared_ptr<const cel::Program> FromBytes(const cel::Program& program) {
+  const auto decoded = cel::DecodeProgram(cel::EncodingOf(program));
+  if (decoded.ok()) return *decoded;
+  std::fprintf(stderr, "%s\n%s", decoded.status().ToString().c_str(), ToString(program).c_str());
+  std::abort();
+}
+
 class ByName final : public cel::Variables {
  public:
-  ByName(const std::vector<std::string>& names, const Cells* cells)
-      : names_(names), cells_(cells) {}
+  ByName(const cel::Program& program, const Cells* cells) : program_(program), cells_(cells) {}
 
   Cell Get(uint32_t number, cel::Context&) const override {
-    const auto found = cells_->find(names_[number]);
+    const auto found = cells_->find(program_.variable(number));
     return found == cells_->end() ? Cell::Error(ErrorCode::kNoSuchVariable) : found->second;
   }
   Cell GetMember(uint32_t number, std::string_view name, cel::Context& context) const override {
@@ -385,7 +395,7 @@ class ByName final : public cel::Variables {
   }
 
  private:
-  const std::vector<std::string>& names_;
+  const cel::Program& program_;
   const Cells* const cells_;
 };
 
@@ -419,18 +429,19 @@ Got EvaluateWithoutConstants(const std::string& text, Cells cells, CellMaker* ma
   check.check_types = false;
   const auto checked = cel::Check(*std::move(ast), DynamicEnvironment(), check, &defects);
   if (!checked.has_value()) return {"", "refused: " + TextOf(defects), false};
-  const auto program = cel::Compile(*checked, {}, &defects, nullptr);
-  if (program == nullptr) return {"", "refused: " + TextOf(defects), false};
-  std::vector<uint32_t> variables(program->variables.size());
+  const auto compiled = cel::Compile(*checked, {}, &defects, nullptr);
+  if (compiled == nullptr) return {"", "refused: " + TextOf(defects), false};
+  const auto program = FromBytes(*compiled);
+  std::vector<uint32_t> variables(program->variable_count());
   std::iota(variables.begin(), variables.end(), 0);
   const std::vector<cel::Link::Path> paths = UnkeptPathsOf(*program);
-  const std::vector<uint32_t> none(program->shared.size(), cel::Link::kNone);
+  const std::vector<uint32_t> none(program->shared().size(), cel::Link::kNone);
   cel::Machine& machine = SharedMachine();
   cel::Machine::Room room;
   room.Add(*program);
   machine.Begin(kSteps, kMemory, room);
   const Cell value =
-      machine.Run(cel::Link(*program, variables, paths, none), ByName(program->variables, &cells));
+      machine.Run(cel::Link(*program, variables, paths, none), ByName(*program, &cells));
   if (machine.context().exhausted()) return {"", "", true};
   return {TextOf(value, machine.context()), "", false};
 }
@@ -452,20 +463,23 @@ class Together {
     Part part;
     part.program = cel::Compile(*checked, {nullptr, "", kNames}, &defects, nullptr);
     if (part.program == nullptr) return false;
+    part.program = FromBytes(*part.program);
     const auto slot = [this](const std::string& key) {
       return slots_.try_emplace(key, static_cast<uint32_t>(slots_.size())).first->second;
     };
     const cel::Program& program = *part.program;
-    part.variables.resize(program.variables.size());
+    part.variables.resize(program.variable_count());
     std::iota(part.variables.begin(), part.variables.end(), 0);
-    for (const cel::Path& path : program.paths) {
-      const std::string& variable = program.variables[path.variable];
+    for (const cel::Path& path : program.paths()) {
+      const std::string variable(program.variable(path.variable));
       std::string key = "path " + variable;
-      for (const Cell& name : path.names) key += "\n" + std::string(name.text());
+      for (const Cell& name : program.names(path)) key += "\n" + std::string(name.text());
       const bool changes = std::find(kNames->begin(), kNames->end(), variable) != kNames->end();
-      part.paths.emplace_back(path, path.variable, changes ? cel::Link::kNone : slot(key));
+      part.paths.emplace_back(program.names(path), path.variable,
+                              changes ? cel::Link::kNone : slot(key));
     }
-    for (const std::string& shared : program.shared) part.shared.push_back(slot("part " + shared));
+    for (const std::string& shared : program.shared())
+      part.shared.push_back(slot("part " + shared));
     room_.Add(program);
     room_.slots = static_cast<uint32_t>(slots_.size());
     parts_.push_back(std::move(part));
@@ -481,7 +495,7 @@ class Together {
     cel::Machine& machine = SharedMachine();
     const Cell value =
         machine.Run(cel::Link(*part.program, part.variables, part.paths, part.shared),
-                    ByName(part.program->variables, &cells));
+                    ByName(*part.program, &cells));
     if (machine.context().exhausted()) return {"", "", true};
     return {TextOf(value, machine.context()), "", false};
   }
