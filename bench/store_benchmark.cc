@@ -4,7 +4,8 @@
 // the decision, which is one of so many: few are in the cache, as one that was just made is.
 // `allocs` what it allocates. BM_Accept: records a second that one or two threads get rid of until
 // all are synced; `of_bare` over a loop that copies as many bytes into blobs and inserts them,
-// synced every 10 ms; `cpu_us` and `bare_cpu_us` processor time of a record. BM_Rows: records a
+// synced every 10 ms; `cpu_us` and `bare_cpu_us` processor time of a record, `segment_bytes` what
+// it takes in its segment, compressed or not. BM_Rows: records a
 // second whose rows are made, in the first and in the last tenth (`first`, `last`); `bytes` a
 // record takes in all, `rows_of_bare` over inserting rows of numbers with no index. BM_Query: the
 // newest hundred of something. BM_Durable/threads: synced records a second; `of_fdatasync` over
@@ -155,8 +156,10 @@ const World& TheWorld() {
   return *world;
 }
 
-std::unique_ptr<AuditStore> OpenStore(const std::string& path, bool make_rows) {
+std::unique_ptr<AuditStore> OpenStore(const std::string& path, bool make_rows,
+                                      bool compresses = false) {
   AuditStore::Options options;
+  if (compresses) options.compression = AuditStore::Options::Compression::kZstd;
   options.max_wait = absl::Seconds(60);
   options.make_rows = make_rows;
   return *AuditStore::Open(path, options);
@@ -284,7 +287,7 @@ void BM_Accept(benchmark::State& state) {
   const World& world = TheWorld();
   for (auto _ : state) {
     const Directory directory;
-    auto store = OpenStore(directory / "audit.db", false);
+    auto store = OpenStore(directory / "audit.db", false, state.range(1) != 0);
     const double cpu = CpuMicros();
     const auto begin = std::chrono::steady_clock::now();
     std::vector<std::thread> threads;
@@ -311,7 +314,12 @@ void BM_Accept(benchmark::State& state) {
     state.counters["bare_cpu_us"] = (CpuMicros() - bare_cpu) / static_cast<double>(total_records);
   }
 }
-BENCHMARK(BM_Accept)->Arg(1)->Arg(2)->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Accept)
+    ->ArgNames({"threads", "zstd"})
+    ->ArgsProduct({{1, 2}, {0, 1}})
+    ->Iterations(1)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
 
 void BM_Rows(benchmark::State& state) {
   const World& world = TheWorld();

@@ -606,7 +606,8 @@ absl::StatusOr<std::unique_ptr<AuditStore>> AuditStore::Open(const std::string& 
   if (!masks.ok()) return masks.status();
   absl::StatusOr<std::unique_ptr<WriterFile>> file =
       WriterFile::Open(path, ToChrono(options.max_wait), *options.clock, std::move(checkpoints),
-                       options.damaged == Options::Damaged::kSetAside);
+                       options.damaged == Options::Damaged::kSetAside,
+                       options.compression == Options::Compression::kZstd);
   if (!file.ok()) return file.status();
   auto impl = std::make_unique<Impl>(Printable(path, 1000), *std::move(file), options,
                                      *std::move(masks), mask_status);
