@@ -8,10 +8,11 @@
 // it takes in its segment, compressed or not. BM_Rows: records a
 // second whose rows are made, in the first and in the last tenth (`first`, `last`); `bytes` a
 // record takes in all, `rows_of_bare` over inserting rows of numbers with no index. BM_Query: the
-// newest hundred of something. BM_Durable/threads: synced records a second; `of_fdatasync` over
-// what the disk does in the same file system at the same time. BM_Verify: records a second;
-// `of_scan` over reading and hashing the segments, `cpu_of_scan` of the processor. BM_Prune:
-// records a second that are removed, half of a file with rows, on a disk that syncs each batch.
+// newest hundred of something. BM_Find: one record by its id. BM_Durable/threads: synced records a
+// second; `of_fdatasync` over what the disk does in the same file system at the same time.
+// BM_Verify: records a second; `of_scan` over reading and hashing the segments, `cpu_of_scan` of
+// the processor. BM_Prune: records a second that are removed, half of a file with rows, on a disk
+// that syncs each batch.
 //
 // Files are made in $TMPDIR or /tmp, which should be the disk in question.
 //   bazel run -c opt //bench:store_benchmark -- [RECORDS]     (a million)
@@ -41,6 +42,7 @@
 #include "reeve/store/audit_reader.h"
 #include "reeve/store/audit_store.h"
 #include "reeve/store/prune.h"
+#include "reeve/store/replay.h"
 #include "reeve/store/verify.h"
 
 namespace {
@@ -358,12 +360,11 @@ void BM_Rows(benchmark::State& state) {
 }
 BENCHMARK(BM_Rows)->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
 
-// The newest hundred of a principal (0), of all denials (1), of a prefix of resources (2), in a
-// file of all records.
-void BM_Query(benchmark::State& state) {
-  static const Directory* const directory = new Directory;
+// A file of all records, with rows.
+const std::string& WholeFile() {
+  static const Directory directory;
   static const std::string* const path = [] {
-    auto* const made = new std::string(*directory / "audit.db");
+    auto* const made = new std::string(directory / "audit.db");
     auto store = OpenStore(*made, true);
     for (int64_t i = 0; i < total_records; ++i) {
       Check(TheWorld().Decide(*store, i), "Append");
@@ -371,17 +372,39 @@ void BM_Query(benchmark::State& state) {
     Check(store->Flush().ok() && store->Unfold().ok(), "Flush");
     return made;
   }();
+  return *path;
+}
+
+// The newest hundred of a principal (0), of all denials (1), of a prefix of resources (2).
+void BM_Query(benchmark::State& state) {
   AuditQuery query;
   if (state.range(0) == 0) query.principal = "user:person7@EXAMPLE.COM";
   if (state.range(0) == 1) query.allowed = false;
   if (state.range(0) == 2) query.resource_prefix = "doc:/p7/";
-  auto reader = *AuditReader::Open(*path);
+  auto reader = *AuditReader::Open(WholeFile());
   for (auto _ : state) {
     const absl::StatusOr<std::vector<AuditRow>> rows = reader->Query(query);
     Check(rows.ok() && rows->size() == 100, "Query");
   }
 }
 BENCHMARK(BM_Query)->Arg(0)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond);
+
+// A record by its whole id (0), and by all but its last digit, which no row is looked for (1).
+void BM_Find(benchmark::State& state) {
+  AuditQuery query;
+  query.order = AuditQuery::Order::kAsWritten;
+  query.after_number = total_records / 2;
+  query.limit = 1;
+  std::string id = (*(*AuditReader::Open(WholeFile()))->Query(query))[0].id;
+  id.resize(id.size() - state.range(0));
+  for (auto _ : state) {
+    int found = 0;
+    auto replay = *AuditReplay::Open(WholeFile());
+    const absl::Status status = replay->Find(id, [&](const ReplayRecord&) { return ++found < 2; });
+    Check(status.ok() && found == 1, "Find");
+  }
+}
+BENCHMARK(BM_Find)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
 
 // Segments and rows at once, until both are there.
 void BM_AcceptWithRows(benchmark::State& state) {
