@@ -244,8 +244,8 @@ double BareRows() {
   return rate;
 }
 
-// Syncs a second of a file that grows by 4 KiB.
-double SyncRate(const std::string& path) {
+// How many syncs of a file that grows by 4 KiB there are in a quarter of a second.
+int CountSyncs(const std::string& path, double* seconds) {
   const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   Check(file >= 0, "open");
   const std::string page(4096, 'p');
@@ -255,10 +255,10 @@ double SyncRate(const std::string& path) {
     Check(write(file, page.data(), page.size()) == static_cast<ssize_t>(page.size()), "write");
     Check(fdatasync(file) == 0, "fdatasync");
     ++count;
-  } while (Seconds(begin) < 1);
-  const double rate = count / Seconds(begin);
+  } while (Seconds(begin) < 0.25);
+  *seconds += Seconds(begin);
   close(file);
-  return rate;
+  return count;
 }
 
 void BM_Append(benchmark::State& state) {
@@ -424,33 +424,39 @@ void BM_AcceptWithRows(benchmark::State& state) {
 }
 BENCHMARK(BM_AcceptWithRows)->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
 
+// In turn with the disk alone, a quarter of a second each: what else uses it meets both.
 void BM_Durable(benchmark::State& state) {
   const World& world = TheWorld();
   for (auto _ : state) {
     const Directory directory;
     auto store = OpenStore(directory / "audit.db", false);
-    const double before = SyncRate(directory / "probe");
+    int64_t syncs = 0;
     std::atomic<int64_t> count{0};
-    std::atomic<bool> stop{false};
-    const auto begin = std::chrono::steady_clock::now();
-    std::vector<std::thread> threads;
-    for (int64_t t = 0; t < state.range(0); ++t) {
-      threads.emplace_back([&, t] {
-        for (int64_t i = t; !stop; ++i) {
-          Check(world.Append(*store, i, AuditLevel::kDurable), "Append");
-          ++count;
-        }
-      });
+    double sync_seconds = 0, seconds = 0;
+    for (int round = 0; round < 12; ++round) {
+      syncs += CountSyncs(directory / "probe", &sync_seconds);
+      std::atomic<bool> stop{false};
+      const auto begin = std::chrono::steady_clock::now();
+      std::vector<std::thread> threads;
+      for (int64_t t = 0; t < state.range(0); ++t) {
+        threads.emplace_back([&, t] {
+          for (int64_t i = t; !stop; ++i) {
+            Check(world.Append(*store, i, AuditLevel::kDurable), "Append");
+            ++count;
+          }
+        });
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(250));
+      stop = true;
+      for (std::thread& thread : threads) thread.join();
+      seconds += Seconds(begin);
     }
-    std::this_thread::sleep_for(std::chrono::seconds(2));
-    stop = true;
-    for (std::thread& thread : threads) thread.join();
-    const double seconds = Seconds(begin);
     state.SetIterationTime(seconds);
-    const double after = SyncRate(directory / "probe");
-    state.counters["records/s"] = static_cast<double>(count) / seconds;
-    state.counters["fdatasync/s"] = (before + after) / 2;
-    state.counters["of_fdatasync"] = static_cast<double>(count) / seconds / ((before + after) / 2);
+    const double rate = static_cast<double>(count) / seconds;
+    const double sync_rate = static_cast<double>(syncs) / sync_seconds;
+    state.counters["records/s"] = rate;
+    state.counters["fdatasync/s"] = sync_rate;
+    state.counters["of_fdatasync"] = rate / sync_rate;
   }
 }
 BENCHMARK(BM_Durable)
