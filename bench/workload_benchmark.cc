@@ -185,7 +185,7 @@ void BM_Template(benchmark::State& state, Kind kind) {
   Decide(state, *set.templated, set);
   const double plain = TimeOf(*set.plain, set.questions);
   state.counters["of_plain"] = TimeOf(*set.templated, set.questions) / plain;
-  state.counters["rules"] = static_cast<double>(set.templated->snapshot()->rules().size());
+  state.counters["rules"] = static_cast<double>(set.templated->snapshot()->rule_count());
 }
 
 void Register() {

@@ -76,7 +76,8 @@ Unused UnusedOf(const Snapshot& snapshot, const AuditStatistics& statistics) {
   for (const AuditStatistics::Count& count : statistics.shadow_rules) shadows.insert(count.name);
   Unused unused;
   unused.digest = std::string(snapshot.digest());
-  for (const Rule& rule : snapshot.rules()) {
+  for (size_t i = 0; i < snapshot.rule_count(); ++i) {
+    const Rule rule = snapshot.rule(i);
     if (rule.shadow) {
       if (shadows.count(rule.id) == 0) unused.shadow_rules.push_back(rule.id);
     } else if (used.count(rule.id) == 0) {
@@ -236,9 +237,9 @@ int Stats(const Options& options) {
       std::fprintf(stderr, "%s\n", ToString(issue).c_str());
     }
     if (!loaded.ok()) return kBadCall;
-    const auto& rules = loaded.snapshot->rules();
-    wanted.shadow_rules =
-        std::any_of(rules.begin(), rules.end(), [](const Rule& rule) { return rule.shadow; });
+    for (size_t i = 0; i < loaded.snapshot->rule_count(); ++i) {
+      wanted.shadow_rules |= loaded.snapshot->rule(i).shadow;
+    }
   }
   int status = kYes;
   const std::unique_ptr<AuditReader> reader = OpenAudit(options.db, &status);

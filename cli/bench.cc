@@ -63,10 +63,9 @@ class QuestionMaker {
 
   std::vector<Question> Make() const {
     std::vector<Question> questions;
-    const std::vector<Rule>& rules = snapshot_.rules();
-    const size_t asked = std::min(rules.size(), kMaxAskedRules);
+    const size_t asked = std::min(snapshot_.rule_count(), kMaxAskedRules);
     for (size_t i = 0; i < asked; ++i) {
-      const Rule& rule = rules[i * rules.size() / asked];
+      const Rule rule = snapshot_.rule(i * snapshot_.rule_count() / asked);
       Question question{PrincipalOf(rule.principals[0], 0), ActionOf(rule.actions[0]),
                         ResourceOf(rule.resources[0])};
       questions.push_back(question);
@@ -213,7 +212,7 @@ uint64_t ClockCost() {
 
 // What the rules had to do with the requests.
 struct RuleCost {
-  const Rule* rule;
+  std::string_view rule;  // Its id.
   size_t requests = 0;    // In which it determined the answer, or its clauses were evaluated.
   size_t determined = 0;  // Of these, in which it determined the answer.
   double ns = 0;          // Of the quickest decision of each request, the mean.
@@ -266,14 +265,14 @@ class Bench {
 
   // Those whose decisions cost most, the dearest first.
   std::vector<RuleCost> SlowestRules(size_t most) const {
-    std::map<const Rule*, RuleCost> costs;
+    std::map<uint32_t, RuleCost> costs;
     for (size_t i = 0; i < requests_.size(); ++i) {
       if (quickest_[i] == std::numeric_limits<uint32_t>::max()) continue;
       const Decision decision = engine_.Decide(requests_[i]);
       const auto add = [&](Decision::Rules rules, bool determined) {
         for (const RuleOutcome& outcome : rules) {
-          RuleCost& cost = costs[outcome.rule];
-          cost.rule = outcome.rule;
+          RuleCost& cost = costs[outcome.number];
+          cost.rule = outcome.id;
           cost.determined += determined;
           ++cost.requests;
           cost.ns += quickest_[i];
@@ -289,7 +288,7 @@ class Bench {
       slowest.push_back(cost);
     }
     std::sort(slowest.begin(), slowest.end(), [](const RuleCost& a, const RuleCost& b) {
-      return a.ns != b.ns ? a.ns > b.ns : a.rule->id < b.rule->id;
+      return a.ns != b.ns ? a.ns > b.ns : a.rule < b.rule;
     });
     if (slowest.size() > most) slowest.resize(most);
     return slowest;
@@ -342,13 +341,13 @@ void PrintJson(const Options& options, const Bench& bench, size_t requests,
   ns["max"] = bench.latencies().max();
   Json rules = Json::array();
   for (const RuleCost& cost : bench.SlowestRules(static_cast<size_t>(options.slowest))) {
-    rules.push_back({{"rule", cost.rule->id},
+    rules.push_back({{"rule", cost.rule},
                      {"ns", cost.ns},
                      {"requests", cost.requests},
                      {"determined", cost.determined}});
   }
   std::puts(JsonText(Json{{"policy", snapshot.digest()},
-                          {"rules", snapshot.rules().size()},
+                          {"rules", snapshot.rule_count()},
                           {"entities", snapshot.entity_count()},
                           {"requests", requests},
                           {"made_from_rules", options.requests.empty()},
@@ -364,7 +363,7 @@ void PrintJson(const Options& options, const Bench& bench, size_t requests,
 
 void PrintText(const Options& options, const Bench& bench, size_t requests,
                const Snapshot& snapshot) {
-  std::printf("%zu rules, %zu entities, %zu requests%s\n", snapshot.rules().size(),
+  std::printf("%zu rules, %zu entities, %zu requests%s\n", snapshot.rule_count(),
               snapshot.entity_count(), requests,
               options.requests.empty() ? ", made from the rules" : "");
   std::string reasons;
@@ -391,8 +390,8 @@ void PrintText(const Options& options, const Bench& bench, size_t requests,
   std::puts("\nslowest rules, by what the decisions cost that they determined or nearly did");
   Table rules({"rule", "ns", "requests", "determined"}, 1);
   for (const RuleCost& cost : slowest) {
-    rules.AddRow({cost.rule->id, std::to_string(std::llround(cost.ns)), absl::StrCat(cost.requests),
-                  absl::StrCat(cost.determined)});
+    rules.AddRow({std::string(cost.rule), std::to_string(std::llround(cost.ns)),
+                  absl::StrCat(cost.requests), absl::StrCat(cost.determined)});
   }
   std::fputs(rules.ToString(TerminalWidth()).c_str(), stdout);
 }

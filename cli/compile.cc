@@ -133,14 +133,14 @@ int Compile(Options& options) {
   if (options.format == Format::kJson) {
     const nlohmann::ordered_json json = {{"file", options.output},
                                          {"bytes", compiled.bytes.size()},
-                                         {"rules", snapshot.rules().size()},
+                                         {"rules", snapshot.rule_count()},
                                          {"entities", snapshot.entity_count()},
                                          {"policy", std::string(snapshot.digest())},
                                          {"signed_by", signer}};
     std::puts(JsonText(json).c_str());
   } else {
     std::printf("%s: %zu rule%s, %zu entities, %s\n%s\n", Printable(options.output).c_str(),
-                snapshot.rules().size(), snapshot.rules().size() == 1 ? "" : "s",
+                snapshot.rule_count(), snapshot.rule_count() == 1 ? "" : "s",
                 snapshot.entity_count(),
                 signer.empty() ? "not signed" : absl::StrCat("signed by key ", signer).c_str(),
                 std::string(snapshot.digest()).c_str());

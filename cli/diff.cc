@@ -103,17 +103,18 @@ std::vector<std::string> Differences(const Rule& a, const Rule& b) {
 int DiffRules(const Snapshot& before, const Snapshot& after, Format format) {
   std::vector<std::string> added, removed;
   std::map<std::string, std::vector<std::string>> changed;
-  auto a = before.rules().begin(), b = after.rules().begin();
-  while (a != before.rules().end() || b != after.rules().end()) {
-    if (b == after.rules().end() || (a != before.rules().end() && a->id < b->id)) {
-      removed.push_back((a++)->id);
-    } else if (a == before.rules().end() || b->id < a->id) {
-      added.push_back((b++)->id);
+  size_t a = 0, b = 0;
+  while (a < before.rule_count() || b < after.rule_count()) {
+    const bool a_ends = a == before.rule_count();
+    const bool b_ends = b == after.rule_count();
+    if (b_ends || (!a_ends && before.rule_id(a) < after.rule_id(b))) {
+      removed.emplace_back(before.rule_id(a++));
+    } else if (a_ends || after.rule_id(b) < before.rule_id(a)) {
+      added.emplace_back(after.rule_id(b++));
     } else {
-      std::vector<std::string> parts = Differences(*a, *b);
-      if (!parts.empty()) changed[a->id] = std::move(parts);
-      ++a;
-      ++b;
+      const Rule rule = before.rule(a++);
+      std::vector<std::string> parts = Differences(rule, after.rule(b++));
+      if (!parts.empty()) changed[rule.id] = std::move(parts);
     }
   }
   const bool same = added.empty() && removed.empty() && changed.empty();
@@ -147,15 +148,15 @@ int DiffRules(const Snapshot& before, const Snapshot& after, Format format) {
 
 std::string RuleIds(Decision::Rules rules) {
   return absl::StrJoin(rules, ", ",
-                       [](std::string* out, const RuleOutcome& rule) { out->append(rule->id); });
+                       [](std::string* out, const RuleOutcome& rule) { out->append(rule.id); });
 }
 
 // What the caller gets to see and must do.
 bool SameForCaller(const Decision& a, const Decision& b) {
   std::vector<std::string> of_a, of_b;
   for (const auto& [decision, ids] : {std::pair(&a, &of_a), std::pair(&b, &of_b)}) {
-    for (const RuleOutcome& rule : decision->rules()) {
-      for (const Obligation& obligation : rule->obligations) ids->push_back(obligation.id);
+    for (const MadeObligation& obligation : decision->obligations()) {
+      ids->emplace_back(obligation.id());
     }
     std::sort(ids->begin(), ids->end());
     ids->erase(std::unique(ids->begin(), ids->end()), ids->end());

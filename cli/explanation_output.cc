@@ -16,16 +16,16 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxShown = 1000;  // Bytes of a text.
 
-bool IsAmong(Decision::Rules rules, const Rule* rule) {
+bool IsAmong(Decision::Rules rules, const RuleExplanation& rule) {
   return std::any_of(rules.begin(), rules.end(),
-                     [rule](const RuleOutcome& other) { return other.rule == rule; });
+                     [&rule](const RuleOutcome& other) { return other.number == rule.number; });
 }
 
 // What part the rule has in the answer.
 std::string PartOf(const Decision& decision, const RuleExplanation& rule) {
-  if (IsAmong(decision.rules(), rule.rule)) return "decides";
+  if (IsAmong(decision.rules(), rule)) return "decides";
   // Also a deny rule of which it is unknown whether it matches.
-  if (IsAmong(decision.shadow_rules(), rule.rule)) return "matches, as a shadow";
+  if (IsAmong(decision.shadow_rules(), rule)) return "matches, as a shadow";
   if (!rule.matched()) {
     return rule.all == RuleExplanation::Match::kUnknown ? "unknown whether it matches"
                                                         : "does not match";
@@ -112,7 +112,7 @@ void AddClauses(const std::vector<ClauseExplanation>& clauses, bool colour, Tree
 
 std::string RuleText(const Decision& decision, const RuleExplanation& rule, bool colour) {
   const Rule& r = *rule.rule;
-  const bool decides = IsAmong(decision.rules(), rule.rule);
+  const bool decides = IsAmong(decision.rules(), rule);
   const char* const of_effect = r.effect == Effect::kAllow ? kGreen : kRed;
   const std::string head =
       absl::StrCat(r.id, "  ", Colour(ToString(r.effect), of_effect, colour && decides),
@@ -144,7 +144,7 @@ std::string RoleText(const RoleExplanation& role, bool colour) {
 
 std::string RuleIds(Decision::Rules rules) {
   return absl::StrJoin(rules, ", ",
-                       [](std::string* out, const RuleOutcome& rule) { out->append(rule->id); });
+                       [](std::string* out, const RuleOutcome& rule) { out->append(rule.id); });
 }
 
 // "would allow if clause 2 were true"
@@ -250,7 +250,7 @@ Json ExplanationJson(const Decision& decision, const Request& request) {
                      {"resources_by", ByJson(rule.resources_by, false)},
                      {"clauses", ClausesJson(rule.clauses)},
                      {"matched", rule.matched()},
-                     {"decided", IsAmong(decision.rules(), rule.rule)},
+                     {"decided", IsAmong(decision.rules(), rule)},
                      {"shadow", rule.rule->shadow}});
   }
   for (const RoleExplanation& role : explanation.roles) {
@@ -262,7 +262,7 @@ Json ExplanationJson(const Decision& decision, const Request& request) {
   for (const NearestMiss& miss : explanation.nearest) {
     Json clauses = Json::array(), despite = Json::array();
     for (const size_t clause : miss.clauses) clauses.push_back(clause + 1);
-    for (const RuleOutcome& rule : decision.rules()) despite.push_back(rule->id);
+    for (const RuleOutcome& rule : decision.rules()) despite.push_back(rule.id);
     nearest.push_back({{"rule", miss.Of(explanation.rules).rule->id},
                        {"principals", miss.principals},
                        {"actions", miss.actions},

@@ -67,7 +67,7 @@ void PrintJson(const LoadResult& loaded, const Denied& denied) {
   }
   nlohmann::ordered_json json = {{"ok", loaded.ok()}, {"issues", std::move(issues)}};
   if (loaded.ok()) {
-    json["rules"] = loaded.snapshot->rules().size();
+    json["rules"] = loaded.snapshot->rule_count();
     json["entities"] = loaded.snapshot->entity_count();
     json["policy"] = std::string(loaded.snapshot->digest());
   }
@@ -92,12 +92,12 @@ void PrintText(const LoadResult& loaded, size_t denied) {
     return;
   }
   const size_t notes = count(Issue::Severity::kNote);
-  std::printf(
-      "%s, %zu entities, %s%s%s\n%s\n", Count(loaded.snapshot->rules().size(), "rule").c_str(),
-      loaded.snapshot->entity_count(), Count(count(Issue::Severity::kWarning), "warning").c_str(),
-      notes == 0 ? "" : absl::StrCat(", ", Count(notes, "note")).c_str(),
-      denied == 0 ? "" : absl::StrCat("; ", denied, " denied").c_str(),
-      std::string(loaded.snapshot->digest()).c_str());
+  std::printf("%s, %zu entities, %s%s%s\n%s\n",
+              Count(loaded.snapshot->rule_count(), "rule").c_str(), loaded.snapshot->entity_count(),
+              Count(count(Issue::Severity::kWarning), "warning").c_str(),
+              notes == 0 ? "" : absl::StrCat(", ", Count(notes, "note")).c_str(),
+              denied == 0 ? "" : absl::StrCat("; ", denied, " denied").c_str(),
+              std::string(loaded.snapshot->digest()).c_str());
 }
 
 void PrintList(Format format) {

@@ -20,7 +20,7 @@ constexpr size_t kMaxExplained = 3;
 
 Names IdsOf(Decision::Rules rules) {
   Names ids;
-  for (const RuleOutcome& rule : rules) ids.insert(rule->id);
+  for (const RuleOutcome& rule : rules) ids.emplace(rule.id);
   return ids;
 }
 
@@ -156,7 +156,12 @@ absl::StatusOr<std::unique_ptr<TestRunner>> TestRunner::Create(const PolicyTests
 TestRunner::TestRunner(const PolicyTests& tests, bool with_coverage)
     : with_coverage_(with_coverage) {
   std::unordered_map<std::string_view, const Rule*> rules;
-  for (const Rule& rule : tests.loaded.snapshot->rules()) rules[rule.id] = &rule;
+  const Snapshot& snapshot = *tests.loaded.snapshot;
+  rules_.reserve(snapshot.rule_count());
+  for (size_t i = 0; i < snapshot.rule_count(); ++i) {
+    const Rule& rule = rules_.emplace_back(snapshot.rule(i));
+    rules[rule.id] = &rule;
+  }
   for (const PolicySource& source : tests.sources) {
     for (const PolicySource::RulePlace& place : source.rules) {
       const auto rule = rules.find(place.id);
@@ -206,7 +211,7 @@ CaseResult TestRunner::Run(const TestSuite& suite, const TestCase& test_case, co
 void TestRunner::Count(const Decision& decision, const Request& request) {
   for (const Decision::Rules rules : {decision.rules(), decision.shadow_rules()}) {
     for (const RuleOutcome& rule : rules) {
-      const auto at = by_id_.find(rule->id);
+      const auto at = by_id_.find(rule.id);
       if (at != by_id_.end()) ++coverage_.rules[at->second].determined;
     }
   }
@@ -243,15 +248,15 @@ void TestRunner::Explain(const Decision& decision, const Request& request,
   const bool show_nearest =
       wanted.empty() || (expected.allowed && !decision.allowed() && expected.rules.empty());
   std::vector<const RuleExplanation*> chosen;
-  std::set<const Rule*> shown;
+  std::set<uint32_t> shown;
   for (const RuleExplanation& rule : explanation.rules) {
     if (wanted.erase(rule.rule->id) == 0) continue;
     chosen.push_back(&rule);
-    shown.insert(rule.rule);
+    shown.insert(rule.number);
   }
   for (const NearestMiss& miss : explanation.nearest) {
     const RuleExplanation& rule = miss.Of(explanation.rules);
-    if (show_nearest && shown.insert(rule.rule).second) chosen.push_back(&rule);
+    if (show_nearest && shown.insert(rule.number).second) chosen.push_back(&rule);
   }
   if (chosen.size() > kMaxExplained) chosen.resize(kMaxExplained);
   std::vector<std::string>& lines = result->explanation;

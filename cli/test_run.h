@@ -100,6 +100,7 @@ class TestRunner {
   std::string PlaceOf(const Rule& rule) const;
 
   const bool with_coverage_;
+  std::vector<Rule> rules_;
   NoRecord no_record_;  // So that rules may ask for one.
   std::unique_ptr<Engine> engine_;
   Coverage coverage_;

@@ -27,11 +27,11 @@ std::string Fill(const TextTemplate& text, Fact fact) {
 
 }  // namespace
 
-std::string AnswerTexts::Message(const Rule& rule) {
-  const CompiledRule& compiled = Compiled(rule);
+std::string AnswerTexts::Message(uint32_t rule, const TextTemplate& message) {
+  const CompiledRule compiled = set_.compiled(rule);
   matcher_.BindAgain(compiled);
-  const auto facts = set_.Clauses(compiled.texts);
-  return Fill(rule.message, [&](size_t i) {
+  const auto facts = set_.Clauses(compiled.facts);
+  return Fill(message, [&](size_t i) {
     const cel::Cell value = matcher_.Fact(facts[i]);
     return value.kind() == cel::Kind::kString ? Printable(value.text(), kMaxFactBytes) : kUnknown;
   });
@@ -40,11 +40,14 @@ std::string AnswerTexts::Message(const Rule& rule) {
 bool AnswerTexts::MakeObligations(Decision::Rules rules, bool forgiving, size_t most,
                                   std::vector<MadeObligation>* made, std::string* defect) {
   for (const RuleOutcome& rule : rules) {
-    size_t at = rule->message.facts.size();
+    const RuleTexts* const texts = set_.texts(rule.number);
+    if (texts == nullptr) continue;
+    size_t at = texts->message.facts.size();
     bool bound = false;
-    for (const Obligation& obligation : rule->obligations) {
+    for (const Obligation& obligation : texts->obligations) {
       std::vector<std::string> values;
-      if (!MakeValues(*rule, obligation, forgiving, &at, &bound, &values, defect)) return false;
+      if (!MakeValues(rule.number, obligation, forgiving, &at, &bound, &values, defect))
+        return false;
       MadeObligation one(obligation, std::move(values));
       // Few, so that they are compared one by one.
       if (std::find(made->begin(), made->end(), one) != made->end()) continue;
@@ -58,19 +61,19 @@ bool AnswerTexts::MakeObligations(Decision::Rules rules, bool forgiving, size_t 
   return true;
 }
 
-bool AnswerTexts::MakeValues(const Rule& rule, const Obligation& obligation, bool forgiving,
+bool AnswerTexts::MakeValues(uint32_t rule, const Obligation& obligation, bool forgiving,
                              size_t* at, bool* bound, std::vector<std::string>* values,
                              std::string* defect) {
   bool constant = true;
   for (const auto& [name, text] : obligation.with) constant &= text.constant();
   if (constant) return true;
-  const CompiledRule& compiled = Compiled(rule);
+  const CompiledRule compiled = set_.compiled(rule);
   if (!*bound) matcher_.BindAgain(compiled);
   *bound = true;
   for (const auto& [name, text] : obligation.with) {
     std::string problem;
     std::string made = Fill(text, [&](size_t i) {
-      const cel::Cell value = matcher_.Fact(set_.Clauses(compiled.texts)[*at + i]);
+      const cel::Cell value = matcher_.Fact(set_.Clauses(compiled.facts)[*at + i]);
       if (value.kind() == cel::Kind::kString) return std::string(value.text());
       if (problem.empty()) {
         problem = value.is_error() ? cel::ToString(value) : "it is no text";
@@ -84,7 +87,7 @@ bool AnswerTexts::MakeValues(const Rule& rule, const Obligation& obligation, boo
     }
     if (!problem.empty() && !forgiving) {
       *defect = absl::StrCat("`", name, "` of the obligation `", obligation.id, "` of rule `",
-                             rule.id, "` cannot be made: ", Printable(problem));
+                             std::string(set_.id(rule)), "` cannot be made: ", Printable(problem));
       return false;
     }
     values->push_back(std::move(made));

@@ -24,8 +24,8 @@ class AnswerTexts {
   // Both outlive this; `matcher` has matched the rules that are asked about.
   AnswerTexts(const CompiledSet& set, Matcher* matcher) : set_(set), matcher_(*matcher) {}
 
-  // The message of `rule` with its facts.
-  std::string Message(const Rule& rule);
+  // The message of the rule of this number with its facts.
+  std::string Message(uint32_t rule, const TextTemplate& message);
 
   // Makes the obligations of `rules`, each once, at most `most`. If `forgiving`, what is not known
   // stands as `(unknown)`, and those beyond `most` are left out; else the first that cannot be made
@@ -34,11 +34,8 @@ class AnswerTexts {
                        std::vector<MadeObligation>* made, std::string* defect);
 
  private:
-  const CompiledRule& Compiled(const Rule& rule) const {
-    return set_.compiled(static_cast<uint32_t>(&rule - set_.rules().data()));
-  }
   // *at counts the facts of the rule's texts.
-  bool MakeValues(const Rule& rule, const Obligation& obligation, bool forgiving, size_t* at,
+  bool MakeValues(uint32_t rule, const Obligation& obligation, bool forgiving, size_t* at,
                   bool* bound, std::vector<std::string>* values, std::string* defect);
 
   const CompiledSet& set_;

@@ -63,64 +63,62 @@ const Pattern* FindMisplaced(const Rule& rule) {
   return nullptr;
 }
 
+// Three sizes, which follow in words of their own if they are large, and three flags.
+struct Counts {
+  uint32_t flags = 0;
+  uint32_t sizes[3] = {};
+};
+constexpr uint32_t kWide = 8;
+
+// Of the number that stands for a pattern in a rule that is written down, those of its kind.
+constexpr int kKindBits = 3;
+
+void AppendCounts(const Counts& counts, std::vector<uint32_t>* words) {
+  const auto& [a, b, c] = counts.sizes;
+  if (a < 1 << 12 && b < 1 << 8 && c < 1 << 8) {
+    words->push_back(counts.flags | a << 4 | b << 16 | c << 24);
+  } else {
+    words->insert(words->end(), {counts.flags | kWide, a, b, c});
+  }
+}
+
+// Goes on behind them.
+Counts ReadCounts(const std::vector<uint32_t>& words, uint32_t* at) {
+  const uint32_t word = words[(*at)++];
+  Counts counts = {word & (kWide - 1), {word >> 4 & 0xFFF, word >> 16 & 0xFF, word >> 24}};
+  if ((word & kWide) != 0) {
+    for (uint32_t& size : counts.sizes) size = words[(*at)++];
+  }
+  return counts;
+}
+
+uint32_t SizeOf(const std::vector<uint32_t>& numbers) {
+  return static_cast<uint32_t>(numbers.size());
+}
+
+Slice Take(uint32_t count, uint32_t* at) {
+  const Slice slice = {*at, count};
+  *at += count;
+  return slice;
+}
+
+constexpr uint32_t kAnyFlag = 1;
+constexpr uint32_t kAuthenticatedFlag = 2;
+constexpr uint32_t kBindsFlag = 4;
+
+Alternatives ReadAlternatives(const std::vector<uint32_t>& words, uint32_t* at) {
+  const Counts counts = ReadCounts(words, at);
+  Alternatives read;
+  read.any = (counts.flags & kAnyFlag) != 0;
+  read.authenticated = (counts.flags & kAuthenticatedFlag) != 0;
+  read.binds = (counts.flags & kBindsFlag) != 0;
+  read.literals = Take(counts.sizes[0], at);
+  read.patterns = Take(counts.sizes[1], at);
+  read.roles = Take(counts.sizes[2], at);
+  return read;
+}
+
 }  // namespace
-
-void RuleLists::Close(size_t keys, Others others) {
-  std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
-    return a.key != b.key ? a.key < b.key : a.rule < b.rule;
-  });
-  lists_.resize(keys);
-  for (const Entry& entry : entries_) ++lists_[entry.key].count;
-  for (const Entry& entry : entries_) {
-    Slice& list = lists_[entry.key];
-    if (list.count == 1) {
-      list.begin = entry.rule;
-      continue;
-    }
-    const bool first = &entry == entries_.data() || (&entry)[-1].key != entry.key;
-    if (first) list.begin = static_cast<uint32_t>(rules_.size());
-    rules_.push_back(entry.rule);
-  }
-  entries_ = {};
-  std::vector<std::pair<uint32_t, uint32_t>> with;
-  std::vector<uint32_t> without;
-  for (uint32_t key = 0; key < keys; ++key) {
-    if (lists_[key].count <= kLong) continue;
-    with.clear();
-    without.clear();
-    for (const uint32_t rule : At(key)) {
-      const absl::Span<const uint32_t> literals = others(rule);
-      for (const uint32_t literal : literals) with.emplace_back(literal, rule);
-      if (literals.empty()) without.push_back(rule);
-    }
-    if (with.empty()) continue;
-    long_[key] = {{static_cast<uint32_t>(others_.size()), static_cast<uint32_t>(with.size())},
-                  {static_cast<uint32_t>(rules_.size()), static_cast<uint32_t>(without.size())}};
-    std::sort(with.begin(), with.end());
-    for (const auto& [literal, rule] : with) {
-      others_.push_back(literal);
-      rules_of_others_.push_back(rule);
-    }
-    rules_.insert(rules_.end(), without.begin(), without.end());
-  }
-  rules_.shrink_to_fit();
-  others_.shrink_to_fit();
-  rules_of_others_.shrink_to_fit();
-}
-
-uint32_t PrefixTree::Add(uint32_t type, std::string_view prefix) {
-  if (roots_.size() <= type) roots_.resize(type + 1, kNone);
-  if (roots_[type] == kNone) roots_[type] = size_++;
-  uint32_t node = roots_[type];
-  while (!prefix.empty()) {
-    const size_t slash = prefix.find('/');
-    const uint32_t segment = segments_.Add(node, prefix.substr(0, slash));
-    if (segment == nodes_.size()) nodes_.push_back(size_++);
-    node = nodes_[segment];
-    prefix.remove_prefix(slash + 1);
-  }
-  return node;
-}
 
 // Compiles in three steps: names to nodes, rules to numbers, rules into the index.
 class CompiledSet::Compiler {
@@ -154,19 +152,10 @@ class CompiledSet::Compiler {
   }
 
   absl::Status AddRoles(const std::vector<Role>& roles) {
-    std::vector<absl::Span<const Pattern>> members;
-    size_t count = 0;
-    for (const Role& role : roles) count += role.members.size();
-    set_.role_patterns_.reserve(count);  // what points to them stays true
-    for (const Role& role : roles) {
-      const Pattern* const first = set_.role_patterns_.data() + set_.role_patterns_.size();
-      members.emplace_back(first, role.members.size());
-      for (const Pattern& member : role.members) set_.role_patterns_.push_back(member);
-    }
     std::vector<uint32_t> order;
     if (absl::Status status = SortRoles(roles, &order); !status.ok()) return status;
     for (const uint32_t i : order) {
-      if (absl::Status status = AddRole(roles[i], members[i]); !status.ok()) return status;
+      if (absl::Status status = AddRole(roles[i]); !status.ok()) return status;
     }
     return absl::OkStatus();
   }
@@ -216,63 +205,44 @@ class CompiledSet::Compiler {
     return absl::OkStatus();
   }
 
-  // `members` are those of `role`, where they stay. The roles among them were added before.
-  absl::Status AddRole(const Role& role, absl::Span<const Pattern> members) {
-    NamedRole named;
-    const bool conditional =
-        !role.when.empty() ||
-        std::any_of(members.begin(), members.end(), [this](const Pattern& member) {
-          return member.kind() == Pattern::Kind::kRole &&
-                 roles_.at(member.text()).node == EntityGraph::kNone;
-        });
-    if (!conditional) {
-      named.node = set_.graph_.AddRole(role.name);
-    } else {
-      named.conditional = static_cast<uint32_t>(set_.conditional_roles_.size());
-    }
-    roles_.try_emplace(role.name, named);
-    Alternatives alternatives;
-    std::vector<uint32_t> literals;
-    std::vector<uint32_t> conditional_members;
-    for (const Pattern& member : members) {
+  // The roles among its members were added before.
+  absl::Status AddRole(const Role& role) {
+    const std::string what = absl::StrCat("role `", role.name, "`");
+    for (const Pattern& member : role.members) {
       if (!CanStandInPrincipals(member)) {
-        return absl::InvalidArgumentError(absl::StrCat("role `", role.name, "` has the member `",
+        return absl::InvalidArgumentError(absl::StrCat(what, " has the member `",
                                                        Printable(member.text()),
                                                        "`, which is no pattern of principals"));
       }
-      absl::Status declared = CheckDeclared(absl::StrCat("role `", role.name, "`"), member);
-      if (!declared.ok()) return declared;
-      EntityGraph::Node node = EntityGraph::kNone;
-      if (member.kind() == Pattern::Kind::kRole) {
-        const NamedRole& other = roles_.at(member.text());
-        if (other.node == EntityGraph::kNone) conditional_members.push_back(other.conditional);
-        node = other.node;
-      } else if (member.kind() == Pattern::Kind::kLiteral) {
-        node = set_.graph_.Add(member.entity());
-      }
-      if (node == EntityGraph::kNone) continue;
-      if (!conditional) {
-        set_.graph_.AddParent(node, named.node);
-      } else {
-        literals.push_back(node);
-      }
+      if (absl::Status declared = CheckDeclared(what, member); !declared.ok()) return declared;
     }
-    const bool more = AddPatterns(members, &alternatives);
-    if (!conditional) {
-      if (more) set_.dynamic_roles_.push_back({named.node, alternatives});
-      return absl::OkStatus();
-    }
-    alternatives.literals = AddNodes(std::move(literals));
-    alternatives.roles = AddRolesTo(conditional_members);
-    ConditionalRole added = {alternatives, {}, role.name, role.when};
-    const std::string what = absl::StrCat("role `", role.name, "`");
     if (std::any_of(role.when.begin(), role.when.end(), ReadsRoles)) {
       return absl::InvalidArgumentError(
           absl::StrCat(what, " has a condition that reads `principal.roles`"));
     }
-    absl::Status status = AddClauses(what, role.when, {}, 0, &added.clauses);
-    set_.conditional_roles_.push_back(std::move(added));
-    return status;
+    Listed members;
+    if (absl::Status status = ListEntities(what, role.members, &members, nullptr); !status.ok()) {
+      return status;
+    }
+    NamedRole named;
+    if (!role.when.empty() || !members.roles.empty()) {
+      named.conditional = static_cast<uint32_t>(set_.conditional_roles_.size());
+      ConditionalRole added = {AppendEntities(members), {}, role.name, role.when};
+      absl::Status status = AddClauses(what, role.when, {}, 0, &added.clauses);
+      if (!status.ok()) return status;
+      set_.conditional_roles_.push_back(std::move(added));
+    } else {
+      named.node = set_.graph_.AddRole(role.name);
+      for (const EntityGraph::Node node : members.literals) {
+        set_.graph_.AddParent(node, named.node);
+      }
+      members.literals.clear();
+      if (members.any || members.authenticated || !members.patterns.empty()) {
+        set_.dynamic_roles_.push_back({named.node, Append(members)});
+      }
+    }
+    roles_.try_emplace(role.name, named);
+    return absl::OkStatus();
   }
 
   // Numbers the clauses of the rule or role that `what` names.
@@ -283,13 +253,12 @@ class CompiledSet::Compiler {
       return absl::InvalidArgumentError(
           absl::StrCat(what, " has more than ", kMaxClauses, " clauses"));
     }
-    *clauses = {static_cast<uint32_t>(set_.clause_pool_.size()),
-                static_cast<uint32_t>(when.size())};
+    *clauses = {SizeOf(set_.words_), static_cast<uint32_t>(when.size())};
     for (const Condition& condition : when) {
       if (condition.program == nullptr) {
         return absl::InvalidArgumentError(absl::StrCat(what, " has a clause that is not compiled"));
       }
-      set_.clause_pool_.push_back(set_.clauses_.Add(condition, bindings, policy));
+      set_.words_.push_back(set_.clauses_.Add(condition, bindings, policy));
     }
     return absl::OkStatus();
   }
@@ -307,25 +276,11 @@ class CompiledSet::Compiler {
     return facts;
   }
 
-  absl::Status AddTexts(const Rule& rule, const std::vector<std::string_view>& bindings,
-                        uint32_t policy, Slice* texts) {
-    const std::vector<const Condition*> facts = FactsOf(rule);
-    *texts = {static_cast<uint32_t>(set_.clause_pool_.size()), static_cast<uint32_t>(facts.size())};
-    for (const Condition* fact : facts) {
-      if (fact->program == nullptr) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("rule `", rule.id, "` has a text that is not compiled"));
-      }
-      set_.clause_pool_.push_back(set_.clauses_.Add(*fact, bindings, policy));
-    }
-    return absl::OkStatus();
-  }
-
   // The names that the patterns of `rule` bind and its clauses and texts read.
-  static std::vector<std::string_view> BindingsOf(const Rule& rule) {
+  static std::vector<std::string> BindingsOf(const Rule& rule) {
     std::vector<const Condition*> conditions = FactsOf(rule);
     for (const Condition& condition : rule.when) conditions.push_back(&condition);
-    std::vector<std::string_view> names;
+    std::vector<std::string> names;
     for (const Condition* condition : conditions) {
       if (condition->program == nullptr) continue;
       for (const std::string& variable : condition->program->variables) {
@@ -377,62 +332,89 @@ class CompiledSet::Compiler {
 
   absl::Status AddRules(std::vector<Rule> rules) {
     std::sort(rules.begin(), rules.end(), [](const Rule& a, const Rule& b) { return a.id < b.id; });
-    set_.rules_ = std::move(rules);
-    set_.compiled_rules_.resize(set_.rules_.size());
-    for (size_t i = 0; i < set_.rules_.size(); ++i) {
-      const Rule& rule = set_.rules_[i];
-      if (i > 0 && rule.id == set_.rules_[i - 1].id) {
-        return absl::InvalidArgumentError(absl::StrCat("rule `", rule.id, "` is given twice"));
+    set_.heads_.reserve(rules.size());
+    for (size_t i = 0; i < rules.size(); ++i) {
+      if (i > 0 && rules[i].id == rules[i - 1].id) {
+        return absl::InvalidArgumentError(absl::StrCat("rule `", rules[i].id, "` is given twice"));
       }
-      if (rule.principals.empty() || rule.actions.empty() || rule.resources.empty()) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "rule `", rule.id, "` has no principals, actions or resources; empty never means any"));
-      }
-      if (const Pattern* pattern = FindMisplaced(rule); pattern != nullptr) {
-        return absl::InvalidArgumentError(absl::StrCat("rule `", rule.id, "` has the pattern `",
-                                                       Printable(pattern->text()),
-                                                       "` where it cannot stand"));
-      }
-      for (const auto* patterns : {&rule.principals, &rule.resources}) {
-        for (const Pattern& pattern : *patterns) {
-          absl::Status declared = CheckDeclared(absl::StrCat("rule `", rule.id, "`"), pattern);
-          if (!declared.ok()) return declared;
-        }
-      }
-      for (const Pattern& action : rule.actions) {
-        if (set_.schema_ == nullptr || action.kind() != Pattern::Kind::kLiteral ||
-            set_.schema_->IsDeclaredAction(action.text())) {
-          continue;
-        }
-        return absl::InvalidArgumentError(absl::StrCat("rule `", rule.id, "` names action `",
-                                                       Printable(action.text()),
-                                                       "`, which is not declared"));
-      }
-      CompiledRule& compiled = set_.compiled_rules_[i];
-      if (absl::Status status = AddEntityAlternatives(rule, rule.principals, &compiled.principals);
-          !status.ok()) {
-        return status;
-      }
-      if (absl::Status status = AddEntityAlternatives(rule, rule.resources, &compiled.resources);
-          !status.ok()) {
-        return status;
-      }
-      AddActionAlternatives(rule.actions, &compiled.actions);
-      const std::vector<std::string_view> bindings = BindingsOf(rule);
-      compiled.bindings = {static_cast<uint32_t>(set_.binding_pool_.size()),
-                           static_cast<uint32_t>(bindings.size())};
-      set_.binding_pool_.insert(set_.binding_pool_.end(), bindings.begin(), bindings.end());
-      const uint32_t policy = PolicyOf(rule);
-      if (absl::Status status = AddClauses(absl::StrCat("rule `", rule.id, "`"), rule.when,
-                                           bindings, policy, &compiled.clauses);
-          !status.ok()) {
-        return status;
-      }
-      if (absl::Status status = AddTexts(rule, bindings, policy, &compiled.texts); !status.ok()) {
-        return status;
-      }
+      if (absl::Status status = AddRule(rules[i]); !status.ok()) return status;
     }
     set_.clauses_.Close();
+    set_.conditions_.shrink_to_fit();
+    // All of them stay where they are from now on.
+    set_.when_.reserve(conditions_of_clauses_.size());
+    for (const uint32_t number : conditions_of_clauses_) {
+      set_.when_.push_back(&set_.conditions_[number]);
+    }
+    set_.words_.shrink_to_fit();
+    set_.written_.shrink_to_fit();
+    set_.texts_.shrink_to_fit();
+    set_.patterns_.shrink_to_fit();
+    set_.actions_.Close();
+    return absl::OkStatus();
+  }
+
+  // Takes what it keeps out of `rule`.
+  absl::Status AddRule(Rule& rule) {
+    const std::string what = absl::StrCat("rule `", rule.id, "`");
+    if (absl::Status status = CheckRule(what, rule); !status.ok()) return status;
+    constexpr size_t kMost = UINT32_MAX - (size_t{1} << 30);  // No one rule takes more.
+    if (set_.words_.size() > kMost || set_.written_.size() > kMost) {
+      return absl::InvalidArgumentError(absl::StrCat(what, " is one more than a set can have"));
+    }
+    const std::vector<std::string> names = BindingsOf(rule);
+    const std::vector<std::string_view> bindings(names.begin(), names.end());
+    const uint32_t policy = PolicyOf(rule);
+
+    RuleHead head;
+    head.deny = rule.effect == Effect::kDeny;
+    head.shadow = rule.shadow;
+    head.audit = rule.audit;
+    head.binds = !bindings.empty();
+    head.has_text = !rule.obligations.empty() || !rule.message.empty();
+    head.clause_count = static_cast<uint8_t>(std::min(rule.when.size(), kMaxClauses));
+    head.words = SizeOf(set_.words_);
+    head.written = static_cast<uint32_t>(set_.written_.size());
+
+    const auto size = static_cast<uint32_t>(rule.id.size());
+    set_.written_.append(reinterpret_cast<const char*>(&size), sizeof size).append(rule.id);
+    Listed principals;
+    Listed actions;
+    Listed resources;
+    absl::Status status = ListEntities(what, rule.principals, &principals, &set_.written_);
+    if (status.ok()) status = ListActions(rule.actions, &actions, &set_.written_);
+    if (status.ok()) status = ListEntities(what, rule.resources, &resources, &set_.written_);
+    if (!status.ok()) return status;
+
+    if (!rule.when.empty()) {
+      set_.words_.push_back(SizeOf(conditions_of_clauses_));
+      Slice clauses;
+      status = AddClauses(what, rule.when, bindings, policy, &clauses);
+      if (!status.ok()) return status;
+      for (size_t i = 0; i < rule.when.size(); ++i) {
+        conditions_of_clauses_.push_back(
+            Keep(std::move(rule.when[i]), set_.words_[clauses.begin + i]));
+      }
+    }
+    AppendEntities(principals);
+    Append(actions);
+    AppendEntities(resources);
+    const std::vector<const Condition*> facts = FactsOf(rule);
+    AppendCounts(
+        {0, {static_cast<uint32_t>(bindings.size()), static_cast<uint32_t>(facts.size()), 0}},
+        &set_.words_);
+    if (head.has_text) set_.words_.push_back(static_cast<uint32_t>(set_.texts_.size()));
+    for (const std::string_view name : bindings) set_.words_.push_back(NumberOfBinding(name));
+    for (const Condition* fact : facts) {
+      if (fact->program == nullptr) {
+        return absl::InvalidArgumentError(absl::StrCat(what, " has a text that is not compiled"));
+      }
+      set_.words_.push_back(set_.clauses_.Add(*fact, bindings, policy));
+    }
+    if (head.has_text) {
+      set_.texts_.push_back({std::move(rule.message), std::move(rule.obligations)});
+    }
+    set_.heads_.push_back(head);
     return absl::OkStatus();
   }
 
@@ -442,15 +424,14 @@ class CompiledSet::Compiler {
     std::vector<uint32_t> of_resource(set_.graph_.size());
     std::vector<uint32_t> of_action(set_.actions_.size());
     std::vector<uint32_t> of_prefix;
-    set_.heads_.resize(set_.rules_.size());
-    for (size_t i = 0; i < set_.rules_.size(); ++i) {
-      const CompiledRule& rule = set_.compiled_rules_[i];
+    for (uint32_t i = 0; i < set_.rule_count(); ++i) {
+      const CompiledRule rule = set_.compiled(i);
       for (const uint32_t node : set_.Literals(rule.principals)) ++of_principal[node];
       for (const uint32_t node : set_.Literals(rule.resources)) ++of_resource[node];
       for (const uint32_t action : set_.Literals(rule.actions)) ++of_action[action];
-      for (const Pattern* pattern : set_.Patterns(rule.resources)) {
-        if (pattern->kind() != Pattern::Kind::kGlob) continue;
-        const uint32_t prefix = AddPrefix(*pattern);
+      for (const uint32_t number : set_.Patterns(rule.resources)) {
+        if (set_.pattern(number).kind() != Pattern::Kind::kGlob) continue;
+        const uint32_t prefix = AddPrefix(set_.pattern(number));
         of_prefix.resize(set_.prefixes_.size());
         ++of_prefix[prefix];
       }
@@ -460,8 +441,8 @@ class CompiledSet::Compiler {
       for (const uint32_t key : keys) most = std::max(most, counts[key]);
       return most;
     };
-    for (uint32_t i = 0; i < set_.rules_.size(); ++i) {
-      const CompiledRule& rule = set_.compiled_rules_[i];
+    for (uint32_t i = 0; i < set_.rule_count(); ++i) {
+      const CompiledRule rule = set_.compiled(i);
       const auto principals = set_.Literals(rule.principals);
       const auto resources = set_.Literals(rule.resources);
       const auto actions = set_.Literals(rule.actions);
@@ -476,7 +457,7 @@ class CompiledSet::Compiler {
       const uint32_t action_cost =
           OnlyLiterals(rule.actions) ? longest(actions, of_action) : kNever;
       const uint32_t least = std::min({resource_cost, principal_cost, action_cost});
-      set_.heads_[i] = HeadOf(set_.rules_[i], rule, least == resource_cost);
+      CompleteHead(rule, least == resource_cost, &set_.heads_[i]);
       if (least == kNever) {
         set_.unfiled_.push_back(i);
       } else if (least == resource_cost) {
@@ -495,12 +476,12 @@ class CompiledSet::Compiler {
       }
     }
     const auto principals = [this](uint32_t rule) {
-      const Alternatives& alternatives = set_.compiled_rules_[rule].principals;
+      const Alternatives alternatives = set_.compiled(rule).principals;
       return OnlyLiterals(alternatives) ? set_.Literals(alternatives)
                                         : absl::Span<const uint32_t>();
     };
     const auto resources = [this](uint32_t rule) {
-      const Alternatives& alternatives = set_.compiled_rules_[rule].resources;
+      const Alternatives alternatives = set_.compiled(rule).resources;
       return OnlyLiterals(alternatives) ? set_.Literals(alternatives)
                                         : absl::Span<const uint32_t>();
     };
@@ -509,9 +490,54 @@ class CompiledSet::Compiler {
     set_.by_principal_.Close(set_.graph_.mark_count(), resources);
     set_.by_action_.Close(set_.actions_.size(), none);
     set_.by_prefix_.Close(set_.prefixes_.size(), principals);
+    set_.prefixes_.Close();
+    set_.unfiled_.shrink_to_fit();
+    set_.filed_by_principal_.shrink_to_fit();
+    set_.filed_by_resource_.shrink_to_fit();
   }
 
  private:
+  // The patterns of one list by their numbers.
+  struct Listed {
+    bool any = false;
+    bool authenticated = false;
+    bool binds = false;
+    std::vector<uint32_t> literals;  // Sorted, each once.
+    std::vector<uint32_t> patterns;
+    std::vector<uint32_t> roles;
+  };
+
+  // A node, or the number of a conditional role.
+  struct NamedRole {
+    EntityGraph::Node node = EntityGraph::kNone;
+    uint32_t conditional = 0;
+  };
+
+  absl::Status CheckRule(const std::string& what, const Rule& rule) const {
+    if (rule.principals.empty() || rule.actions.empty() || rule.resources.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, " has no principals, actions or resources; empty never means any"));
+    }
+    if (const Pattern* pattern = FindMisplaced(rule); pattern != nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          what, " has the pattern `", Printable(pattern->text()), "` where it cannot stand"));
+    }
+    for (const auto* patterns : {&rule.principals, &rule.resources}) {
+      for (const Pattern& pattern : *patterns) {
+        if (absl::Status declared = CheckDeclared(what, pattern); !declared.ok()) return declared;
+      }
+    }
+    for (const Pattern& action : rule.actions) {
+      if (set_.schema_ == nullptr || action.kind() != Pattern::Kind::kLiteral ||
+          set_.schema_->IsDeclaredAction(action.text())) {
+        continue;
+      }
+      return absl::InvalidArgumentError(absl::StrCat(
+          what, " names action `", Printable(action.text()), "`, which is not declared"));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status CheckName(EntityView entity) {
     if (std::string_view defect = DefectOf(entity); !defect.empty()) {
       return absl::InvalidArgumentError(
@@ -535,88 +561,124 @@ class CompiledSet::Compiler {
         what, " names entity type `", View(pattern.type()), "`, which is not declared"));
   }
 
-  // Takes what is not literal. Returns whether there was any.
-  bool AddPatterns(absl::Span<const Pattern> patterns, Alternatives* alternatives) {
-    alternatives->patterns.begin = static_cast<uint32_t>(set_.pattern_pool_.size());
+  // Lists `patterns`, and writes them down, unless `written` is null.
+  absl::Status ListEntities(const std::string& what, const std::vector<Pattern>& patterns,
+                            Listed* listed, std::string* written) {
+    Begin(patterns, written);
     for (const Pattern& pattern : patterns) {
-      switch (pattern.kind()) {
-        case Pattern::Kind::kAny:
-          alternatives->any = true;
-          break;
-        case Pattern::Kind::kAuthenticated:
-          alternatives->authenticated = true;
-          break;
-        case Pattern::Kind::kGlob:
-        case Pattern::Kind::kRegex:
-          set_.pattern_pool_.push_back(&pattern);
-          alternatives->binds |= pattern.kind() == Pattern::Kind::kGlob && pattern.glob().binds();
-          break;
-        case Pattern::Kind::kLiteral:
-        case Pattern::Kind::kRole:
-          break;
-      }
-    }
-    alternatives->patterns.count =
-        static_cast<uint32_t>(set_.pattern_pool_.size()) - alternatives->patterns.begin;
-    return alternatives->any || alternatives->authenticated || alternatives->patterns.count > 0;
-  }
-
-  Slice AddLiterals(std::vector<uint32_t> literals) {
-    std::sort(literals.begin(), literals.end());
-    literals.erase(std::unique(literals.begin(), literals.end()), literals.end());
-    const Slice slice = {static_cast<uint32_t>(set_.literal_pool_.size()),
-                         static_cast<uint32_t>(literals.size())};
-    set_.literal_pool_.insert(set_.literal_pool_.end(), literals.begin(), literals.end());
-    return slice;
-  }
-
-  // The same of nodes, which a request is then asked for.
-  Slice AddNodes(std::vector<EntityGraph::Node> nodes) {
-    for (const EntityGraph::Node node : nodes) set_.graph_.Mark(node);
-    return AddLiterals(std::move(nodes));
-  }
-
-  Slice AddRolesTo(const std::vector<uint32_t>& conditional) {
-    const Slice slice = {static_cast<uint32_t>(set_.role_pool_.size()),
-                         static_cast<uint32_t>(conditional.size())};
-    set_.role_pool_.insert(set_.role_pool_.end(), conditional.begin(), conditional.end());
-    return slice;
-  }
-
-  absl::Status AddEntityAlternatives(const Rule& rule, const std::vector<Pattern>& patterns,
-                                     Alternatives* alternatives) {
-    std::vector<uint32_t> nodes;
-    std::vector<uint32_t> conditional;
-    for (const Pattern& pattern : patterns) {
+      uint64_t number = 0;
       if (pattern.kind() == Pattern::Kind::kLiteral) {
-        nodes.push_back(set_.graph_.Add(pattern.entity()));
+        number = set_.graph_.Add(pattern.entity());
+        listed->literals.push_back(static_cast<uint32_t>(number));
       } else if (pattern.kind() == Pattern::Kind::kRole) {
-        const auto role = roles_.find(pattern.text());
-        if (role == roles_.end()) {
-          return absl::InvalidArgumentError(absl::StrCat(
-              "rule `", rule.id, "` names role `", pattern.text(), "`, which does not exist"));
+        const auto at = roles_.find(pattern.text());
+        if (at == roles_.end()) {
+          return absl::InvalidArgumentError(
+              absl::StrCat(what, " names role `", pattern.text(), "`, which does not exist"));
         }
-        if (role->second.node != EntityGraph::kNone) {
-          nodes.push_back(role->second.node);
+        const NamedRole& role = at->second;
+        if (role.node != EntityGraph::kNone) {
+          listed->literals.push_back(role.node);
+          number = uint64_t{role.node} << 1;
         } else {
-          conditional.push_back(role->second.conditional);
+          listed->roles.push_back(role.conditional);
+          number = uint64_t{role.conditional} << 1 | 1;
         }
+      } else {
+        number = ListOther(pattern, listed);
       }
+      Write(pattern, number, written);
     }
-    alternatives->literals = AddNodes(std::move(nodes));
-    alternatives->roles = AddRolesTo(conditional);
-    AddPatterns(patterns, alternatives);
+    Sort(&listed->literals);
     return absl::OkStatus();
   }
 
-  void AddActionAlternatives(const std::vector<Pattern>& patterns, Alternatives* alternatives) {
-    std::vector<uint32_t> numbers;
+  absl::Status ListActions(const std::vector<Pattern>& patterns, Listed* listed,
+                           std::string* written) {
+    Begin(patterns, written);
     for (const Pattern& pattern : patterns) {
-      if (pattern.kind() != Pattern::Kind::kLiteral) continue;
-      numbers.push_back(set_.actions_.Add(0, pattern.text()));
+      uint32_t number;
+      if (pattern.kind() == Pattern::Kind::kLiteral) {
+        number = set_.actions_.Add(0, pattern.text());
+        listed->literals.push_back(number);
+      } else {
+        number = ListOther(pattern, listed);
+      }
+      Write(pattern, number, written);
     }
-    alternatives->literals = AddLiterals(std::move(numbers));
-    AddPatterns(patterns, alternatives);
+    Sort(&listed->literals);
+    return absl::OkStatus();
+  }
+
+  // One that is neither a literal nor a role. Returns its number.
+  uint32_t ListOther(const Pattern& pattern, Listed* listed) {
+    switch (pattern.kind()) {
+      case Pattern::Kind::kAny:
+        listed->any = true;
+        return 0;
+      case Pattern::Kind::kAuthenticated:
+        listed->authenticated = true;
+        return 0;
+      default:
+        break;
+    }
+    const bool is_glob = pattern.kind() == Pattern::Kind::kGlob;
+    listed->binds |= is_glob && pattern.glob().binds();
+    const auto [at, is_new] =
+        patterns_.try_emplace(absl::StrCat(is_glob ? "glob " : "re ", pattern.text()),
+                              static_cast<uint32_t>(set_.patterns_.size()));
+    if (is_new) set_.patterns_.push_back(pattern);
+    listed->patterns.push_back(at->second);
+    return at->second;
+  }
+
+  static void Begin(const std::vector<Pattern>& patterns, std::string* written) {
+    if (written != nullptr) AppendVarint(patterns.size(), written);
+  }
+  static void Write(const Pattern& pattern, uint64_t number, std::string* written) {
+    if (written == nullptr) return;
+    AppendVarint(number << kKindBits | static_cast<uint64_t>(pattern.kind()), written);
+  }
+
+  static void Sort(std::vector<uint32_t>* numbers) {
+    std::sort(numbers->begin(), numbers->end());
+    numbers->erase(std::unique(numbers->begin(), numbers->end()), numbers->end());
+  }
+
+  // The same of principals or resources, whose nodes a request is then asked for.
+  Alternatives AppendEntities(const Listed& listed) {
+    for (const EntityGraph::Node node : listed.literals) set_.graph_.Mark(node);
+    return Append(listed);
+  }
+
+  Alternatives Append(const Listed& listed) {
+    auto at = SizeOf(set_.words_);
+    const uint32_t flags = (listed.any ? kAnyFlag : 0) |
+                           (listed.authenticated ? kAuthenticatedFlag : 0) |
+                           (listed.binds ? kBindsFlag : 0);
+    AppendCounts({flags, {SizeOf(listed.literals), SizeOf(listed.patterns), SizeOf(listed.roles)}},
+                 &set_.words_);
+    for (const auto* numbers : {&listed.literals, &listed.patterns, &listed.roles}) {
+      set_.words_.insert(set_.words_.end(), numbers->begin(), numbers->end());
+    }
+    return ReadAlternatives(set_.words_, &at);
+  }
+
+  // The number of a condition among those that are kept, which is new or was kept for a clause of
+  // this number.
+  uint32_t Keep(Condition condition, uint32_t clause) {
+    const auto [at, is_new] =
+        conditions_.try_emplace(absl::StrCat(clause, " ", condition.text), SizeOfConditions());
+    if (is_new) set_.conditions_.push_back(std::move(condition));
+    return at->second;
+  }
+  uint32_t SizeOfConditions() const { return static_cast<uint32_t>(set_.conditions_.size()); }
+
+  uint32_t NumberOfBinding(std::string_view name) {
+    auto& names = set_.binding_names_;
+    const size_t number = std::find(names.begin(), names.end(), name) - names.begin();
+    if (number == names.size()) names.emplace_back(name);
+    return static_cast<uint32_t>(number);
   }
 
   uint32_t AddPrefix(const Pattern& pattern) {
@@ -626,9 +688,9 @@ class CompiledSet::Compiler {
   // Nothing if a regular expression is among the patterns.
   std::optional<std::vector<uint32_t>> PrefixesOf(const Alternatives& alternatives) {
     std::vector<uint32_t> prefixes;
-    for (const Pattern* pattern : set_.Patterns(alternatives)) {
-      if (pattern->kind() != Pattern::Kind::kGlob) return std::nullopt;
-      prefixes.push_back(AddPrefix(*pattern));
+    for (const uint32_t number : set_.Patterns(alternatives)) {
+      if (set_.pattern(number).kind() != Pattern::Kind::kGlob) return std::nullopt;
+      prefixes.push_back(AddPrefix(set_.pattern(number)));
     }
     std::sort(prefixes.begin(), prefixes.end());
     prefixes.erase(std::unique(prefixes.begin(), prefixes.end()), prefixes.end());
@@ -636,23 +698,15 @@ class CompiledSet::Compiler {
   }
 
   // `by_resource`: the index finds the rule by its resources alone.
-  RuleHead HeadOf(const Rule& rule, const CompiledRule& compiled, bool by_resource) const {
-    RuleHead head;
-    head.principals = PartOf(compiled.principals, &head.principal);
-    head.actions = PartOf(compiled.actions, &head.action);
-    head.resources = PartOf(compiled.resources, &head.resource);
-    const auto patterns = set_.Patterns(compiled.resources);
-    const bool under_prefix = patterns.size() == 1 && compiled.resources.literals.count == 0 &&
-                              patterns[0]->kind() == Pattern::Kind::kGlob &&
-                              IsWholeTree(*patterns[0]);
-    if (by_resource && under_prefix) head.resources = RuleHead::Part::kIndexed;
-    head.deny = rule.effect == Effect::kDeny;
-    head.shadow = rule.shadow;
-    head.binds = compiled.bindings.count > 0;
-    head.has_text = !rule.obligations.empty() || !rule.message.constant();
-    head.audit = rule.audit;
-    head.clauses = compiled.clauses;
-    return head;
+  void CompleteHead(const CompiledRule& rule, bool by_resource, RuleHead* head) const {
+    head->principals = PartOf(rule.principals, &head->principal);
+    head->actions = PartOf(rule.actions, &head->action);
+    head->resources = PartOf(rule.resources, &head->resource);
+    const auto patterns = set_.Patterns(rule.resources);
+    const bool under_prefix = patterns.size() == 1 && rule.resources.literals.count == 0 &&
+                              set_.pattern(patterns[0]).kind() == Pattern::Kind::kGlob &&
+                              IsWholeTree(set_.pattern(patterns[0]));
+    if (by_resource && under_prefix) head->resources = RuleHead::Part::kIndexed;
   }
 
   // Sets *one if there is but one literal.
@@ -682,15 +736,12 @@ class CompiledSet::Compiler {
            alternatives.roles.count == 0;
   }
 
-  // A node, or the number of a conditional role.
-  struct NamedRole {
-    EntityGraph::Node node = EntityGraph::kNone;
-    uint32_t conditional = 0;
-  };
-
   CompiledSet& set_;
   absl::flat_hash_map<std::string, NamedRole> roles_;
-  absl::flat_hash_map<std::string, uint32_t> policies_;  // That read `principal.roles`.
+  absl::flat_hash_map<std::string, uint32_t> policies_;    // That read `principal.roles`.
+  absl::flat_hash_map<std::string, uint32_t> patterns_;    // By kind and text.
+  absl::flat_hash_map<std::string, uint32_t> conditions_;  // By clause and text.
+  std::vector<uint32_t> conditions_of_clauses_;            // What CompiledSet::when_ is made of.
 };
 
 absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
@@ -716,6 +767,84 @@ absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
   }
   compiler.BuildIndex();
   return std::unique_ptr<const CompiledSet>(std::move(set));
+}
+
+CompiledRule CompiledSet::compiled(uint32_t rule) const {
+  const RuleHead& head = heads_[rule];
+  CompiledRule read;
+  uint32_t at = head.words;
+  if (head.clause_count > 0) {
+    read.clauses = head.clauses();
+    at += 1 + head.clause_count;
+  }
+  read.principals = ReadAlternatives(words_, &at);
+  read.actions = ReadAlternatives(words_, &at);
+  read.resources = ReadAlternatives(words_, &at);
+  const Counts counts = ReadCounts(words_, &at);
+  if (head.has_text) ++at;
+  read.bindings = Take(counts.sizes[0], &at);
+  read.facts = Take(counts.sizes[1], &at);
+  return read;
+}
+
+const RuleTexts* CompiledSet::texts(uint32_t rule) const {
+  if (!heads_[rule].has_text) return nullptr;
+  // Their number stands before the bindings.
+  return &texts_[words_[compiled(rule).bindings.begin - 1]];
+}
+
+Rule CompiledSet::rule(uint32_t number) const {
+  const RuleHead& head = heads_[number];
+  Rule rule;
+  rule.id = id(number);
+  rule.effect = head.deny ? Effect::kDeny : Effect::kAllow;
+  rule.shadow = head.shadow;
+  rule.audit = head.audit;
+  ByteReader written(
+      std::string_view(written_).substr(head.written + sizeof(uint32_t) + rule.id.size()));
+  rule.principals = ReadPatterns(false, &written);
+  rule.actions = ReadPatterns(true, &written);
+  rule.resources = ReadPatterns(false, &written);
+  for (const Condition* condition : when(number)) rule.when.push_back(*condition);
+  if (const RuleTexts* said = texts(number); said != nullptr) {
+    rule.message = said->message;
+    rule.obligations = said->obligations;
+  }
+  return rule;
+}
+
+std::vector<Pattern> CompiledSet::ReadPatterns(bool of_actions, ByteReader* written) const {
+  std::vector<Pattern> patterns;
+  uint64_t count = 0;
+  written->Varint(&count);
+  for (; count > 0; --count) {
+    uint64_t item = 0;
+    written->Varint(&item);
+    const auto number = static_cast<uint32_t>(item >> kKindBits);
+    switch (static_cast<Pattern::Kind>(item & ((1 << kKindBits) - 1))) {
+      case Pattern::Kind::kAny:
+        patterns.push_back(Pattern::Any());
+        break;
+      case Pattern::Kind::kAuthenticated:
+        patterns.push_back(Pattern::Authenticated());
+        break;
+      case Pattern::Kind::kLiteral:
+        // They were well formed when they were given.
+        patterns.push_back(of_actions ? *Pattern::Action(actions_.TextOf(number))
+                                      : *Pattern::Entity(ToString(graph_.NameOf(number))));
+        break;
+      case Pattern::Kind::kGlob:
+      case Pattern::Kind::kRegex:
+        patterns.push_back(patterns_[number]);
+        break;
+      case Pattern::Kind::kRole:
+        patterns.push_back(Pattern::Role((number & 1) != 0
+                                             ? conditional_roles_[number >> 1].name
+                                             : std::string(graph_.NameOf(number >> 1).id)));
+        break;
+    }
+  }
+  return patterns;
 }
 
 const Attributes* CompiledSet::StoredAttributes(EntityGraph::Node node) const {

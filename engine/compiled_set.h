@@ -6,55 +6,54 @@
 #ifndef REEVE_ENGINE_COMPILED_SET_H_
 #define REEVE_ENGINE_COMPILED_SET_H_
 
-#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/clause_set.h"
 #include "engine/compiled_schema.h"
 #include "engine/entity_graph.h"
 #include "engine/names.h"
+#include "engine/rule_index.h"
+#include "reeve/engine/encoding.h"
 #include "reeve/engine/entity.h"
 #include "reeve/engine/rule.h"
 
 namespace reeve {
-
-// A run in a pool of its own kind.
-struct Slice {
-  uint32_t begin = 0;
-  uint32_t count = 0;
-};
-
-template <typename T>
-absl::Span<const T> At(const std::vector<T>& pool, Slice slice) {
-  return absl::MakeConstSpan(pool).subspan(slice.begin, slice.count);
-}
 
 // The alternatives of a rule for one of principal, action or resource.
 struct Alternatives {
   bool any = false;
   bool authenticated = false;
   bool binds = false;  // One of the patterns binds a name.
-  Slice literals;      // Of literal_pool: entity nodes, or action numbers; sorted.
-  Slice patterns;      // Of pattern_pool: globs and regular expressions.
-  Slice roles;         // Of role_pool: conditional roles, which members.literals do not stand for.
+  // Of the words of the set:
+  Slice literals;  // Entity nodes, or action numbers; sorted.
+  Slice patterns;  // Numbers of globs and regular expressions.
+  Slice roles;     // Conditional roles, which members.literals do not stand for.
 };
 
+// A rule over numbers, as CompiledSet::compiled() reads it from the words of the set.
 struct CompiledRule {
   Alternatives principals;
   Alternatives actions;
   Alternatives resources;
-  Slice clauses;   // Of clause_pool: numbers of the clause set, in the order of Rule::when.
-  Slice bindings;  // Of binding_pool: the names that clauses and texts read, as they are numbered.
-  // Of clause_pool: the facts of the message, then those of the obligations, in their order.
-  Slice texts;
+  Slice clauses;   // Numbers of the clause set, in the order of Rule::when.
+  Slice bindings;  // The numbers of names that clauses and texts read, as these number them.
+  // Numbers of the clause set: the facts of the message, then those of the obligations, in their
+  // order.
+  Slice facts;
+};
+
+// What an answer may say of a rule that determined it.
+struct RuleTexts {
+  TextTemplate message;
+  std::vector<Obligation> obligations;
 };
 
 // What a decision asks of a rule before anything else, and of most rules nothing else.
@@ -77,9 +76,14 @@ struct RuleHead {
   bool deny = false;
   bool shadow = false;
   bool binds = false;     // Has bindings that clauses or texts read.
-  bool has_text = false;  // Has obligations, or a message with facts.
+  bool has_text = false;  // Has obligations or a message.
   AuditLevel audit = AuditLevel::kOff;
-  Slice clauses;
+  uint8_t clause_count = 0;
+  uint32_t words = 0;    // Of the words of the set: where the rest of the compiled rule begins.
+  uint32_t written = 0;  // Of the bytes of the set: where the rule is written down.
+
+  // Of the words. The first word of a rule with clauses says where what they say is.
+  Slice clauses() const { return {words + 1, clause_count}; }
 };
 static_assert(sizeof(RuleHead) <= 32, "two rules take more than a cache line");
 
@@ -93,7 +97,7 @@ struct DynamicRole {
 // members. Those that it names come before it.
 struct ConditionalRole {
   Alternatives members;
-  Slice clauses;                // Of clause_pool; may be empty.
+  Slice clauses;                // Of the words; may be empty.
   std::string name;             // For explanations,
   std::vector<Condition> when;  // and so is this: what the clauses say.
 };
@@ -103,86 +107,6 @@ struct VisibleRole {
   std::string name;        // Without that of the policy.
   EntityGraph::Node node;  // kNone for
   uint32_t conditional;    // a conditional one.
-};
-
-// Lists of rules under keys numbered from 0. A list's rules ascend. One that is long has an index
-// of its own, by literals of another kind, so that two long lists are intersected and not read.
-class RuleLists {
- public:
-  // Of a rule the literals one of which it cannot match without, or nothing.
-  using Others = absl::FunctionRef<absl::Span<const uint32_t>(uint32_t rule)>;
-
-  void Add(uint32_t key, uint32_t rule) { entries_.push_back({key, rule}); }
-  void Close(size_t keys, Others others);
-  absl::Span<const uint32_t> At(uint32_t key) const {
-    const Slice& list = lists_[key];
-    return {list.count == 1 ? &list.begin : rules_.data() + list.begin, list.count};
-  }
-  // Calls visit(rules) of lists in which all those of At(key) are that can match without another
-  // literal than `literals`. A rule may stand in several of them.
-  template <typename Visit>
-  void ForEachWith(uint32_t key, absl::Span<const uint32_t> literals, Visit visit) const {
-    const absl::Span<const uint32_t> all = At(key);
-    if (all.size() <= kLong || literals.size() > all.size() / kLong) return visit(all);
-    const auto at = long_.find(key);
-    if (at == long_.end()) return visit(all);
-    const LongList& list = at->second;
-    visit(absl::MakeConstSpan(rules_).subspan(list.without.begin, list.without.count));
-    const auto first = others_.begin() + list.with.begin;
-    for (const uint32_t literal : literals) {
-      const auto [begin, end] = std::equal_range(first, first + list.with.count, literal);
-      visit(absl::MakeConstSpan(rules_of_others_).subspan(begin - others_.begin(), end - begin));
-    }
-  }
-
- private:
-  struct Entry {
-    uint32_t key;
-    uint32_t rule;
-  };
-  std::vector<Entry> entries_;  // Until Close().
-  std::vector<uint32_t> rules_;
-  std::vector<Slice> lists_;  // Of rules_; of a single rule its number stands for `begin`.
-
-  static constexpr size_t kLong = 12;
-  struct LongList {
-    Slice with;     // Of others_, sorted, and rules_of_others_: each rule once for each literal.
-    Slice without;  // Of rules_: the rules of which there are none.
-  };
-  absl::flat_hash_map<uint32_t, LongList> long_;  // By key; those with others.
-  std::vector<uint32_t> others_;
-  std::vector<uint32_t> rules_of_others_;
-};
-
-// What globs of resources cannot match without, segment by segment: a tree, of which each node
-// stands for a type and some whole segments of an id, `doc:/finance/`.
-class PrefixTree {
- public:
-  static constexpr uint32_t kNone = Names::kNone;
-
-  // The node of `prefix`, the literal beginning of an id up to its last slash, or nothing.
-  uint32_t Add(uint32_t type, std::string_view prefix);
-  size_t size() const { return size_; }
-
-  // Calls visit(node) of each node whose prefix `id` has, from the type on.
-  template <typename Visit>
-  void ForEachPrefixOf(uint32_t type, std::string_view id, Visit visit) const {
-    if (type >= roots_.size()) return;  // As Names::kNone is.
-    for (uint32_t node = roots_[type]; node != kNone;) {
-      visit(node);
-      const size_t slash = id.find('/');
-      if (slash == std::string_view::npos) return;
-      const uint32_t segment = segments_.Find(node, id.substr(0, slash));
-      node = segment == kNone ? kNone : nodes_[segment];
-      id.remove_prefix(slash + 1);
-    }
-  }
-
- private:
-  std::vector<uint32_t> roots_;  // By type.
-  Names segments_;               // Scope: the node above.
-  std::vector<uint32_t> nodes_;  // By segment.
-  uint32_t size_ = 0;
 };
 
 class CompiledSet {
@@ -200,30 +124,43 @@ class CompiledSet {
       std::vector<Rule> rules, const std::vector<Role>& roles, std::vector<Entity> entities,
       std::unique_ptr<const CompiledSchema> schema, std::vector<EntityId>* cycle);
 
-  const std::vector<Rule>& rules() const { return rules_; }
-  const CompiledRule& compiled(uint32_t rule) const { return compiled_rules_[rule]; }
+  // Rules are numbered from 0 in the order of their ids.
+  size_t rule_count() const { return heads_.size(); }
   const RuleHead& head(uint32_t rule) const { return heads_[rule]; }
+  CompiledRule compiled(uint32_t rule) const;
+  // What the rule is called.
+  std::string_view id(uint32_t rule) const {
+    const char* const at = written_.data() + heads_[rule].written;
+    uint32_t size;
+    std::memcpy(&size, at, sizeof size);
+    return {at + sizeof size, size};
+  }
+  // What its clauses say, in the order of Rule::when.
+  absl::Span<const Condition* const> when(uint32_t rule) const {
+    const RuleHead& head = heads_[rule];
+    if (head.clause_count == 0) return {};
+    return reeve::At(when_, {words_[head.words], head.clause_count});
+  }
+  // Null if it has neither a message nor obligations.
+  const RuleTexts* texts(uint32_t rule) const;
+  // The rule as it was given. Makes it anew: for people, not for decisions.
+  Rule rule(uint32_t rule) const;
+
   // Of no other set of this process, and not 0.
   uint64_t number() const { return number_; }
   const EntityGraph& graph() const { return graph_; }
   size_t entity_count() const { return attributes_.size(); }
 
-  absl::Span<const uint32_t> Literals(const Alternatives& a) const {
-    return reeve::At(literal_pool_, a.literals);
+  absl::Span<const uint32_t> Literals(const Alternatives& a) const { return Words(a.literals); }
+  absl::Span<const uint32_t> Patterns(const Alternatives& a) const { return Words(a.patterns); }
+  absl::Span<const uint32_t> Roles(const Alternatives& a) const { return Words(a.roles); }
+  absl::Span<const uint32_t> Clauses(Slice clauses) const { return Words(clauses); }
+  absl::Span<const uint32_t> Bindings(const CompiledRule& rule) const {
+    return Words(rule.bindings);
   }
-  absl::Span<const Pattern* const> Patterns(const Alternatives& a) const {
-    return reeve::At(pattern_pool_, a.patterns);
-  }
-
-  absl::Span<const uint32_t> Roles(const Alternatives& a) const {
-    return reeve::At(role_pool_, a.roles);
-  }
-  absl::Span<const uint32_t> Clauses(Slice clauses) const {
-    return reeve::At(clause_pool_, clauses);
-  }
-  absl::Span<const std::string_view> Bindings(const CompiledRule& rule) const {
-    return reeve::At(binding_pool_, rule.bindings);
-  }
+  // By its number.
+  const Pattern& pattern(uint32_t number) const { return patterns_[number]; }
+  std::string_view binding(uint32_t number) const { return binding_names_[number]; }
 
   absl::Span<const DynamicRole> dynamic_roles() const { return dynamic_roles_; }
   absl::Span<const ConditionalRole> conditional_roles() const { return conditional_roles_; }
@@ -263,19 +200,27 @@ class CompiledSet {
 
   CompiledSet() = default;
 
-  std::vector<Rule> rules_;  // Sorted by id, so that the order of numbers is that of ids.
-  std::vector<CompiledRule> compiled_rules_;
-  std::vector<RuleHead> heads_;
+  absl::Span<const uint32_t> Words(Slice slice) const { return reeve::At(words_, slice); }
+  // Reads patterns as they were given, and goes on behind them.
+  std::vector<Pattern> ReadPatterns(bool of_actions, ByteReader* written) const;
+
+  std::vector<RuleHead> heads_;  // By rule.
+  // What compiled rules and roles consist of. A rule: if it has clauses, where in when_ they begin
+  // and their numbers; its principals, actions and resources; how many bindings and facts it has;
+  // if it has texts, their number; the bindings and the facts.
+  std::vector<uint32_t> words_;
+  // The rules as they were given: the size of the id, it itself, and what the three lists of
+  // patterns hold, of which each knows the number of what it names.
+  std::string written_;
+  std::vector<RuleTexts> texts_;
+  std::vector<Condition> conditions_;   // Each once.
+  std::vector<const Condition*> when_;  // Of conditions_.
+  std::vector<Pattern> patterns_;       // Globs and regular expressions, each once.
+  std::vector<std::string> binding_names_;
   uint64_t number_ = 0;
-  std::vector<uint32_t> literal_pool_;
-  std::vector<const Pattern*> pattern_pool_;  // Into rules_ and role_patterns_.
-  std::vector<Pattern> role_patterns_;
   std::vector<DynamicRole> dynamic_roles_;
   std::vector<ConditionalRole> conditional_roles_;
   std::vector<std::vector<VisibleRole>> roles_by_policy_;
-  std::vector<uint32_t> role_pool_;
-  std::vector<uint32_t> clause_pool_;
-  std::vector<std::string_view> binding_pool_;  // Into programs.
   ClauseSet clauses_;
 
   EntityGraph graph_;

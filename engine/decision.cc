@@ -112,19 +112,11 @@ bool operator==(const MadeObligation& a, const MadeObligation& b) {
   return true;
 }
 
-std::string_view Decision::message() const {
-  if (made_ != nullptr && made_->message.has_value()) return *made_->message;
-  for (const RuleOutcome& rule : rules_) {
-    if (!rule->message.empty()) return rule->message.text;
-  }
-  return {};
-}
-
 bool Decision::shadow_differs() const {
   if (shadow_ == nullptr) return false;
   return shadow_->reason_ != reason_ ||
          !std::equal(rules_.begin(), rules_.end(), shadow_->rules_.begin(), shadow_->rules_.end(),
-                     [](const RuleOutcome& a, const RuleOutcome& b) { return a->id == b->id; });
+                     [](const RuleOutcome& a, const RuleOutcome& b) { return a.id == b.id; });
 }
 
 std::string_view Decision::policy_digest() const {

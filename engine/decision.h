@@ -77,13 +77,13 @@ static_assert(2 * kMaxClauses <= 64, "the outcomes of a rule take more than a wo
 
 inline bool operator==(ClauseOutcomes a, ClauseOutcomes b) { return a.bits() == b.bits(); }
 
-// A rule in a decision: `outcome->id` is the rule's.
+// A rule in a decision. Points into the decision's snapshot.
 struct RuleOutcome {
-  const Rule* rule = nullptr;  // Of the decision's snapshot; null only if default-constructed.
-  ClauseOutcomes clauses;
-
-  const Rule* operator->() const { return rule; }
-  const Rule& operator*() const { return *rule; }
+  std::string_view id;
+  Effect effect = Effect::kDeny;
+  uint32_t number = 0;                      // Snapshot::rule() has all of it.
+  absl::Span<const Condition* const> when;  // What its clauses say,
+  ClauseOutcomes clauses;                   // and what each came out as.
 };
 
 // An obligation as one decision made it: its parameters are texts. A value, valid as long as a
@@ -143,7 +143,9 @@ class [[nodiscard]] Decision {
   // For the person who was refused: the message of the first determining rule that has one, with
   // facts of the request in it, printable; one that is not known stands as `(unknown)`. May be
   // empty.
-  std::string_view message() const;
+  std::string_view message() const {
+    return message_has_facts() ? std::string_view(*made_->message) : message_;
+  }
   // Whether facts of the request stand in it.
   bool message_has_facts() const { return made_ != nullptr && made_->message.has_value(); }
   // What the caller must do when it acts on the answer: the obligations of all determining rules,
@@ -208,7 +210,8 @@ class [[nodiscard]] Decision {
   DecisionId id_;
   absl::Time time_ = absl::InfinitePast();
   absl::Time clock_time_ = absl::InfinitePast();
-  std::string_view defect_;  // A text that outlives the decision.
+  std::string_view defect_;   // A text that outlives the decision.
+  std::string_view message_;  // One without facts, of the snapshot.
   std::string error_;
   std::shared_ptr<const Snapshot> snapshot_;
   uint64_t generation_ = 0;

@@ -52,13 +52,5 @@ TEST(ClauseOutcomesTest, OutcomesHaveWords) {
   EXPECT_EQ(words, (std::vector<std::string>{"not_evaluated", "false", "unknown", "true"}));
 }
 
-TEST(RuleOutcomeTest, StandsForItsRule) {
-  Rule rule;
-  rule.id = "a/b";
-  const RuleOutcome outcome = {&rule, ClauseOutcomes()};
-  EXPECT_EQ(outcome->id, "a/b");
-  EXPECT_EQ(&*outcome, &rule);
-}
-
 }  // namespace
 }  // namespace reeve

@@ -318,6 +318,7 @@ Decision Engine::Decide(const Request& request, Call& call,
   if (decision.allowed()) {
     decision.reason_ = Reason::kAuditFailed;
     decision.rules_.clear();
+    decision.message_ = {};
     decision.made_ = nullptr;
   }
   return decision;

@@ -80,15 +80,9 @@ EntityGraph::Node EntityGraph::AddNode(uint32_t scope, std::string_view name, ui
   return node;
 }
 
-template <typename Visit>
-void EntityGraph::ForEachName(Visit visit) const {
-  std::vector<std::string> types(types_.size());
-  types_.ForEach([&types](uint32_t, std::string_view type, uint32_t number) {
-    types[number] = std::string(type);
-  });
-  names_.ForEach([&](uint32_t scope, std::string_view id, Node node) {
-    visit(EntityView{scope == kRoles ? kRoleType : std::string_view(types[scope]), id}, node);
-  });
+EntityView EntityGraph::NameOf(Node node) const {
+  const uint32_t scope = names_.ScopeOf(node);
+  return {scope == kRoles ? kRoleType : types_.TextOf(scope), names_.TextOf(node)};
 }
 
 std::vector<EntityId> EntityGraph::Close() {
@@ -106,10 +100,8 @@ std::vector<EntityId> EntityGraph::Close() {
   for (size_t i = 0; i < size(); ++i) first_parent[i + 1] += first_parent[i];
   const Order order = Sort(first_parent, [this](uint32_t at) { return edges_[at].parent; });
   if (!order.cycle.empty()) {
-    std::vector<EntityId> names(size());
-    ForEachName([&names](EntityView name, Node node) { names[node] = EntityId(name); });
     std::vector<EntityId> cycle;
-    for (const Node node : order.cycle) cycle.push_back(std::move(names[node]));
+    for (const Node node : order.cycle) cycle.emplace_back(NameOf(node));
     return cycle;
   }
   // Children before parents, so that it reaches everything above.
@@ -120,6 +112,11 @@ std::vector<EntityId> EntityGraph::Close() {
   }
   PlaceNodes(order.parents_first, first_parent, edges_);
   edges_.shrink_to_fit();
+  marks_.shrink_to_fit();
+  through_.shrink_to_fit();
+  marked_ = {};
+  types_.Close();
+  names_.Close();
   return {};
 }
 
@@ -339,16 +336,6 @@ std::vector<Node> EntityGraph::Parents(Node node) const {
                                [](const Edge& e, Node child) { return e.child < child; });
   for (; edge != edges_.end() && edge->child == node; ++edge) parents.push_back(edge->parent);
   return parents;
-}
-
-std::vector<std::string> EntityGraph::NamesOf(absl::Span<const Node> nodes) const {
-  std::vector<std::string> names(nodes.size());
-  ForEachName([&](EntityView name, Node node) {
-    for (size_t i = 0; i < nodes.size(); ++i) {
-      if (nodes[i] == node) names[i] = ToString(name);
-    }
-  });
-  return names;
 }
 
 }  // namespace reeve

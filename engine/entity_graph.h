@@ -64,8 +64,8 @@ class EntityGraph {
   Node Find(std::string_view text) const;
   // The nodes that `node` lies in directly; sorted. Slower than an Ancestry: for explanations.
   std::vector<Node> Parents(Node node) const;
-  // The names of `nodes`, in their order, for explanations: looks through all that the set knows.
-  std::vector<std::string> NamesOf(absl::Span<const Node> nodes) const;
+  // What was added. Of a role its type is kRoleType. Points into this.
+  EntityView NameOf(Node node) const;
   // Whether some entity of type `group` is `node` or lies in it: membership in such a node can come
   // by a group.
   bool ThroughGroup(Node node) const { return (through_[node] & kGroup) != 0; }
@@ -128,10 +128,6 @@ class EntityGraph {
   static constexpr uint32_t kRoles = Names::kNone;  // The scope of their names in names_.
 
   Node AddNode(uint32_t scope, std::string_view name, uint8_t through);
-  // Calls visit(name, node) of each.
-  template <typename Visit>
-  void ForEachName(Visit visit) const;
-
   // Types are few, and mostly differ in their length or their ends.
   struct ShapedType {
     std::string type;  // Empty if there is none of this shape.
@@ -148,9 +144,9 @@ class EntityGraph {
   ShapedType shaped_types_[kShapes];  // The first of each shape.
   uint32_t group_type_ = Names::kNone;
   Names types_;
-  Names names_;              // The scope is the type; the numbers are the nodes.
-  std::vector<Edge> edges_;  // Closed: sorted.
-  std::vector<bool> marked_;
+  Names names_;               // The scope is the type; the numbers are the nodes.
+  std::vector<Edge> edges_;   // Closed: sorted.
+  std::vector<bool> marked_;  // Until Close().
   enum Through : uint8_t { kGroup = 1, kEntity = 2 };
   std::vector<uint8_t> through_;
   std::vector<Place> places_;

@@ -52,8 +52,12 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
     return Reason::kLimit;
   };
   bool has_text = false;
-  const auto determines = [&](const RuleHead& head, const RuleOutcome& outcome) {
-    decision->rules_.push_back(outcome);
+  const auto outcome_of = [&set](uint32_t number, ClauseOutcomes clauses) {
+    const Effect effect = set.head(number).deny ? Effect::kDeny : Effect::kAllow;
+    return RuleOutcome{set.id(number), effect, number, set.when(number), clauses};
+  };
+  const auto determines = [&](uint32_t number, const RuleHead& head, ClauseOutcomes clauses) {
+    decision->rules_.push_back(outcome_of(number, clauses));
     decision->audit_level_ = std::max(decision->audit_level_, head.audit);
     has_text |= head.has_text;
   };
@@ -66,11 +70,11 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
     shadows |= head.shadow;
     allows |= !head.deny && !head.shadow;
     if (!head.deny || head.shadow) continue;
-    RuleOutcome outcome = {&set.rules()[number], ClauseOutcomes()};
+    ClauseOutcomes clauses;
     Truth patterns;
-    const Truth truth = matcher.Matches(number, &outcome.clauses, &patterns);
+    const Truth truth = matcher.Matches(number, &clauses, &patterns);
     if (matcher.exhausted()) return exhaust();
-    if (truth != Truth::kFalse) determines(head, outcome);
+    if (truth != Truth::kFalse) determines(number, head, clauses);
     denied |= truth == Truth::kTrue;
   }
   const bool denies = !decision->rules_.empty();
@@ -78,30 +82,30 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
     const uint32_t number = candidates[i];
     const RuleHead& head = set.head(number);
     if (head.deny || head.shadow) continue;
-    RuleOutcome outcome = {&set.rules()[number], ClauseOutcomes()};
+    ClauseOutcomes clauses;
     Truth patterns;
-    const Truth truth = matcher.Matches(number, &outcome.clauses, &patterns);
+    const Truth truth = matcher.Matches(number, &clauses, &patterns);
     if (matcher.exhausted()) return exhaust();
     if (truth == Truth::kTrue) {
-      determines(head, outcome);
+      determines(number, head, clauses);
     } else if (patterns != Truth::kFalse &&
                decision->near_misses_.size() < Decision::kMaxNearMisses) {
-      decision->near_misses_.push_back(outcome);
+      decision->near_misses_.push_back(outcome_of(number, clauses));
     }
   }
   for (size_t i = 0; shadows && i < candidates.size(); ++i) {
     const uint32_t number = candidates[i];
     const RuleHead& head = set.head(number);
     if (!head.shadow) continue;
-    RuleOutcome outcome = {&set.rules()[number], ClauseOutcomes()};
+    ClauseOutcomes clauses;
     Truth patterns;
-    Truth truth = matcher.Matches(number, &outcome.clauses, &patterns);
+    Truth truth = matcher.Matches(number, &clauses, &patterns);
     // What shadow rules need is not held against the decision, nor against each other.
     if (matcher.exhausted()) {
       truth = matcher.MatchesPatterns(set.compiled(number)) ? Truth::kUnknown : Truth::kFalse;
     }
     const bool matches = head.deny ? truth != Truth::kFalse : truth == Truth::kTrue;
-    if (matches) decision->shadow_rules_.push_back(outcome);
+    if (matches) decision->shadow_rules_.push_back(outcome_of(number, clauses));
   }
   if (decision->rules_.empty()) return Reason::kNoRule;
   decision->near_misses_.clear();
@@ -114,13 +118,20 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
 Reason Evaluator::MakeTexts(const CompiledSet& set, Reason reason,
                             const std::vector<std::string>* known_obligations, Matcher* matcher,
                             Decision* decision) {
-  const Rule* speaks = nullptr;
+  const RuleOutcome* speaks = nullptr;
+  const TextTemplate* message = nullptr;
   bool obliges = false;
   for (const RuleOutcome& rule : decision->rules_) {
-    if (speaks == nullptr && !rule->message.empty()) speaks = rule.rule;
-    obliges |= !rule->obligations.empty();
+    const RuleTexts* const texts = set.texts(rule.number);
+    if (texts == nullptr) continue;
+    obliges |= !texts->obligations.empty();
+    if (speaks != nullptr || texts->message.empty()) continue;
+    speaks = &rule;
+    message = &texts->message;
   }
-  if (!obliges && (speaks == nullptr || speaks->message.constant())) return reason;
+  const bool has_facts = speaks != nullptr && !message->constant();
+  if (speaks != nullptr && !has_facts) decision->message_ = message->text;
+  if (!obliges && !has_facts) return reason;
 
   AnswerTexts texts(set, matcher);
   Decision::MadeTexts made;
@@ -144,7 +155,7 @@ Reason Evaluator::MakeTexts(const CompiledSet& set, Reason reason,
     decision->error_ = std::move(defect);
     made.obligations.clear();
   }
-  if (speaks != nullptr && !speaks->message.constant()) made.message = texts.Message(*speaks);
+  if (has_facts) made.message = texts.Message(speaks->number, *message);
   decision->made_ = std::make_shared<const Decision::MadeTexts>(std::move(made));
   return reason;
 }

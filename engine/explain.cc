@@ -184,17 +184,17 @@ class Finder {
 
   // The names of the nodes after `from` on one way to `to`, which `from` is or lies in.
   std::vector<std::string> Walk(Node from, Node to) const {
-    std::vector<Node> way;
+    std::vector<std::string> way;
     while (from != to) {
       const std::vector<Node> parents = set_.graph().Parents(from);
       const auto next = std::find_if(parents.begin(), parents.end(), [&](Node parent) {
         return parent == to || Leads(parent, to);
       });
       if (next == parents.end()) break;
-      way.push_back(from = *next);
+      from = *next;
+      way.push_back(ToString(set_.graph().NameOf(from)));
     }
-    if (way.empty()) return {};
-    return set_.graph().NamesOf(way);
+    return way;
   }
 
   const CompiledSet& set_;
@@ -202,9 +202,12 @@ class Finder {
   Matcher& matcher_;
 };
 
-RuleExplanation ExplainRule(const Rule& rule, const Matcher::Parts& parts, Finder& finder) {
+RuleExplanation ExplainRule(const CompiledSet& set, uint32_t number, const Matcher::Parts& parts,
+                            Finder& finder) {
   RuleExplanation explanation;
-  explanation.rule = &rule;
+  explanation.rule = std::make_shared<const Rule>(set.rule(number));
+  explanation.number = number;
+  const Rule& rule = *explanation.rule;
   explanation.principals = ToMatch(parts.principals);
   explanation.actions = ToMatch(parts.actions);
   explanation.resources = ToMatch(parts.resources);
@@ -308,7 +311,7 @@ Explanation Explain(const Decision& decision, const Request& request) {
   if (matcher.Begin(set, request, decision.time(), kLimits) != Gathered::kSound) return explanation;
   matcher.Renew(kLimits);
   std::vector<uint32_t> relevant;
-  for (uint32_t i = 0; i < set.rules().size(); ++i) {
+  for (uint32_t i = 0; i < set.rule_count(); ++i) {
     if (matcher.facts().MissesOf(set.head(i)) > 1) continue;
     if (IsRelevant(matcher.AskPatterns(set.compiled(i)))) relevant.push_back(i);
   }
@@ -319,7 +322,7 @@ Explanation Explain(const Decision& decision, const Request& request) {
     // Each rule with a budget of its own, so that one that needs too much does not hide the others.
     matcher.Renew(kLimits);
     const Matcher::Parts parts = matcher.Explain(set.compiled(i));
-    if (IsRelevant(parts)) rules.push_back(ExplainRule(set.rules()[i], parts, finder));
+    if (IsRelevant(parts)) rules.push_back(ExplainRule(set, i, parts, finder));
   }
   std::stable_sort(
       rules.begin(), rules.end(),

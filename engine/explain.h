@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,7 +50,8 @@ struct RuleExplanation {
     std::vector<std::string> through;
   };
 
-  const Rule* rule;  // Of the decision's snapshot.
+  std::shared_ptr<const Rule> rule;  // As it was given; never null.
+  uint32_t number;                   // In the decision's snapshot.
   Match principals;
   Match actions;
   Match resources;

@@ -77,7 +77,8 @@ bool MatchesOne(const CompiledSet& set, const Alternatives& alternatives, Facts:
   if (alternatives.any) return true;
   if (alternatives.authenticated && authenticated) return true;
   if (Intersect(set.Literals(alternatives), ancestry.marked())) return true;
-  for (const Pattern* pattern : set.Patterns(alternatives)) {
+  for (const uint32_t number : set.Patterns(alternatives)) {
+    const Pattern* const pattern = &set.pattern(number);
     if (pattern->kind() != Pattern::Kind::kGlob) {
       if (pattern->RegexMatches(text.Get())) return true;
     } else if ((which == Facts::kAllPatterns || !pattern->glob().binds()) &&
@@ -191,8 +192,8 @@ Truth Facts::MatchesAction(const CompiledRule& rule) const {
   if (action_ != CompiledSet::kNoAction && Contains(set_->Literals(actions), action_)) {
     return Truth::kTrue;
   }
-  for (const Pattern* pattern : set_->Patterns(actions)) {
-    if (pattern->glob().Matches(request_->action)) return Truth::kTrue;
+  for (const uint32_t number : set_->Patterns(actions)) {
+    if (set_->pattern(number).glob().Matches(request_->action)) return Truth::kTrue;
   }
   return Truth::kFalse;
 }

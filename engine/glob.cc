@@ -27,21 +27,29 @@ bool StartsWith(std::string_view text, std::string_view prefix) {
 }  // namespace
 
 absl::StatusOr<Glob> Glob::Parse(std::string_view text) {
+  if (text.empty()) return absl::InvalidArgumentError("the pattern is empty");
+  if (text.size() > UINT32_MAX) return absl::InvalidArgumentError("the pattern is too long");
   Glob glob;
+  glob.text_ = text;
+  // `part` is of `text`.
+  const auto add = [&glob, text](Kind kind, std::string_view part) {
+    glob.tokens_.push_back({kind, static_cast<uint32_t>(part.data() - text.data()),
+                            static_cast<uint32_t>(part.size())});
+  };
   size_t wildcards = 0;
-  const auto add_wildcard = [&glob, &wildcards](Kind kind, std::string_view name) {
+  const auto add_wildcard = [&](Kind kind, std::string_view name) {
     const bool touches = !glob.tokens_.empty() && glob.tokens_.back().kind != Kind::kLiteral;
-    glob.tokens_.push_back({kind, std::string(name)});
+    add(kind, name);
     ++wildcards;
     return !touches;
   };
   for (std::string_view rest = text; !rest.empty();) {
     bool apart = true;
     if (StartsWith(rest, "**")) {
-      apart = add_wildcard(Kind::kRun, "");
+      apart = add_wildcard(Kind::kRun, rest.substr(0, 0));
       rest.remove_prefix(2);
     } else if (rest[0] == '*') {
-      apart = add_wildcard(Kind::kSegmentRun, "");
+      apart = add_wildcard(Kind::kSegmentRun, rest.substr(0, 0));
       rest.remove_prefix(1);
     } else if (rest[0] == '{') {
       const size_t end = rest.find('}');
@@ -61,7 +69,7 @@ absl::StatusOr<Glob> Glob::Parse(std::string_view text) {
     } else {
       const size_t end = std::min(rest.find_first_of("*{}"), rest.size());
       if (end == 0) return Malformed(text, "`}` without `{`; for a literal brace write {re: …}");
-      glob.tokens_.push_back({Kind::kLiteral, std::string(rest.substr(0, end))});
+      add(Kind::kLiteral, rest.substr(0, end));
       rest.remove_prefix(end);
     }
     if (!apart) return Malformed(text, "two wildcards touch; put a character between them");
@@ -69,7 +77,7 @@ absl::StatusOr<Glob> Glob::Parse(std::string_view text) {
       return Malformed(text, absl::StrCat("more than ", kMaxWildcards, " wildcards"));
     }
   }
-  if (glob.tokens_.empty()) return absl::InvalidArgumentError("the pattern is empty");
+  glob.tokens_.shrink_to_fit();
   return glob;
 }
 
@@ -93,8 +101,8 @@ bool Glob::Walk(std::string_view text, Cut cut) const {
     if (matches) {
       switch (tokens_[token].kind) {
         case Kind::kLiteral:
-          matches = StartsWith(text.substr(at), tokens_[token].text);
-          if (matches) at += tokens_[token].text.size();
+          matches = StartsWith(text.substr(at), TextOf(tokens_[token]));
+          if (matches) at += tokens_[token].size;
           break;
         case Kind::kSegmentRun:
           segment = {token, at};
@@ -146,25 +154,25 @@ bool Glob::Bind(std::string_view text, Binding* bindings) const {
   for (size_t t = 0; t < tokens_.size(); ++t) {
     if (tokens_[t].kind != Kind::kBinding) continue;
     const size_t begin = t == 0 ? 0 : ends[t - 1];
-    *bindings++ = {tokens_[t].text, text.substr(begin, ends[t] - begin)};
+    *bindings++ = {TextOf(tokens_[t]), text.substr(begin, ends[t] - begin)};
   }
   return true;
 }
 
 std::string_view Glob::literal_prefix() const {
-  return tokens_[0].kind == Kind::kLiteral ? std::string_view(tokens_[0].text) : std::string_view();
+  return tokens_[0].kind == Kind::kLiteral ? TextOf(tokens_[0]) : std::string_view();
 }
 
 bool Glob::Binds(std::string_view name) const {
-  return std::any_of(tokens_.begin(), tokens_.end(), [name](const Token& token) {
-    return token.kind == Kind::kBinding && token.text == name;
+  return std::any_of(tokens_.begin(), tokens_.end(), [this, name](const Token& token) {
+    return token.kind == Kind::kBinding && TextOf(token) == name;
   });
 }
 
 std::vector<std::string_view> Glob::binding_names() const {
   std::vector<std::string_view> names;
   for (const Token& token : tokens_) {
-    if (token.kind == Kind::kBinding) names.push_back(token.text);
+    if (token.kind == Kind::kBinding) names.push_back(TextOf(token));
   }
   return names;
 }

@@ -41,20 +41,30 @@ class Glob {
   bool binds() const { return binds_; }
   bool Binds(std::string_view name) const;
 
+  // As it was written.
+  const std::string& text() const { return text_; }
+
   static constexpr size_t kMaxWildcards = 16;
 
  private:
   enum class Kind : uint8_t { kLiteral, kSegmentRun, kRun, kBinding };
+  // Of a kLiteral what it is, of a kBinding its name, by where it stands in text_.
   struct Token {
     Kind kind;
-    std::string text;  // Of a kLiteral what it is, of a kBinding its name.
+    uint32_t begin;
+    uint32_t size;
   };
+
+  std::string_view TextOf(const Token& token) const {
+    return std::string_view(text_).substr(token.begin, token.size);
+  }
 
   // Whether the whole of `text` matches; `cut`, called with a token and where it ends, tells how
   // far each of them reached: what it was told last of a token counts.
   template <typename Cut>
   bool Walk(std::string_view text, Cut cut) const;
 
+  std::string text_;
   std::vector<Token> tokens_;
   bool binds_ = false;
 };

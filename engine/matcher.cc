@@ -130,11 +130,11 @@ Truth Matcher::Matches(uint32_t number, ClauseOutcomes* clauses, Truth* patterns
                     head.resources == Part::kMore;
   if (!more && !head.binds) {
     *patterns = facts_.MatchesHead(head);
-    if (*patterns == Truth::kFalse || head.clauses.count == 0) return *patterns;
+    if (*patterns == Truth::kFalse || head.clause_count == 0) return *patterns;
     MakeReady();
-    return And(*patterns, EvaluateAll(head.clauses, clauses));
+    return And(*patterns, EvaluateAll(head.clauses(), clauses));
   }
-  const CompiledRule& rule = set_->compiled(number);
+  const CompiledRule rule = set_->compiled(number);
   MakeReady();
   *patterns = Truth::kFalse;
   if (facts_.MatchesAction(rule) == Truth::kFalse) return Truth::kFalse;
@@ -158,10 +158,11 @@ void Matcher::FindWays(const Alternatives& alternatives, std::string_view text, 
   ways->clear();
   if (without != Truth::kFalse) ways->push_back({without, nullptr});
   if (!alternatives.binds) return;
-  for (const Pattern* pattern : set_->Patterns(alternatives)) {
-    if (pattern->kind() == Pattern::Kind::kGlob && pattern->glob().binds() &&
-        pattern->glob().Matches(text)) {
-      ways->push_back({Truth::kTrue, pattern});
+  for (const uint32_t number : set_->Patterns(alternatives)) {
+    const Pattern& pattern = set_->pattern(number);
+    if (pattern.kind() == Pattern::Kind::kGlob && pattern.glob().binds() &&
+        pattern.glob().Matches(text)) {
+      ways->push_back({Truth::kTrue, &pattern});
     }
   }
 }
@@ -171,7 +172,9 @@ void Matcher::Bind(const CompiledRule& rule, const Pattern& pattern, std::string
   pattern.glob().Bind(text, bindings);
   const auto names = set_->Bindings(rule);
   for (const Glob::Binding& binding : bindings) {
-    const auto name = std::find(names.begin(), names.end(), binding.name);
+    const auto name = std::find_if(names.begin(), names.end(), [&](uint32_t number) {
+      return set_->binding(number) == binding.name;
+    });
     if (binding.name.data() != nullptr && name != names.end()) {
       variables_.bindings()[name - names.begin()] = binding.value;
     }

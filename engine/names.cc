@@ -1,35 +1,46 @@
 #include "engine/names.h"
 
+#include <utility>
+
 namespace reeve {
 
 uint32_t Names::Add(uint32_t scope, std::string_view text) {
   // Two thirds of the slots are taken at most.
-  if (3 * (size_ + 1) > 2 * slots_.size()) Grow();
+  if (3 * (places_.size() + 1) > 2 * slots_.size()) Grow();
   const uint64_t hash = Hash(scope, text);
+  const auto upper = static_cast<uint32_t>(hash >> 32);
   size_t i = hash & mask_;
-  for (; slots_[i].number != kNone; i = (i + 1) & mask_) {
-    if (Is(slots_[i], hash, scope) && SameText(TextOf(slots_[i]), text)) return slots_[i].number;
+  for (; slots_[i].place != kNone; i = (i + 1) & mask_) {
+    if (slots_[i].hash != upper) continue;
+    const Head head = HeadAt(slots_[i].place);
+    if (head.scope == scope && SameText(TextAt(slots_[i].place), text)) return head.number;
   }
-  slots_[i] = {static_cast<uint32_t>(size_++), static_cast<uint32_t>(hash >> 32), scope,
-               static_cast<uint32_t>(texts_.size())};
-  const auto length = static_cast<uint32_t>(text.size());
-  texts_.resize(texts_.size() + (sizeof length + text.size() + sizeof(Word) - 1) / sizeof(Word));
-  char* const bytes = reinterpret_cast<char*>(texts_.data() + slots_[i].at);
-  std::memcpy(bytes, &length, sizeof length);
-  if (!text.empty()) std::memcpy(bytes + sizeof length, text.data(), text.size());
-  return slots_[i].number;
+  const Head head = {static_cast<uint32_t>(places_.size()), scope,
+                     static_cast<uint32_t>(text.size())};
+  slots_[i] = {static_cast<uint32_t>(texts_.size()), upper};
+  places_.push_back(slots_[i].place);
+  texts_.resize(texts_.size() + (sizeof head + text.size() + sizeof(Word) - 1) / sizeof(Word));
+  char* const bytes = reinterpret_cast<char*>(texts_.data() + slots_[i].place);
+  std::memcpy(bytes, &head, sizeof head);
+  if (!text.empty()) std::memcpy(bytes + sizeof head, text.data(), text.size());
+  return head.number;
+}
+
+void Names::Close() {
+  texts_.shrink_to_fit();
+  places_.shrink_to_fit();
 }
 
 void Names::Grow() {
-  std::vector<Slot> old(slots_.empty() ? 8 : 2 * slots_.size());
-  old.swap(slots_);
-  mask_ = slots_.size() - 1;
-  for (const Slot& slot : old) {
-    if (slot.number == kNone) continue;
-    size_t i = Hash(slot.scope, TextOf(slot)) & mask_;
-    while (slots_[i].number != kNone) i = (i + 1) & mask_;
-    slots_[i] = slot;
+  std::vector<Slot> slots(slots_.empty() ? 8 : 2 * slots_.size());
+  mask_ = slots.size() - 1;
+  for (const Slot& slot : slots_) {
+    if (slot.place == kNone) continue;
+    size_t i = Hash(HeadAt(slot.place).scope, TextAt(slot.place)) & mask_;
+    while (slots[i].place != kNone) i = (i + 1) & mask_;
+    slots[i] = slot;
   }
+  slots_ = std::move(slots);
 }
 
 }  // namespace reeve

@@ -23,44 +23,46 @@ class Names {
   // The number of `text` in `scope`, new or known. At most 2^32 - 2 texts, each below 4 GiB, with
   // 32 GiB in all.
   uint32_t Add(uint32_t scope, std::string_view text);
+  // Gives back the memory that it holds for more of them.
+  void Close();
 
   // kNone if it was not added.
   uint32_t Find(uint32_t scope, std::string_view text) const {
-    if (size_ == 0) return kNone;
+    if (places_.empty()) return kNone;
     const uint64_t hash = Hash(scope, text);
     const Slot* const slots = slots_.data();
     for (size_t i = hash & mask_;; i = (i + 1) & mask_) {
-      const Slot& slot = slots[i];
-      if (slot.number == kNone) return kNone;
-      if (Is(slot, hash, scope) && SameText(TextOf(slot), text)) return slot.number;
+      const Slot slot = slots[i];
+      if (slot.place == kNone) return kNone;
+      if (slot.hash != static_cast<uint32_t>(hash >> 32)) continue;
+      const Head head = HeadAt(slot.place);
+      if (head.scope == scope && SameText(TextAt(slot.place), text)) return head.number;
     }
   }
 
   // Fetches into the cache what Find() will look at first.
   void Prefetch(uint32_t scope, std::string_view text) const {
-    if (size_ > 0) __builtin_prefetch(&slots_[Hash(scope, text) & mask_]);
+    if (!places_.empty()) __builtin_prefetch(&slots_[Hash(scope, text) & mask_]);
   }
 
-  size_t size() const { return size_; }
+  size_t size() const { return places_.size(); }
 
-  // Calls visit(scope, text, number) of each, in no order.
-  template <typename Visit>
-  void ForEach(Visit visit) const {
-    for (const Slot& slot : slots_) {
-      if (slot.number != kNone) visit(slot.scope, TextOf(slot), slot.number);
-    }
-  }
+  // Of a number that was given.
+  uint32_t ScopeOf(uint32_t number) const { return HeadAt(places_[number]).scope; }
+  std::string_view TextOf(uint32_t number) const { return TextAt(places_[number]); }
 
  private:
   struct Slot {
-    uint32_t number = kNone;
-    uint32_t hash = 0;  // The upper half.
-    uint32_t scope = 0;
-    uint32_t at = 0;  // In texts_.
+    uint32_t place = kNone;  // Where in texts_.
+    uint32_t hash = 0;       // The upper half.
   };
-  // The texts lie one behind the other: the length in 4 bytes, then the bytes, filled up to whole
-  // words.
+  // The texts lie one behind the other: a head, then the bytes, filled up to whole words.
   using Word = uint64_t;
+  struct Head {
+    uint32_t number;
+    uint32_t scope;
+    uint32_t length;
+  };
 
   // Multiplies 16 bytes at a time, as wyhash does. (absl::Hash calls a function for each text, and
   // takes five times as long for a short one.) Whoever asks cannot choose what is in the table, so
@@ -89,20 +91,18 @@ class Names {
     const Product product = static_cast<Product>(a) * b;
     return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
   }
-  template <typename Integer>
-  static Integer Load(const char* at) {
-    Integer value;
+  template <typename T>
+  static T Load(const char* at) {
+    T value;
     std::memcpy(&value, at, sizeof value);
     return value;
   }
-  static bool Is(const Slot& slot, uint64_t hash, uint32_t scope) {
-    return slot.hash == static_cast<uint32_t>(hash >> 32) && slot.scope == scope;
+  const char* BytesAt(uint32_t place) const {
+    return reinterpret_cast<const char*>(texts_.data() + place);
   }
-  std::string_view TextOf(const Slot& slot) const {
-    const char* const bytes = reinterpret_cast<const char*>(texts_.data() + slot.at);
-    uint32_t length;
-    std::memcpy(&length, bytes, sizeof length);
-    return {bytes + sizeof length, length};
+  Head HeadAt(uint32_t place) const { return Load<Head>(BytesAt(place)); }
+  std::string_view TextAt(uint32_t place) const {
+    return {BytesAt(place) + sizeof(Head), HeadAt(place).length};
   }
 
   void Grow();
@@ -110,7 +110,7 @@ class Names {
   std::vector<Slot> slots_;  // A power of two of them, or none.
   size_t mask_ = 0;
   std::vector<Word> texts_;
-  size_t size_ = 0;
+  std::vector<uint32_t> places_;  // By number: where in texts_.
 };
 
 }  // namespace reeve

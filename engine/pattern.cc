@@ -2,6 +2,8 @@
 
 #include <re2/re2.h>
 
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "reeve/engine/request.h"
@@ -35,6 +37,29 @@ std::string Example(std::string_view pattern) {
 
 }  // namespace
 
+Pattern Pattern::Make(Kind kind, std::string text) {
+  return Pattern(std::make_shared<const Content>(Content{kind, std::move(text), {}, nullptr}));
+}
+
+// One without wildcards names what it says.
+Pattern Pattern::Make(Glob glob) {
+  if (!glob.has_wildcard()) return Make(Kind::kLiteral, glob.text());
+  return Pattern(
+      std::make_shared<const Content>(Content{Kind::kGlob, "", std::move(glob), nullptr}));
+}
+
+Pattern Pattern::Any() {
+  static const auto* const any = new Pattern(Make(Kind::kAny, "any"));
+  return *any;
+}
+
+Pattern Pattern::Authenticated() {
+  static const auto* const authenticated = new Pattern(Make(Kind::kAuthenticated, "authenticated"));
+  return *authenticated;
+}
+
+Pattern Pattern::Role(std::string name) { return Make(Kind::kRole, std::move(name)); }
+
 absl::StatusOr<Pattern> Pattern::Entity(std::string_view text) {
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos) {
@@ -50,9 +75,7 @@ absl::StatusOr<Pattern> Pattern::Entity(std::string_view text) {
   const std::string_view defect = DefectOf(named);
   if (!defect.empty())
     return Malformed(text, absl::StrCat("can never match: ", std::string(defect)));
-  Pattern pattern(glob->has_wildcard() ? Kind::kGlob : Kind::kLiteral, std::string(text));
-  if (glob->has_wildcard()) pattern.glob_ = std::make_shared<const Glob>(*std::move(glob));
-  return pattern;
+  return Make(*std::move(glob));
 }
 
 absl::StatusOr<Pattern> Pattern::Action(std::string_view text) {
@@ -61,9 +84,7 @@ absl::StatusOr<Pattern> Pattern::Action(std::string_view text) {
   if (std::string_view defect = DefectOfAction(Example(text)); !defect.empty()) {
     return Malformed(text, absl::StrCat("can never match: ", std::string(defect)));
   }
-  Pattern pattern(glob->has_wildcard() ? Kind::kGlob : Kind::kLiteral, std::string(text));
-  if (glob->has_wildcard()) pattern.glob_ = std::make_shared<const Glob>(*std::move(glob));
-  return pattern;
+  return Make(*std::move(glob));
 }
 
 absl::StatusOr<Pattern> Pattern::Regex(std::string_view expression) {
@@ -84,15 +105,14 @@ absl::StatusOr<Pattern> Pattern::Regex(std::string_view expression) {
           expression, "can never match: it is held against the whole `type:id`, as in `doc:/a/.*`");
     }
   }
-  Pattern pattern(Kind::kRegex, std::string(expression));
-  pattern.regex_ = std::move(regex);
-  return pattern;
+  return Pattern(std::make_shared<const Content>(
+      Content{Kind::kRegex, std::string(expression), {}, std::move(regex)}));
 }
 
-size_t Pattern::regex_size() const { return regex_->ProgramSize(); }
+size_t Pattern::regex_size() const { return content_->regex->ProgramSize(); }
 
 bool Pattern::RegexMatches(std::string_view text) const {
-  return RE2::FullMatch(re2::StringPiece(text.data(), text.size()), *regex_);
+  return RE2::FullMatch(re2::StringPiece(text.data(), text.size()), *content_->regex);
 }
 
 }  // namespace reeve

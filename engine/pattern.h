@@ -2,6 +2,7 @@
 #define REEVE_ENGINE_PATTERN_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,11 +32,11 @@ class Pattern {
     kRole,     // `role:editor`, a named set of principals
   };
 
-  static Pattern Any() { return Pattern(Kind::kAny, "any"); }
-  static Pattern Authenticated() { return Pattern(Kind::kAuthenticated, "authenticated"); }
+  static Pattern Any();
+  static Pattern Authenticated();
 
   // A set given to SnapshotBuilder::AddRole() under `name`.
-  static Pattern Role(std::string name) { return Pattern(Kind::kRole, std::move(name)); }
+  static Pattern Role(std::string name);
 
   // `type:glob`, for principals and resources. A pattern without wildcards names an entity. Not a
   // word such as `anyone`: which words mean what depends on where they stand, so they are the
@@ -47,27 +48,35 @@ class Pattern {
   // needs more than kMaxRegexMemory.
   static absl::StatusOr<Pattern> Regex(std::string_view expression);
 
-  Kind kind() const { return kind_; }
+  Kind kind() const { return content_->kind; }
   // As written, without the word `re`.
-  const std::string& text() const { return text_; }
+  const std::string& text() const {
+    return kind() == Kind::kGlob ? content_->glob->text() : content_->text;
+  }
   // Of a kLiteral or kGlob of principals or resources: what stands before the first colon.
-  std::string_view type() const { return std::string_view(text_).substr(0, text_.find(':')); }
+  std::string_view type() const { return std::string_view(text()).substr(0, text().find(':')); }
   // Of a kLiteral of principals or resources. Points into this.
-  EntityView entity() const { return {type(), std::string_view(text_).substr(type().size() + 1)}; }
+  EntityView entity() const { return {type(), std::string_view(text()).substr(type().size() + 1)}; }
 
   // Of a kGlob: whether it matches the whole of `text`, an action or the `type:id` of an entity.
-  const Glob& glob() const { return *glob_; }
+  const Glob& glob() const { return *content_->glob; }
   // Of a kRegex: the steps of its program, with which its memory and the time to make it grow.
   size_t regex_size() const;
   bool RegexMatches(std::string_view text) const;
 
  private:
-  Pattern(Kind kind, std::string text) : kind_(kind), text_(std::move(text)) {}
+  struct Content {
+    Kind kind;
+    std::string text;                       // Not of a kGlob,
+    std::optional<Glob> glob;               // which has it.
+    std::shared_ptr<const re2::RE2> regex;  // Of a kRegex.
+  };
 
-  Kind kind_;
-  std::string text_;
-  std::shared_ptr<const Glob> glob_;
-  std::shared_ptr<const re2::RE2> regex_;
+  explicit Pattern(std::shared_ptr<const Content> content) : content_(std::move(content)) {}
+  static Pattern Make(Kind kind, std::string text);
+  static Pattern Make(Glob glob);
+
+  std::shared_ptr<const Content> content_;  // Never null.
 };
 
 inline constexpr int64_t kMaxRegexMemory = 1 << 20;  // Bytes, as RE2::Options::max_mem.

@@ -15,7 +15,13 @@ Snapshot::Snapshot(std::string digest, std::vector<Role> roles,
 
 Snapshot::~Snapshot() = default;
 
-const std::vector<Rule>& Snapshot::rules() const { return compiled_->rules(); }
+size_t Snapshot::rule_count() const { return compiled_->rule_count(); }
+
+std::string_view Snapshot::rule_id(size_t number) const {
+  return compiled_->id(static_cast<uint32_t>(number));
+}
+
+Rule Snapshot::rule(size_t number) const { return compiled_->rule(static_cast<uint32_t>(number)); }
 
 size_t Snapshot::entity_count() const { return compiled_->entity_count(); }
 

@@ -1,6 +1,7 @@
 #ifndef REEVE_ENGINE_SNAPSHOT_H_
 #define REEVE_ENGINE_SNAPSHOT_H_
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,8 +28,11 @@ class Snapshot {
 
   // Identifies the texts that the set was loaded from: "sha256:…"; empty if the builder got none.
   std::string_view digest() const { return digest_; }
-  // Sorted by id.
-  const std::vector<Rule>& rules() const;
+  // Rules are numbered from 0 in the order of their ids.
+  size_t rule_count() const;
+  std::string_view rule_id(size_t number) const;
+  // The rule as it was given. Made anew at each call: for people, not for each request.
+  Rule rule(size_t number) const;
 
   // A named set of principals, without its clauses.
   struct Role {

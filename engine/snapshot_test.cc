@@ -2,14 +2,22 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "reeve/engine/testing.h"
 
 namespace reeve {
 namespace {
 
+using testing::ActionPattern;
 using testing::MakeEntity;
 using testing::MakeRule;
 using testing::PrincipalPattern;
+using testing::ResourcePattern;
 
 // Each pattern a rule's only principal, action or resource.
 Rule RuleOf(Pattern principal, Pattern action, Pattern resource) {
@@ -167,14 +175,78 @@ TEST(SnapshotTest, ShowsWhatItWasMadeOf) {
   const auto snapshot = builder.Build();
   ASSERT_TRUE(snapshot.ok());
   EXPECT_EQ((*snapshot)->digest(), "sha256:00");
-  ASSERT_EQ((*snapshot)->rules().size(), 2u);
-  EXPECT_EQ((*snapshot)->rules()[0].id, "a/r");
+  ASSERT_EQ((*snapshot)->rule_count(), 2u);
+  EXPECT_EQ((*snapshot)->rule_id(0), "a/r");
+  EXPECT_EQ((*snapshot)->rule(0).effect, Effect::kDeny);
   ASSERT_EQ((*snapshot)->roles().size(), 2u);
   EXPECT_EQ((*snapshot)->roles()[0].name, "b/x");
   ASSERT_EQ((*snapshot)->roles()[0].members.size(), 2u);
   EXPECT_EQ((*snapshot)->roles()[0].members[0].text(), "group:g");
   EXPECT_EQ((*snapshot)->roles()[1].name, "b/y");
   EXPECT_EQ((*snapshot)->entity_count(), 1u);
+}
+
+// All of a rule: `allow a/r [user:ada, …]`.
+std::string Describe(const Rule& rule) {
+  std::string text = absl::StrCat(std::string(ToString(rule.effect)), " ", rule.id);
+  for (const auto* patterns : {&rule.principals, &rule.actions, &rule.resources}) {
+    absl::StrAppend(&text, " [",
+                    absl::StrJoin(*patterns, ", ",
+                                  [](std::string* out, const Pattern& pattern) {
+                                    absl::StrAppend(out, static_cast<int>(pattern.kind()), " ",
+                                                    pattern.text());
+                                  }),
+                    "]");
+  }
+  absl::StrAppend(&text, rule.shadow ? " shadow " : " ", std::string(ToString(rule.audit)), " `",
+                  rule.message.text, "`");
+  for (const Obligation& obligation : rule.obligations) {
+    absl::StrAppend(&text, " ", obligation.id);
+    for (const auto& [name, value] : obligation.with) {
+      absl::StrAppend(&text, " ", name, "=", value.text);
+    }
+  }
+  return text;
+}
+
+TEST(SnapshotTest, GivesRulesBackAsTheyWereGiven) {
+  std::vector<Rule> rules = {
+      // Order and repetitions are the author's; entities, words, roles, globs and expressions.
+      MakeRule("+a/one",
+               {"user:zoe", "group:staff", "user:ada", "user:zoe", "role:a/r", "re:user:[a-c]+",
+                "user:x*", "anyone", "authenticated"},
+               {"doc.write", "doc.*", "doc.read", "any"},
+               {"doc:/a/**", "doc:q3", "any", "re:doc:[0-9]+", "doc:/a/{name}/*"}),
+      MakeRule("-a/two", {"role:a/s"}, {"doc.write"}, {"doc:/a/**"}),
+      MakeRule("+a/three", {"anyone"}, {"any"}, {"any"}),
+      MakeRule("-a", {"user:ada"}, {"doc.read"}, {"doc:q3"}),
+      MakeRule("+b/many", {}, {}, {}),
+  };
+  rules[1].shadow = true;
+  rules[1].message = "not that";
+  rules[2].audit = AuditLevel::kDurable;
+  rules[2].obligations = {{"log", {{"to", "ada"}, {"at", ""}}}, {"page"}};
+  rules[3].audit = AuditLevel::kRecorded;
+  rules[3].message = "no";
+  rules[3].obligations = {{"tell"}};
+  // More of each kind than the short form of their sizes has room for.
+  for (int i = 0; i < 5000; ++i) {
+    rules[4].principals.push_back(PrincipalPattern(absl::StrCat("user:u", i * 7919 % 5000)));
+    if (i < 300) rules[4].actions.push_back(ActionPattern(absl::StrCat("*.a", i)));
+    if (i < 300) rules[4].resources.push_back(ResourcePattern(absl::StrCat("doc:/", i, "/**")));
+  }
+  SnapshotBuilder builder;
+  builder.AddRole("a/r", {PrincipalPattern("group:g")});
+  builder.AddRole("a/s", {PrincipalPattern("role:a/r"), PrincipalPattern("user:y*")});
+  for (const Rule& rule : rules) builder.AddRule(rule);
+  const auto snapshot = builder.Build();
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  std::sort(rules.begin(), rules.end(), [](const Rule& a, const Rule& b) { return a.id < b.id; });
+  ASSERT_EQ((*snapshot)->rule_count(), rules.size());
+  for (size_t i = 0; i < rules.size(); ++i) {
+    EXPECT_EQ((*snapshot)->rule_id(i), rules[i].id);
+    EXPECT_EQ(Describe((*snapshot)->rule(i)), Describe(rules[i]));
+  }
 }
 
 TEST(SnapshotTest, TakesADeepChainOfParents) {

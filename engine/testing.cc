@@ -79,7 +79,7 @@ Principal MakePrincipal(std::string_view id, std::vector<std::string> groups) {
 
 std::string Ids(Decision::Rules rules) {
   std::string text;
-  for (const RuleOutcome& rule : rules) text.append(text.empty() ? "" : " ").append(rule->id);
+  for (const RuleOutcome& rule : rules) text.append(text.empty() ? "" : " ").append(rule.id);
   return text;
 }
 

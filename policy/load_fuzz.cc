@@ -70,7 +70,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   Check(loaded.ok() != error, "a set loads exactly if there is no error");
   if (!loaded.ok()) return 0;
-  for (const Rule& rule : loaded.snapshot->rules()) {
+  for (size_t i = 0; i < loaded.snapshot->rule_count(); ++i) {
+    const Rule rule = loaded.snapshot->rule(i);
     Check(!rule.id.empty() && !rule.principals.empty() && !rule.actions.empty() &&
               !rule.resources.empty(),
           "a rule is complete");

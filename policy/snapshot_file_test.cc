@@ -98,11 +98,10 @@ std::string Show(const Snapshot& snapshot, const Decision& decision, const Reque
       << decision.message() << "\n";
   for (const auto& rules : {decision.rules(), decision.near_misses(), decision.shadow_rules()}) {
     for (const RuleOutcome& rule : rules) {
-      out << rule->id << " " << ToString(rule->effect) << " " << rule.clauses.bits();
-      for (const Obligation& obligation : rule->obligations) out << " " << obligation.id;
-      out << "\n";
+      out << rule.id << " " << ToString(rule.effect) << " " << rule.clauses.bits() << "\n";
     }
   }
+  for (const MadeObligation& obligation : decision.obligations()) out << obligation.id() << "\n";
   for (const RuleExplanation& rule : Explain(decision, request).rules) {
     out << rule.rule->id << ToString(rule.principals) << ToString(rule.actions)
         << ToString(rule.resources);
@@ -457,7 +456,7 @@ TEST(DamageTest, LintFindsATreeThatIsNotThatOfItsText) {
   bytes = Sealed(std::move(bytes));
   const LoadResult loaded = LoadPolicy({{"s", bytes}});
   ASSERT_TRUE(loaded.ok()) << Issues(loaded);
-  EXPECT_EQ(loaded.snapshot->rules()[1].effect, Effect::kAllow);
+  EXPECT_EQ(loaded.snapshot->rule(1).effect, Effect::kAllow);
   EXPECT_EQ(Issues(LintPolicy({{"s", bytes}})),
             "s/p.yaml: is not what the snapshot file decides by: `reeve compile` did not make it; "
             "compile it again, and look for who wrote it\n");

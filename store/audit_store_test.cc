@@ -238,15 +238,24 @@ TEST(AuditStoreTest, WhatAProviderTold) {
 
 using Clauses = std::vector<std::pair<ClauseOutcome, std::string>>;
 
-Rule RuleWith(std::string id, const Clauses& clauses) {
-  Rule rule;
+struct NamedRule {
+  std::string id;
+  std::vector<Condition> conditions;
+  std::vector<const Condition*> when;  // Of these.
+};
+
+NamedRule RuleWith(std::string id, const Clauses& clauses) {
+  NamedRule rule;
   rule.id = std::move(id);
-  for (const auto& clause : clauses) rule.when.emplace_back().text = clause.second;
+  for (const auto& clause : clauses) rule.conditions.emplace_back().text = clause.second;
+  for (const Condition& condition : rule.conditions) rule.when.push_back(&condition);
   return rule;
 }
 
-RuleOutcome OutcomeOf(const Rule& rule, const Clauses& clauses) {
-  RuleOutcome outcome = {&rule, ClauseOutcomes()};
+RuleOutcome OutcomeOf(const NamedRule& rule, const Clauses& clauses) {
+  RuleOutcome outcome;
+  outcome.id = rule.id;
+  outcome.when = rule.when;
   for (size_t i = 0; i < clauses.size(); ++i) outcome.clauses.Set(i, clauses[i].first);
   return outcome;
 }
@@ -278,8 +287,8 @@ TEST(AuditStoreTest, ARecordSaysWhatTheClausesCameOutAs) {
                          {ClauseOutcome::kUnknown, "office_hours"}};
   const Clauses lines = {{ClauseOutcome::kFalse, "a &&\n  b"}, {ClauseOutcome::kNotEvaluated, "c"}};
   const Clauses shadow = {{ClauseOutcome::kTrue, "context.tls"}};
-  const Rule one = RuleWith("docs/one", level), plain = RuleWith("docs/plain", {}),
-             near = RuleWith("docs/near", lines), later = RuleWith("docs/later", shadow);
+  const NamedRule one = RuleWith("docs/one", level), plain = RuleWith("docs/plain", {}),
+                  near = RuleWith("docs/near", lines), later = RuleWith("docs/later", shadow);
   const RuleOutcome rules[] = {OutcomeOf(one, level), OutcomeOf(plain, {})};
   const RuleOutcome near_misses[] = {OutcomeOf(near, lines)};
   const RuleOutcome shadow_rules[] = {OutcomeOf(later, shadow)};
@@ -367,7 +376,7 @@ TEST(AuditStoreTest, ClausesAreBounded) {
   int64_t number = 0;
   for (const auto& c : kCases) {
     SCOPED_TRACE(c.name);
-    std::vector<Rule> rules;
+    std::vector<NamedRule> rules;
     for (const Clauses& each : c.rules) {
       rules.push_back(RuleWith(absl::StrCat("docs/", rules.size()), each));
     }
@@ -1314,7 +1323,7 @@ void ExpectNoAllocations(const AuditStore::Options& options) {
   request.context = &context;
   Decision decision = decider.Decide(request);
   const Clauses clauses = {{ClauseOutcome::kTrue, "principal.level > 3 &&\n  context.ip != ''"}};
-  const Rule rule = RuleWith("docs/read", clauses);
+  const NamedRule rule = RuleWith("docs/read", clauses);
   const RuleOutcome outcome = OutcomeOf(rule, clauses);
   DecisionBuilder::SetRules({&outcome, 1}, {&outcome, 1}, {}, &decision);
   for (AuditLevel level : {AuditLevel::kDurable, AuditLevel::kRecorded}) {

@@ -78,14 +78,18 @@ absl::Status ImportByPolicy::Authorize(const ImportAttempt& attempt) {
                      "); allow the action `", std::string(kAction), "`, or see the record ",
                      decision.id().ToString()));
   }
+  if (decision.obligations().empty()) return absl::OkStatus();
+  std::string obliging;
   for (const RuleOutcome& rule : decision.rules()) {
-    if (rule->obligations.empty()) continue;
-    return MakeContextError(ContextError::kExporterNotAllowed,
-                            absl::StrCat("rule `", rule->id,
-                                         "` lets the context be imported with obligations, which "
-                                         "nothing meets; take them off the rule"));
+    if (!decision.snapshot()->rule(rule.number).obligations.empty()) {
+      obliging = rule.id;
+      break;
+    }
   }
-  return absl::OkStatus();
+  return MakeContextError(ContextError::kExporterNotAllowed,
+                          absl::StrCat("rule `", obliging,
+                                       "` lets the context be imported with obligations, which "
+                                       "nothing meets; take them off the rule"));
 }
 
 }  // namespace reeve

@@ -1,0 +1,64 @@
+#include "engine/rule_index.h"
+
+#include <utility>
+
+namespace reeve {
+
+void RuleLists::Close(size_t keys, Others others) {
+  std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
+    return a.key != b.key ? a.key < b.key : a.rule < b.rule;
+  });
+  lists_.resize(keys);
+  for (const Entry& entry : entries_) ++lists_[entry.key].count;
+  for (const Entry& entry : entries_) {
+    Slice& list = lists_[entry.key];
+    if (list.count == 1) {
+      list.begin = entry.rule;
+      continue;
+    }
+    const bool first = &entry == entries_.data() || (&entry)[-1].key != entry.key;
+    if (first) list.begin = static_cast<uint32_t>(rules_.size());
+    rules_.push_back(entry.rule);
+  }
+  entries_ = {};
+  std::vector<std::pair<uint32_t, uint32_t>> with;
+  std::vector<uint32_t> without;
+  for (uint32_t key = 0; key < keys; ++key) {
+    if (lists_[key].count <= kLong) continue;
+    with.clear();
+    without.clear();
+    for (const uint32_t rule : At(key)) {
+      const absl::Span<const uint32_t> literals = others(rule);
+      for (const uint32_t literal : literals) with.emplace_back(literal, rule);
+      if (literals.empty()) without.push_back(rule);
+    }
+    if (with.empty()) continue;
+    long_[key] = {{static_cast<uint32_t>(others_.size()), static_cast<uint32_t>(with.size())},
+                  {static_cast<uint32_t>(rules_.size()), static_cast<uint32_t>(without.size())}};
+    std::sort(with.begin(), with.end());
+    for (const auto& [literal, rule] : with) {
+      others_.push_back(literal);
+      rules_of_others_.push_back(rule);
+    }
+    rules_.insert(rules_.end(), without.begin(), without.end());
+  }
+  rules_.shrink_to_fit();
+  others_.shrink_to_fit();
+  rules_of_others_.shrink_to_fit();
+}
+
+uint32_t PrefixTree::Add(uint32_t type, std::string_view prefix) {
+  if (roots_.size() <= type) roots_.resize(type + 1, kNone);
+  if (roots_[type] == kNone) roots_[type] = size_++;
+  uint32_t node = roots_[type];
+  while (!prefix.empty()) {
+    const size_t slash = prefix.find('/');
+    const uint32_t segment = segments_.Add(node, prefix.substr(0, slash));
+    if (segment == nodes_.size()) nodes_.push_back(size_++);
+    node = nodes_[segment];
+    prefix.remove_prefix(slash + 1);
+  }
+  return node;
+}
+
+}  // namespace reeve
