@@ -208,9 +208,9 @@ class SegmentCompressor {
   std::string compressed_;
 };
 
-// DataLoss if `bytes` are not exactly what SegmentEncoder writes, or wrote in an older format: the
-// fields are checked as well; nor one frame that holds that and is smaller. Takes time and memory
-// in proportion to `bytes`, or to kMaxPlainBytes if they are compressed.
+// DataLoss if `bytes` are not exactly what SegmentEncoder writes, or wrote in an older format, nor
+// a frame that holds what it writes and is smaller: the fields are checked as well. Takes time and
+// memory in proportion to `bytes`, or to kMaxPlainBytes if they are compressed.
 absl::StatusOr<Segment> DecodeSegment(std::string_view bytes);
 
 // DataLoss if `bytes` are not exactly what AppendList() writes. Points into `bytes`.
