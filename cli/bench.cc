@@ -272,7 +272,7 @@ class Bench {
       const auto add = [&](Decision::Rules rules, bool determined) {
         for (const RuleOutcome& outcome : rules) {
           RuleCost& cost = costs[outcome.number];
-          cost.rule = outcome.id;
+          cost.rule = outcome.id();
           cost.determined += determined;
           ++cost.requests;
           cost.ns += quickest_[i];

@@ -40,7 +40,7 @@ struct Options {
 
 std::string RuleIds(Decision::Rules rules) {
   std::string ids;
-  for (const RuleOutcome& rule : rules) ids.append(ids.empty() ? "" : ", ").append(rule.id);
+  for (const RuleOutcome& rule : rules) ids.append(ids.empty() ? "" : ", ").append(rule.id());
   return ids;
 }
 

@@ -148,7 +148,7 @@ int DiffRules(const Snapshot& before, const Snapshot& after, Format format) {
 
 std::string RuleIds(Decision::Rules rules) {
   return absl::StrJoin(rules, ", ",
-                       [](std::string* out, const RuleOutcome& rule) { out->append(rule.id); });
+                       [](std::string* out, const RuleOutcome& rule) { out->append(rule.id()); });
 }
 
 // What the caller gets to see and must do.

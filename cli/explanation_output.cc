@@ -144,7 +144,7 @@ std::string RoleText(const RoleExplanation& role, bool colour) {
 
 std::string RuleIds(Decision::Rules rules) {
   return absl::StrJoin(rules, ", ",
-                       [](std::string* out, const RuleOutcome& rule) { out->append(rule.id); });
+                       [](std::string* out, const RuleOutcome& rule) { out->append(rule.id()); });
 }
 
 // "would allow if clause 2 were true"
@@ -262,7 +262,7 @@ Json ExplanationJson(const Decision& decision, const Request& request) {
   for (const NearestMiss& miss : explanation.nearest) {
     Json clauses = Json::array(), despite = Json::array();
     for (const size_t clause : miss.clauses) clauses.push_back(clause + 1);
-    for (const RuleOutcome& rule : decision.rules()) despite.push_back(rule.id);
+    for (const RuleOutcome& rule : decision.rules()) despite.push_back(rule.id());
     nearest.push_back({{"rule", miss.Of(explanation.rules).rule->id},
                        {"principals", miss.principals},
                        {"actions", miss.actions},

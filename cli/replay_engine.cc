@@ -34,7 +34,7 @@ bool SameAnswer(const RecordedDecision& recorded, const Decision& decision) {
   const Decision::Rules rules = decision.rules();
   return recorded.reason == decision.reason() &&
          std::equal(rules.begin(), rules.end(), recorded.rules.begin(), recorded.rules.end(),
-                    [](const RuleOutcome& a, const ReplayedRule& b) { return a.id == b.id; });
+                    [](const RuleOutcome& a, const ReplayedRule& b) { return a.id() == b.id; });
 }
 
 }  // namespace reeve

@@ -20,7 +20,7 @@ constexpr size_t kMaxExplained = 3;
 
 Names IdsOf(Decision::Rules rules) {
   Names ids;
-  for (const RuleOutcome& rule : rules) ids.emplace(rule.id);
+  for (const RuleOutcome& rule : rules) ids.emplace(rule.id());
   return ids;
 }
 
@@ -211,7 +211,7 @@ CaseResult TestRunner::Run(const TestSuite& suite, const TestCase& test_case, co
 void TestRunner::Count(const Decision& decision, const Request& request) {
   for (const Decision::Rules rules : {decision.rules(), decision.shadow_rules()}) {
     for (const RuleOutcome& rule : rules) {
-      const auto at = by_id_.find(rule.id);
+      const auto at = by_id_.find(rule.id());
       if (at != by_id_.end()) ++coverage_.rules[at->second].determined;
     }
   }

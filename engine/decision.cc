@@ -4,6 +4,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "engine/compiled_set.h"
 #include "reeve/engine/snapshot.h"
 
 namespace reeve {
@@ -65,6 +66,16 @@ std::string DecisionId::ToString() const {
   return text;
 }
 
+std::string_view RuleOutcome::id() const { return snapshot->compiled().id(number); }
+
+Effect RuleOutcome::effect() const {
+  return snapshot->compiled().head(number).deny ? Effect::kDeny : Effect::kAllow;
+}
+
+absl::Span<const Condition* const> RuleOutcome::when() const {
+  return snapshot->compiled().when(number);
+}
+
 namespace {
 
 // A string of JSON (RFC 8259, section 7).
@@ -116,7 +127,7 @@ bool Decision::shadow_differs() const {
   if (shadow_ == nullptr) return false;
   return shadow_->reason_ != reason_ ||
          !std::equal(rules_.begin(), rules_.end(), shadow_->rules_.begin(), shadow_->rules_.end(),
-                     [](const RuleOutcome& a, const RuleOutcome& b) { return a.id == b.id; });
+                     [](const RuleOutcome& a, const RuleOutcome& b) { return a.id() == b.id(); });
 }
 
 std::string_view Decision::policy_digest() const {

@@ -77,13 +77,16 @@ static_assert(2 * kMaxClauses <= 64, "the outcomes of a rule take more than a wo
 
 inline bool operator==(ClauseOutcomes a, ClauseOutcomes b) { return a.bits() == b.bits(); }
 
-// A rule in a decision. Points into the decision's snapshot.
+// A rule in a decision. A value, valid as long as the snapshot.
 struct RuleOutcome {
-  std::string_view id;
-  Effect effect = Effect::kDeny;
-  uint32_t number = 0;                      // Snapshot::rule() has all of it.
-  absl::Span<const Condition* const> when;  // What its clauses say,
-  ClauseOutcomes clauses;                   // and what each came out as.
+  std::string_view id() const;
+  Effect effect() const;
+  // What its clauses say, in the order of Rule::when.
+  absl::Span<const Condition* const> when() const;
+
+  const Snapshot* snapshot = nullptr;  // The decision's; null only if default-constructed.
+  uint32_t number = 0;                 // Snapshot::rule() has all of it.
+  ClauseOutcomes clauses;
 };
 
 // An obligation as one decision made it: its parameters are texts. A value, valid as long as a

@@ -52,12 +52,9 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
     return Reason::kLimit;
   };
   bool has_text = false;
-  const auto outcome_of = [&set](uint32_t number, ClauseOutcomes clauses) {
-    const Effect effect = set.head(number).deny ? Effect::kDeny : Effect::kAllow;
-    return RuleOutcome{set.id(number), effect, number, set.when(number), clauses};
-  };
+  const Snapshot* const snapshot = decision->snapshot_.get();
   const auto determines = [&](uint32_t number, const RuleHead& head, ClauseOutcomes clauses) {
-    decision->rules_.push_back(outcome_of(number, clauses));
+    decision->rules_.push_back({snapshot, number, clauses});
     decision->audit_level_ = std::max(decision->audit_level_, head.audit);
     has_text |= head.has_text;
   };
@@ -90,7 +87,7 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
       determines(number, head, clauses);
     } else if (patterns != Truth::kFalse &&
                decision->near_misses_.size() < Decision::kMaxNearMisses) {
-      decision->near_misses_.push_back(outcome_of(number, clauses));
+      decision->near_misses_.push_back({snapshot, number, clauses});
     }
   }
   for (size_t i = 0; shadows && i < candidates.size(); ++i) {
@@ -105,7 +102,7 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
       truth = matcher.MatchesPatterns(set.compiled(number)) ? Truth::kUnknown : Truth::kFalse;
     }
     const bool matches = head.deny ? truth != Truth::kFalse : truth == Truth::kTrue;
-    if (matches) decision->shadow_rules_.push_back(outcome_of(number, clauses));
+    if (matches) decision->shadow_rules_.push_back({snapshot, number, clauses});
   }
   if (decision->rules_.empty()) return Reason::kNoRule;
   decision->near_misses_.clear();

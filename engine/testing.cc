@@ -2,7 +2,10 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <utility>
+
+#include "reeve/engine/cel/program.h"
 
 namespace reeve {
 
@@ -62,6 +65,15 @@ Rule MakeRule(std::string_view id, const std::vector<std::string>& principals,
   return rule;
 }
 
+Condition MakeCondition(std::string text) {
+  auto program = std::make_shared<cel::Program>();
+  program->text = text;
+  program->constants = {cel::Cell::Bool(true)};
+  program->code = {{cel::Op::kConstant}, {cel::Op::kReturn}};
+  program->stack = 1;
+  return {std::move(text), std::move(program)};
+}
+
 EntityId MakeId(std::string_view text) { return ValueOrDie(ParseEntityId(text)); }
 
 Entity MakeEntity(std::string_view id, const std::vector<std::string>& parents) {
@@ -79,7 +91,7 @@ Principal MakePrincipal(std::string_view id, std::vector<std::string> groups) {
 
 std::string Ids(Decision::Rules rules) {
   std::string text;
-  for (const RuleOutcome& rule : rules) text.append(text.empty() ? "" : " ").append(rule.id);
+  for (const RuleOutcome& rule : rules) text.append(text.empty() ? "" : " ").append(rule.id());
   return text;
 }
 

@@ -36,6 +36,9 @@ Pattern ResourcePattern(std::string_view text);
 Rule MakeRule(std::string_view id, const std::vector<std::string>& principals,
               const std::vector<std::string>& actions, const std::vector<std::string>& resources);
 
+// A condition that says `text`, and is true whatever that says.
+Condition MakeCondition(std::string text);
+
 // `type:id`. Dies if it is malformed.
 EntityId MakeId(std::string_view text);
 Entity MakeEntity(std::string_view id, const std::vector<std::string>& parents);

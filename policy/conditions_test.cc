@@ -73,8 +73,8 @@ std::unique_ptr<Engine> MakeEngine(const std::string& yaml) {
 std::string Describe(Decision::Rules rules) {
   std::string text;
   for (const RuleOutcome& rule : rules) {
-    text.append(text.empty() ? "" : ", ").append(rule.id);
-    for (size_t i = 0; i < rule.when.size(); ++i) {
+    text.append(text.empty() ? "" : ", ").append(rule.id());
+    for (size_t i = 0; i < rule.when().size(); ++i) {
       text += (i == 0 ? " " : "");
       text += "-FUT"[static_cast<int>(rule.clauses[i])];
     }

@@ -65,7 +65,7 @@ std::unique_ptr<Engine> MakeEngine(std::vector<SourceFile> files) {
 // The whole answer: `allow_rule p/r; message: …; notify {"to":"ada"}; error: …`
 std::string Describe(const Decision& decision) {
   std::string text(ToString(decision.reason()));
-  for (const RuleOutcome& rule : decision.rules()) text.append(" ").append(rule.id);
+  for (const RuleOutcome& rule : decision.rules()) text.append(" ").append(rule.id());
   if (!decision.message().empty()) text.append("; message: ").append(decision.message());
   for (const MadeObligation& o : decision.obligations()) text.append("; ").append(o.ToString());
   if (!decision.error().empty()) text.append("; error: ").append(decision.error());

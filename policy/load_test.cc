@@ -1024,7 +1024,7 @@ entities:
   const Decision denied = engine->Decide(Request(ada, "doc.write", {"doc", "/finance/ledger/1"}));
   EXPECT_EQ(denied.reason(), Reason::kDenyRule);
   ASSERT_EQ(denied.rules().size(), 1u);
-  EXPECT_EQ(denied.rules()[0].id, "documents/never-the-ledger");
+  EXPECT_EQ(denied.rules()[0].id(), "documents/never-the-ledger");
   EXPECT_EQ(denied.message(), "Ledger documents are never changed.");
   ASSERT_EQ(denied.obligations().size(), 1u);
   EXPECT_EQ(denied.obligations()[0].id(), "page-security");

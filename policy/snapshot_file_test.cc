@@ -98,7 +98,7 @@ std::string Show(const Snapshot& snapshot, const Decision& decision, const Reque
       << decision.message() << "\n";
   for (const auto& rules : {decision.rules(), decision.near_misses(), decision.shadow_rules()}) {
     for (const RuleOutcome& rule : rules) {
-      out << rule.id << " " << ToString(rule.effect) << " " << rule.clauses.bits() << "\n";
+      out << rule.id() << " " << ToString(rule.effect()) << " " << rule.clauses.bits() << "\n";
     }
   }
   for (const MadeObligation& obligation : decision.obligations()) out << obligation.id() << "\n";

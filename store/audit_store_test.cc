@@ -238,24 +238,17 @@ TEST(AuditStoreTest, WhatAProviderTold) {
 
 using Clauses = std::vector<std::pair<ClauseOutcome, std::string>>;
 
-struct NamedRule {
-  std::string id;
-  std::vector<Condition> conditions;
-  std::vector<const Condition*> when;  // Of these.
-};
-
-NamedRule RuleWith(std::string id, const Clauses& clauses) {
-  NamedRule rule;
-  rule.id = std::move(id);
-  for (const auto& clause : clauses) rule.conditions.emplace_back().text = clause.second;
-  for (const Condition& condition : rule.conditions) rule.when.push_back(&condition);
-  return rule;
+// A set of one rule, whose clauses say so.
+std::shared_ptr<const Snapshot> RuleWith(std::string_view id, const Clauses& clauses) {
+  Rule rule = testing::MakeRule(absl::StrCat("+", std::string(id)), {"anyone"}, {"any"}, {"any"});
+  for (const auto& clause : clauses) rule.when.push_back(testing::MakeCondition(clause.second));
+  SnapshotBuilder builder;
+  builder.AddRule(std::move(rule));
+  return *builder.Build();
 }
 
-RuleOutcome OutcomeOf(const NamedRule& rule, const Clauses& clauses) {
-  RuleOutcome outcome;
-  outcome.id = rule.id;
-  outcome.when = rule.when;
+RuleOutcome OutcomeOf(const std::shared_ptr<const Snapshot>& rule, const Clauses& clauses) {
+  RuleOutcome outcome = {rule.get(), 0, ClauseOutcomes()};
   for (size_t i = 0; i < clauses.size(); ++i) outcome.clauses.Set(i, clauses[i].first);
   return outcome;
 }
@@ -287,8 +280,8 @@ TEST(AuditStoreTest, ARecordSaysWhatTheClausesCameOutAs) {
                          {ClauseOutcome::kUnknown, "office_hours"}};
   const Clauses lines = {{ClauseOutcome::kFalse, "a &&\n  b"}, {ClauseOutcome::kNotEvaluated, "c"}};
   const Clauses shadow = {{ClauseOutcome::kTrue, "context.tls"}};
-  const NamedRule one = RuleWith("docs/one", level), plain = RuleWith("docs/plain", {}),
-                  near = RuleWith("docs/near", lines), later = RuleWith("docs/later", shadow);
+  const auto one = RuleWith("docs/one", level), plain = RuleWith("docs/plain", {}),
+             near = RuleWith("docs/near", lines), later = RuleWith("docs/later", shadow);
   const RuleOutcome rules[] = {OutcomeOf(one, level), OutcomeOf(plain, {})};
   const RuleOutcome near_misses[] = {OutcomeOf(near, lines)};
   const RuleOutcome shadow_rules[] = {OutcomeOf(later, shadow)};
@@ -376,7 +369,7 @@ TEST(AuditStoreTest, ClausesAreBounded) {
   int64_t number = 0;
   for (const auto& c : kCases) {
     SCOPED_TRACE(c.name);
-    std::vector<NamedRule> rules;
+    std::vector<std::shared_ptr<const Snapshot>> rules;
     for (const Clauses& each : c.rules) {
       rules.push_back(RuleWith(absl::StrCat("docs/", rules.size()), each));
     }
@@ -1323,7 +1316,7 @@ void ExpectNoAllocations(const AuditStore::Options& options) {
   request.context = &context;
   Decision decision = decider.Decide(request);
   const Clauses clauses = {{ClauseOutcome::kTrue, "principal.level > 3 &&\n  context.ip != ''"}};
-  const NamedRule rule = RuleWith("docs/read", clauses);
+  const auto rule = RuleWith("docs/read", clauses);
   const RuleOutcome outcome = OutcomeOf(rule, clauses);
   DecisionBuilder::SetRules({&outcome, 1}, {&outcome, 1}, {}, &decision);
   for (AuditLevel level : {AuditLevel::kDurable, AuditLevel::kRecorded}) {

@@ -247,7 +247,7 @@ MaskSet::~MaskSet() { sodium_memzero(key_.data(), key_.size()); }
 RecordMask::RecordMask(const MaskSet& masks, const Decision& decision) : masks_(masks) {
   const auto names = [](const Glob& rule, Decision::Rules rules) {
     return std::any_of(rules.begin(), rules.end(),
-                       [&rule](const RuleOutcome& outcome) { return rule.Matches(outcome.id); });
+                       [&rule](const RuleOutcome& outcome) { return rule.Matches(outcome.id()); });
   };
   for (const MaskSet::Mask& mask : masks.masks_) {
     const Decision* const shadow = decision.shadow();

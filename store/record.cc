@@ -304,11 +304,11 @@ class Flattener {
 
   void RuleItem(const char* before, const RuleOutcome& rule, Kept* kept) {
     if (*before == '\0') {
-      Item(rule.id);
+      Item(rule.id());
     } else {
-      Item(before + std::string(rule.id));
+      Item(before + std::string(rule.id()));
     }
-    size_t count = std::min(rule.when.size(), kMaxClauses);
+    size_t count = std::min(rule.when().size(), kMaxClauses);
     if (kept->clauses + count > kMaxKeptClauses) {
       out_.head.flags |= kEscaped;
       count = 0;
@@ -316,7 +316,7 @@ class Flattener {
     kept->clauses += count;
     AppendVarint(count, &out_.bytes);
     for (size_t c = 0; c < count; ++c) {
-      Clause(rule.clauses[c], rule.when[c]->text, &kept->text_bytes);
+      Clause(rule.clauses[c], rule.when()[c]->text, &kept->text_bytes);
     }
   }
 

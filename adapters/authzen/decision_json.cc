@@ -12,7 +12,7 @@ using Json = nlohmann::ordered_json;
 
 Json Ids(Decision::Rules rules) {
   Json ids = Json::array();
-  for (const RuleOutcome& rule : rules) ids.push_back(rule.id);
+  for (const RuleOutcome& rule : rules) ids.push_back(rule.id());
   return ids;
 }
 

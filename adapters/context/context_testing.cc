@@ -110,7 +110,7 @@ absl::Status TextSink::Append(const AuditRecord& record, AuditLevel) {
     return attributes == nullptr ? std::string("none") : Value::Of(*attributes).ToString();
   };
   std::vector<std::string> rules;
-  for (const RuleOutcome& rule : decision.rules()) rules.emplace_back(rule.id);
+  for (const RuleOutcome& rule : decision.rules()) rules.emplace_back(rule.id());
   MutexLock lock(mutex_);
   principals_.push_back(Describe(*request.principal));
   rows_.push_back(absl::StrCat(

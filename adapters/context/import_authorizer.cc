@@ -82,7 +82,7 @@ absl::Status ImportByPolicy::Authorize(const ImportAttempt& attempt) {
   std::string obliging;
   for (const RuleOutcome& rule : decision.rules()) {
     if (!decision.snapshot()->rule(rule.number).obligations.empty()) {
-      obliging = rule.id;
+      obliging = rule.id();
       break;
     }
   }

@@ -109,7 +109,7 @@ class CedarScenarioTest : public ::testing::TestWithParam<const char*> {
 std::string Describe(const Decision& decision) {
   std::set<std::string> ids;
   for (const RuleOutcome& outcome : decision.rules()) {
-    ids.emplace(outcome.id.substr(outcome.id.find('/') + 1));
+    ids.emplace(outcome.id().substr(outcome.id().find('/') + 1));
   }
   std::string text = decision.allowed() ? "allow" : "deny";
   for (const std::string& id : ids) text += " " + id;

@@ -32,8 +32,8 @@ std::string Join(Decision::Rules rules) {
   std::string text;
   for (const RuleOutcome& rule : rules) {
     ClauseOutcomeList clauses;
-    for (size_t i = 0; i < rule.when.size(); ++i) clauses.push_back(rule.clauses[i]);
-    text += Named(std::string(rule.id), clauses);
+    for (size_t i = 0; i < rule.when().size(); ++i) clauses.push_back(rule.clauses[i]);
+    text += Named(std::string(rule.id()), clauses);
   }
   return text;
 }
@@ -84,7 +84,7 @@ bool Same(Decision::Rules got, const std::vector<NamedRule>& want) {
                       for (size_t i = 0; i < named.clauses.size(); ++i) {
                         clauses.Set(i, named.clauses[i]);
                       }
-                      return rule.id == named.id && rule.clauses == clauses;
+                      return rule.id() == named.id && rule.clauses == clauses;
                     });
 }
 
@@ -170,7 +170,7 @@ std::string Difference(const Decision& got, const Answer& want, const Request& r
   const bool want_error =
       got.reason() == Reason::kBadRequest ||
       // For an obligation that could not be made.
-      (got.reason() == Reason::kDenyUnknown && got.rules()[0].effect == Effect::kAllow);
+      (got.reason() == Reason::kDenyUnknown && got.rules()[0].effect() == Effect::kAllow);
   if (got.error().empty() == want_error) {
     return "the engine's error is: " + std::string(got.error()) + "\n";
   }
