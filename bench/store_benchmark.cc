@@ -4,13 +4,15 @@
 // the decision, which is one of so many: few are in the cache, as one that was just made is.
 // `allocs` what it allocates. BM_Accept: records a second that one or two threads get rid of until
 // all are synced; `of_bare` over a loop that copies as many bytes into blobs and inserts them,
-// synced every 10 ms; `cpu_us` and `bare_cpu_us` processor time of a record. BM_Rows: records a
+// synced every 10 ms; `cpu_us` and `bare_cpu_us` processor time of a record, `segment_bytes` what
+// it takes in its segment, compressed or not. BM_Rows: records a
 // second whose rows are made, in the first and in the last tenth (`first`, `last`); `bytes` a
 // record takes in all, `rows_of_bare` over inserting rows of numbers with no index. BM_Query: the
-// newest hundred of something. BM_Durable/threads: synced records a second; `of_fdatasync` over
-// what the disk does in the same file system at the same time. BM_Verify: records a second;
-// `of_scan` over reading and hashing the segments, `cpu_of_scan` of the processor. BM_Prune:
-// records a second that are removed, half of a file with rows, on a disk that syncs each batch.
+// newest hundred of something. BM_Find: one record by its id. BM_Durable/threads: synced records a
+// second; `of_fdatasync` over what the disk does in the same file system at the same time.
+// BM_Verify: records a second; `of_scan` over reading and hashing the segments, `cpu_of_scan` of
+// the processor. BM_Prune: records a second that are removed, half of a file with rows, on a disk
+// that syncs each batch.
 //
 // Files are made in $TMPDIR or /tmp, which should be the disk in question.
 //   bazel run -c opt //bench:store_benchmark -- [RECORDS]     (a million)
@@ -40,6 +42,7 @@
 #include "reeve/store/audit_reader.h"
 #include "reeve/store/audit_store.h"
 #include "reeve/store/prune.h"
+#include "reeve/store/replay.h"
 #include "reeve/store/verify.h"
 
 namespace {
@@ -155,8 +158,10 @@ const World& TheWorld() {
   return *world;
 }
 
-std::unique_ptr<AuditStore> OpenStore(const std::string& path, bool make_rows) {
+std::unique_ptr<AuditStore> OpenStore(const std::string& path, bool make_rows,
+                                      bool compresses = false) {
   AuditStore::Options options;
+  if (compresses) options.compression = AuditStore::Options::Compression::kZstd;
   options.max_wait = absl::Seconds(60);
   options.make_rows = make_rows;
   return *AuditStore::Open(path, options);
@@ -239,8 +244,8 @@ double BareRows() {
   return rate;
 }
 
-// Syncs a second of a file that grows by 4 KiB.
-double SyncRate(const std::string& path) {
+// How many syncs of a file that grows by 4 KiB there are in a quarter of a second.
+int CountSyncs(const std::string& path, double* seconds) {
   const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   Check(file >= 0, "open");
   const std::string page(4096, 'p');
@@ -250,10 +255,10 @@ double SyncRate(const std::string& path) {
     Check(write(file, page.data(), page.size()) == static_cast<ssize_t>(page.size()), "write");
     Check(fdatasync(file) == 0, "fdatasync");
     ++count;
-  } while (Seconds(begin) < 1);
-  const double rate = count / Seconds(begin);
+  } while (Seconds(begin) < 0.25);
+  *seconds += Seconds(begin);
   close(file);
-  return rate;
+  return count;
 }
 
 void BM_Append(benchmark::State& state) {
@@ -284,7 +289,7 @@ void BM_Accept(benchmark::State& state) {
   const World& world = TheWorld();
   for (auto _ : state) {
     const Directory directory;
-    auto store = OpenStore(directory / "audit.db", false);
+    auto store = OpenStore(directory / "audit.db", false, state.range(1) != 0);
     const double cpu = CpuMicros();
     const auto begin = std::chrono::steady_clock::now();
     std::vector<std::thread> threads;
@@ -311,7 +316,12 @@ void BM_Accept(benchmark::State& state) {
     state.counters["bare_cpu_us"] = (CpuMicros() - bare_cpu) / static_cast<double>(total_records);
   }
 }
-BENCHMARK(BM_Accept)->Arg(1)->Arg(2)->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Accept)
+    ->ArgNames({"threads", "zstd"})
+    ->ArgsProduct({{1, 2}, {0, 1}})
+    ->Iterations(1)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
 
 void BM_Rows(benchmark::State& state) {
   const World& world = TheWorld();
@@ -350,12 +360,11 @@ void BM_Rows(benchmark::State& state) {
 }
 BENCHMARK(BM_Rows)->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
 
-// The newest hundred of a principal (0), of all denials (1), of a prefix of resources (2), in a
-// file of all records.
-void BM_Query(benchmark::State& state) {
-  static const Directory* const directory = new Directory;
+// A file of all records, with rows.
+const std::string& WholeFile() {
+  static const Directory directory;
   static const std::string* const path = [] {
-    auto* const made = new std::string(*directory / "audit.db");
+    auto* const made = new std::string(directory / "audit.db");
     auto store = OpenStore(*made, true);
     for (int64_t i = 0; i < total_records; ++i) {
       Check(TheWorld().Decide(*store, i), "Append");
@@ -363,17 +372,39 @@ void BM_Query(benchmark::State& state) {
     Check(store->Flush().ok() && store->Unfold().ok(), "Flush");
     return made;
   }();
+  return *path;
+}
+
+// The newest hundred of a principal (0), of all denials (1), of a prefix of resources (2).
+void BM_Query(benchmark::State& state) {
   AuditQuery query;
   if (state.range(0) == 0) query.principal = "user:person7@EXAMPLE.COM";
   if (state.range(0) == 1) query.allowed = false;
   if (state.range(0) == 2) query.resource_prefix = "doc:/p7/";
-  auto reader = *AuditReader::Open(*path);
+  auto reader = *AuditReader::Open(WholeFile());
   for (auto _ : state) {
     const absl::StatusOr<std::vector<AuditRow>> rows = reader->Query(query);
     Check(rows.ok() && rows->size() == 100, "Query");
   }
 }
 BENCHMARK(BM_Query)->Arg(0)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond);
+
+// A record by its whole id (0), and by all but its last digit, which no row is looked for (1).
+void BM_Find(benchmark::State& state) {
+  AuditQuery query;
+  query.order = AuditQuery::Order::kAsWritten;
+  query.after_number = total_records / 2;
+  query.limit = 1;
+  std::string id = (*(*AuditReader::Open(WholeFile()))->Query(query))[0].id;
+  id.resize(id.size() - state.range(0));
+  for (auto _ : state) {
+    int found = 0;
+    auto replay = *AuditReplay::Open(WholeFile());
+    const absl::Status status = replay->Find(id, [&](const ReplayRecord&) { return ++found < 2; });
+    Check(status.ok() && found == 1, "Find");
+  }
+}
+BENCHMARK(BM_Find)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
 
 // Segments and rows at once, until both are there.
 void BM_AcceptWithRows(benchmark::State& state) {
@@ -393,33 +424,39 @@ void BM_AcceptWithRows(benchmark::State& state) {
 }
 BENCHMARK(BM_AcceptWithRows)->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
 
+// In turn with the disk alone, a quarter of a second each: what else uses it meets both.
 void BM_Durable(benchmark::State& state) {
   const World& world = TheWorld();
   for (auto _ : state) {
     const Directory directory;
     auto store = OpenStore(directory / "audit.db", false);
-    const double before = SyncRate(directory / "probe");
+    int64_t syncs = 0;
     std::atomic<int64_t> count{0};
-    std::atomic<bool> stop{false};
-    const auto begin = std::chrono::steady_clock::now();
-    std::vector<std::thread> threads;
-    for (int64_t t = 0; t < state.range(0); ++t) {
-      threads.emplace_back([&, t] {
-        for (int64_t i = t; !stop; ++i) {
-          Check(world.Append(*store, i, AuditLevel::kDurable), "Append");
-          ++count;
-        }
-      });
+    double sync_seconds = 0, seconds = 0;
+    for (int round = 0; round < 12; ++round) {
+      syncs += CountSyncs(directory / "probe", &sync_seconds);
+      std::atomic<bool> stop{false};
+      const auto begin = std::chrono::steady_clock::now();
+      std::vector<std::thread> threads;
+      for (int64_t t = 0; t < state.range(0); ++t) {
+        threads.emplace_back([&, t] {
+          for (int64_t i = t; !stop; ++i) {
+            Check(world.Append(*store, i, AuditLevel::kDurable), "Append");
+            ++count;
+          }
+        });
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(250));
+      stop = true;
+      for (std::thread& thread : threads) thread.join();
+      seconds += Seconds(begin);
     }
-    std::this_thread::sleep_for(std::chrono::seconds(2));
-    stop = true;
-    for (std::thread& thread : threads) thread.join();
-    const double seconds = Seconds(begin);
     state.SetIterationTime(seconds);
-    const double after = SyncRate(directory / "probe");
-    state.counters["records/s"] = static_cast<double>(count) / seconds;
-    state.counters["fdatasync/s"] = (before + after) / 2;
-    state.counters["of_fdatasync"] = static_cast<double>(count) / seconds / ((before + after) / 2);
+    const double rate = static_cast<double>(count) / seconds;
+    const double sync_rate = static_cast<double>(syncs) / sync_seconds;
+    state.counters["records/s"] = rate;
+    state.counters["fdatasync/s"] = sync_rate;
+    state.counters["of_fdatasync"] = rate / sync_rate;
   }
 }
 BENCHMARK(BM_Durable)

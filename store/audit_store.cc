@@ -45,6 +45,15 @@ constexpr std::chrono::nanoseconds kBetweenRows = std::chrono::milliseconds(200)
 // How long the end of a store waits at most for the rows that are left.
 constexpr std::chrono::nanoseconds kLastRows = std::chrono::seconds(2);
 
+// Has the cache get `size` bytes, which will be written. They need not be anybody's.
+void FetchToWrite(const void* from, size_t size) {
+  constexpr size_t kLine = 64, kMaxLines = 8;
+  const auto begin = reinterpret_cast<uintptr_t>(from);
+  for (size_t line = 0; line * kLine < size && line < kMaxLines; ++line) {
+    __builtin_prefetch(reinterpret_cast<const void*>(begin + line * kLine), 1);
+  }
+}
+
 Time Now() { return std::chrono::steady_clock::now(); }
 
 // With why there is no key, if there should be one.
@@ -221,6 +230,9 @@ class AuditStore::Impl {
              std::string_view all, bool waited_for) {
       entries.push_back({head, sizes, bytes.size(), waited_for, false});
       bytes.append(all);
+      // Where the next one goes is not in the cache yet.
+      FetchToWrite(&bytes[0] + bytes.size(), 2 * all.size());
+      FetchToWrite(entries.data() + entries.size(), sizeof(Entry));
     }
     void Clear() {
       entries.clear();
@@ -606,7 +618,8 @@ absl::StatusOr<std::unique_ptr<AuditStore>> AuditStore::Open(const std::string& 
   if (!masks.ok()) return masks.status();
   absl::StatusOr<std::unique_ptr<WriterFile>> file =
       WriterFile::Open(path, ToChrono(options.max_wait), *options.clock, std::move(checkpoints),
-                       options.damaged == Options::Damaged::kSetAside);
+                       options.damaged == Options::Damaged::kSetAside,
+                       options.compression == Options::Compression::kZstd);
   if (!file.ok()) return file.status();
   auto impl = std::make_unique<Impl>(Printable(path, 1000), *std::move(file), options,
                                      *std::move(masks), mask_status);

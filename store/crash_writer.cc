@@ -4,7 +4,8 @@
 //
 //   crash_writer FILE THREADS DURABLE
 //
-// Of DURABLE records one is of the level `durable`, and the others are `recorded`.
+// Of DURABLE records one is of the level `durable`, and the others are `recorded`. Segments are
+// compressed if THREADS is odd.
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +23,9 @@ int main(int argc, char** argv) {
   if (argc != 4) return 2;
   reeve::AuditStore::Options options;
   options.max_wait = absl::Seconds(60);
+  if (std::atoi(argv[2]) % 2 == 1) {
+    options.compression = reeve::AuditStore::Options::Compression::kZstd;
+  }
   absl::StatusOr<std::unique_ptr<reeve::AuditStore>> store =
       reeve::AuditStore::Open(argv[1], options);
   if (!store.ok()) {

@@ -176,6 +176,7 @@ void WriteImage(const Files& files, Keeps keeps, std::mt19937* random, const std
 
 std::unique_ptr<AuditStore> OpenStore(const std::string& path) {
   AuditStore::Options options;
+  options.compression = AuditStore::Options::Compression::kZstd;
   options.max_wait = absl::Seconds(60);
   options.checkpoint_key = std::string(32, 'k');
   options.checkpoint_records = 3;

@@ -6,7 +6,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "reeve/engine/entity_provider.h"
 #include "reeve/engine/text.h"
 #include "reeve/store/schema.h"
@@ -196,9 +198,36 @@ absl::StatusOr<std::unique_ptr<AuditReplay>> AuditReplay::Open(const std::string
   return std::unique_ptr<AuditReplay>(new AuditReplay(Printable(path, 1000), *std::move(database)));
 }
 
+// Visits the records of a segment that lie between two times. False if that is to be the end.
+bool AuditReplay::VisitSegment(int64_t writer, int64_t first_seq, std::string_view bytes,
+                               int64_t first_us, int64_t last_us, const Visit& visit) {
+  const absl::StatusOr<Segment> segment = DecodeSegment(bytes);
+  if (!segment.ok()) {
+    if (damage_.segments++ == 0) {
+      damage_.first = absl::StrCat(name_, ": writer ", writer, ", segment ", first_seq, ": ",
+                                   segment.status().message());
+    }
+    return true;
+  }
+  cases_->Begin(*segment);
+  for (size_t i = segment->records.size(); i-- > 0;) {
+    const Segment::Record& record = segment->records[i];
+    if (record.head.micros() < first_us || record.head.micros() > last_us) continue;
+    const ReplayRecord view = {cases_->Get(record),
+                               record.head.id,
+                               record.head.time(),
+                               record.head.request_time(),
+                               absl::Nanoseconds(record.head.latency),
+                               record.head.level,
+                               writer,
+                               first_seq + static_cast<int64_t>(i)};
+    if (!visit(view)) return false;
+  }
+  return true;
+}
+
 absl::Status AuditReplay::Walk(int64_t first_us, int64_t last_us, const Visit& visit,
                                const std::function<void(int64_t done, int64_t of)>& progress) {
-  damage_ = Damage();
   int64_t total = 0, done = 0;
   if (progress != nullptr) {
     const absl::StatusOr<int64_t> count = database_->Number("SELECT count(*) FROM segments");
@@ -224,27 +253,8 @@ absl::Status AuditReplay::Walk(int64_t first_us, int64_t last_us, const Visit& v
       ++got;
       before = page->Number(0);
       const int64_t writer = page->Number(1), first_seq = page->Number(2);
-      const absl::StatusOr<Segment> segment = DecodeSegment(page->Blob(3));
-      if (!segment.ok()) {
-        if (damage_.segments++ == 0) {
-          damage_.first = absl::StrCat(name_, ": writer ", writer, ", segment ", first_seq, ": ",
-                                       segment.status().message());
-        }
-        continue;
-      }
-      cases_->Begin(*segment);
-      for (size_t i = segment->records.size(); i-- > 0;) {
-        const Segment::Record& record = segment->records[i];
-        if (record.head.micros() < first_us || record.head.micros() > last_us) continue;
-        const ReplayRecord view = {cases_->Get(record),
-                                   record.head.id,
-                                   record.head.time(),
-                                   record.head.request_time(),
-                                   absl::Nanoseconds(record.head.latency),
-                                   record.head.level,
-                                   writer,
-                                   first_seq + static_cast<int64_t>(i)};
-        if (!visit(view)) return absl::OkStatus();
+      if (!VisitSegment(writer, first_seq, page->Blob(3), first_us, last_us, visit)) {
+        return absl::OkStatus();
       }
     }
     page->Reset();
@@ -256,6 +266,7 @@ absl::Status AuditReplay::Walk(int64_t first_us, int64_t last_us, const Visit& v
 
 absl::Status AuditReplay::ForEach(const Range& range, const Visit& visit,
                                   const std::function<void(int64_t done, int64_t of)>& progress) {
+  damage_ = Damage();
   // Microseconds rounded down select; the times themselves decide.
   const int64_t first = range.since.has_value() ? absl::ToUnixMicros(*range.since)
                                                 : std::numeric_limits<int64_t>::min();
@@ -269,6 +280,27 @@ absl::Status AuditReplay::ForEach(const Range& range, const Visit& visit,
         return !in_range || visit(record);
       },
       progress);
+}
+
+// The segment of the record whose row has that time and id, if that holds it.
+absl::Status AuditReplay::VisitByRow(int64_t first_us, int64_t last_us, const std::string& id,
+                                     const Visit& visit) {
+  absl::StatusOr<Statement> find = Statement::Prepare(
+      *database_,
+      "SELECT s.writer, s.first_seq, s.bytes FROM records r CROSS JOIN segments s "
+      "ON s.writer = r.writer AND s.first_seq = (SELECT max(first_seq) FROM segments "
+      "WHERE writer = r.writer AND first_seq <= r.seq) "
+      "WHERE r.time BETWEEN ?1 AND ?2 AND r.id = ?3 LIMIT 1");
+  if (!find.ok()) return find.status();
+  find->Bind(1, first_us);
+  find->Bind(2, last_us);
+  find->BindBlob(3, id);
+  const absl::StatusOr<bool> row = find->Step();
+  if (!row.ok()) return row.status();
+  if (*row) {
+    VisitSegment(find->Number(0), find->Number(1), find->Blob(2), first_us, last_us, visit);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status AuditReplay::Find(std::string_view prefix, const Visit& visit) {
@@ -295,13 +327,25 @@ absl::Status AuditReplay::Find(std::string_view prefix, const Visit& visit) {
   }
   // Ids know no time before 1970.
   const int64_t first_us = first_ms == 0 ? std::numeric_limits<int64_t>::min() : first_ms * 1000;
-  return Walk(
-      first_us, last_ms * 1000 + 999,
-      [&](const ReplayRecord& record) {
-        return record.id.ToString().compare(0, prefix.size(), prefix.data(), prefix.size()) != 0 ||
-               visit(record);
-      },
-      nullptr);
+  const int64_t last_us = last_ms * 1000 + 999;
+  damage_ = Damage();
+  bool found = false;
+  const bool whole = prefix.size() == form.size();
+  const Visit visit_found = [&](const ReplayRecord& record) {
+    if (record.id.ToString().compare(0, prefix.size(), prefix.data(), prefix.size()) != 0) {
+      return true;
+    }
+    found = true;
+    return visit(record) && !whole;
+  };
+  if (whole) {
+    const std::string id = absl::HexStringToBytes(
+        absl::StrReplaceAll(absl::string_view(prefix.data(), prefix.size()), {{"-", ""}}));
+    absl::Status status = VisitByRow(first_us, last_us, id, visit_found);
+    if (!status.ok() || found) return status;
+    damage_ = Damage();
+  }
+  return Walk(first_us, last_us, visit_found, nullptr);
 }
 
 }  // namespace reeve

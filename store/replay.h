@@ -110,7 +110,8 @@ class AuditReplay {
 
   // Calls `visit` for each record whose id begins with `prefix`: of a UUID, in small letters and
   // with its dashes. InvalidArgument if that is none. Looks only where the time that stands in the
-  // first twelve digits may be; with fewer digits through more of the file.
+  // first twelve digits may be; with fewer digits through more of the file. Of a whole id one
+  // record at most: by its row, if it has one already, whatever the size of the file.
   absl::Status Find(std::string_view prefix, const Visit& visit);
 
   const Damage& damage() const { return damage_; }
@@ -120,6 +121,10 @@ class AuditReplay {
 
   AuditReplay(std::string name, std::unique_ptr<Database> database);
 
+  bool VisitSegment(int64_t writer, int64_t first_seq, std::string_view bytes, int64_t first_us,
+                    int64_t last_us, const Visit& visit);
+  absl::Status VisitByRow(int64_t first_us, int64_t last_us, const std::string& id,
+                          const Visit& visit);
   absl::Status Walk(int64_t first_us, int64_t last_us, const Visit& visit,
                     const std::function<void(int64_t done, int64_t of)>& progress);
 

@@ -188,6 +188,44 @@ TEST_F(ReplayTest, FindsByTheBeginningOfAnId) {
   }
 }
 
+// The segments tell what they had to be looked at for: all but one are damaged.
+TEST_F(ReplayTest, FindsAWholeIdByItsRowIfThereIsOne) {
+  const Principal ada = MakePrincipal("user:ada");
+  for (int i = 0; i < 5; ++i) Append(0, ada, "doc.read", absl::StrCat("doc:", i));
+  ASSERT_TRUE(store_->Unfold().ok());
+  const std::string id = Select(path_, "SELECT id FROM decisions WHERE seq = 3")[0];
+  Select(path_, "UPDATE segments SET bytes = x'0201' WHERE first_seq <> 3");
+  const struct {
+    const char* name;
+    const char* sql;
+    std::string id;
+    int found;
+    int64_t damaged;
+  } kCases[] = {
+      {"ByItsRow", "SELECT 1", id, 1, 0},
+      {"ByTheBeginning", "SELECT 1", id.substr(0, 35), 1, 4},
+      {"RowOfAnotherRecord", "UPDATE records SET seq = 9 - seq WHERE seq IN (3, 6)", id, 1, 2},
+      {"RowOfAWriterThatIsNotThere", "UPDATE records SET writer = 9 WHERE seq = 6", id, 1, 2},
+      {"NoRow", "DELETE FROM records", id, 1, 2},
+      {"NoRecord", "DELETE FROM segments WHERE first_seq = 3", id, 0, 4},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.name);
+    Select(path_, c.sql);
+    const auto replay = AuditReplay::Open(path_);
+    int found = 0;
+    const absl::Status status = (*replay)->Find(c.id, [&](const ReplayRecord& record) {
+      EXPECT_EQ(record.id.ToString(), id);
+      EXPECT_EQ(record.decision.resource.id, "2");
+      ++found;
+      return true;
+    });
+    EXPECT_EQ(status, absl::OkStatus());
+    EXPECT_EQ(found, c.found);
+    EXPECT_EQ((*replay)->damage().segments, c.damaged);
+  }
+}
+
 TEST_F(ReplayTest, SaysWhatARecordDoesNotHold) {
   const Principal ada = MakePrincipal("user:ada");
   Principal odd = ada;

@@ -355,8 +355,11 @@ JOIN names s ON s.id = r.resource
 JOIN writers w ON w.id = r.writer;
 )sql";
 
-constexpr Migration kMigrations[] = {{kVersion1}, {kVersion2}, {kVersion3},
-                                     {kVersion4}, {kVersion5}, {kVersion6}};
+// Nothing changes but that segments may be compressed, which older programs cannot read.
+constexpr char kVersion7[] = "";
+
+constexpr Migration kMigrations[] = {{kVersion1}, {kVersion2}, {kVersion3}, {kVersion4},
+                                     {kVersion5}, {kVersion6}, {kVersion7}};
 
 absl::Status MigrateInTransaction(Database& database, absl::Span<const Migration> migrations) {
   const int64_t to = static_cast<int64_t>(migrations.size());

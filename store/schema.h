@@ -21,7 +21,7 @@ struct Migration {
 };
 
 // The i-th brings version i to version i + 1. Never change what a released one does to tables: add
-// another. The last one makes the view, anew.
+// another. The last one that changes the view makes it anew.
 absl::Span<const Migration> Migrations();
 
 // The version that this program writes.

@@ -181,6 +181,35 @@ TEST_F(SchemaTest, Version5IsBroughtForwards) {
   EXPECT_EQ(SelectOne(path_, "SELECT DISTINCT format FROM segments"), "2");
 }
 
+// What is there stays as it is, and compressed segments may follow.
+TEST_F(SchemaTest, Version6IsBroughtForwards) {
+  Load("store/testdata/version_6.sql");
+  ASSERT_EQ(Version(), "6");
+  const std::vector<std::string> before = AllDecisions(path_);
+  ASSERT_EQ(before.size(), 3u);
+  ASSERT_EQ(Migrate(*Open()), absl::OkStatus());
+  EXPECT_EQ(Version(), "7");
+  EXPECT_EQ(AllDecisions(path_), before);
+  EXPECT_EQ(Verify(path_), "");
+  EXPECT_EQ(Migrate(*Open(), Migrations().first(6)).message(),
+            "audit.db: version 7 of the audit store is newer than this program, which knows 6; "
+            "use a newer program");
+  AuditStore::Options options;
+  options.compression = AuditStore::Options::Compression::kZstd;
+  auto store = AuditStore::Open(path_, options);
+  ASSERT_EQ(store.status(), absl::OkStatus());
+  ASSERT_EQ(Decider().Append(**store, "doc.read", "doc:" + std::string(500, 'x')),
+            absl::OkStatus());
+  store->reset();
+  EXPECT_EQ(SelectOne(path_, "SELECT group_concat(format) FROM segments"), "3,3,3,4");
+  std::vector<std::string> after = AllDecisions(path_);
+  ASSERT_EQ(after.size(), 4u);
+  after.pop_back();
+  EXPECT_EQ(after, before);
+  ASSERT_EQ(Reindex(path_), absl::OkStatus());
+  EXPECT_EQ(Verify(path_), "");
+}
+
 // The columns that scripts rely on: append, never remove or rename.
 TEST_F(SchemaTest, TheViewHasItsColumns) {
   EXPECT_EQ(Migrate(*Open()), absl::OkStatus());

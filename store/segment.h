@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,12 +17,20 @@
 #include "reeve/engine/principal.h"
 #include "reeve/engine/value.h"
 
+struct ZSTD_CCtx_s;  // of zstd.h
+
 namespace reeve {
 
 // A segment: some records of one writer as one run of bytes. doc/audit-format.md says which byte is
 // what. The encoding is canonical: one content has one encoding, and no other bytes decode.
 
 inline constexpr uint8_t kSegmentFormat = 3;  // The one that is written.
+// The same compressed, which the options of a store choose: one frame of Zstandard (RFC 8878) after
+// the byte of the format. What one content is compressed to, the version of the library decides.
+inline constexpr uint8_t kCompressedFormat = 4;
+// What a frame may hold at most, so that nobody is made to unpack more. A larger segment stays as
+// it is.
+inline constexpr size_t kMaxPlainBytes = 4 << 20;
 // Read as well, from 1 on: its rules have no clauses, and neither 1 nor 2 know flags above
 // kNoContext or tell the time that a request fixed from that of the engine.
 inline constexpr uint8_t kOldestFormat = 1;
@@ -161,7 +170,7 @@ class SegmentEncoder {
   std::array<uint32_t, kFieldCount> last_refs_ = {};
 };
 
-// A segment unpacked. Points into the bytes that it was decoded from.
+// A segment unpacked. Points into the bytes that it was decoded from, or owns what was compressed.
 struct Segment {
   struct Record {
     RecordHead head;
@@ -175,13 +184,33 @@ struct Segment {
   }
   Fields fields(const Record& record) const;
 
-  uint8_t format = kSegmentFormat;
+  uint8_t format = kSegmentFormat;      // of the fields: never kCompressedFormat
+  std::unique_ptr<const char[]> plain;  // Null if it was not compressed.
   std::vector<std::string_view> table;  // Each string once; the first is the empty one.
   std::vector<Record> records;
 };
 
-// DataLoss if `bytes` are not exactly what SegmentEncoder writes, or wrote in an older format: the
-// fields are checked as well. Takes time and memory in proportion to `bytes`.
+// Compresses segments. Reuses its memory. One thread at a time.
+class SegmentCompressor {
+ public:
+  SegmentCompressor();
+
+  // Replaces `segment`, which is what SegmentEncoder wrote, by the same one compressed. Leaves it
+  // if that would not be smaller, or it is larger than kMaxPlainBytes.
+  void Compress(std::string* segment);
+
+ private:
+  struct Free {
+    void operator()(ZSTD_CCtx_s* context) const;
+  };
+
+  std::unique_ptr<ZSTD_CCtx_s, Free> context_;  // Null if there is no memory for it.
+  std::string compressed_;
+};
+
+// DataLoss if `bytes` are not exactly what SegmentEncoder writes, or wrote in an older format, nor
+// a frame that holds what it writes and is smaller: the fields are checked as well. Takes time and
+// memory in proportion to `bytes`, or to kMaxPlainBytes if they are compressed.
 absl::StatusOr<Segment> DecodeSegment(std::string_view bytes);
 
 // DataLoss if `bytes` are not exactly what AppendList() writes. Points into `bytes`.

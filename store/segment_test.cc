@@ -1,5 +1,7 @@
 #include "reeve/store/segment.h"
 
+#include <zstd.h>
+
 #include <cmath>
 #include <fstream>
 #include <functional>
@@ -423,7 +425,8 @@ TEST(SegmentTest, RefusesBytesThatItDoesNotWrite) {
   } kCases[] = {
       {"Nothing", "", "byte 0: the bytes end too early"},
       {"Format0", "00 01 00" + empty_record, "the format is unknown"},
-      {"Format4", "04 01 00" + empty_record, "the format is unknown"},
+      {"CompressedFormat", "04 01 00" + empty_record, "not a frame of Zstandard"},
+      {"Format5", "05 01 00" + empty_record, "the format is unknown"},
       {"NoRecord", "03 00 00", "no record"},
       {"CountTooLarge", "03 02 00" + empty_record, "out of range"},
       {"HugeCount", "03 ff ff ff ff ff ff ff ff ff 01 00" + empty_record, "out of range"},
@@ -513,6 +516,156 @@ TEST(SegmentTest, RefusesEveryTruncationAndMostBitFlips) {
     again[0] = static_cast<char>(segment->format);
     EXPECT_EQ(again, changed) << bit;
   }
+}
+
+std::string Compressed(std::string segment) {
+  SegmentCompressor().Compress(&segment);
+  return segment;
+}
+
+// As many records as fit into a segment, each with an id of its own.
+std::vector<Record> ManyRecords(size_t count = 1024) {
+  std::mt19937_64 random(20261127);
+  std::vector<Record> records(count, MakeMasked());
+  for (size_t i = 0; i < count; ++i) {
+    for (uint8_t& byte : records[i].head.id.bytes) byte = static_cast<uint8_t>(random());
+    records[i].field(Field::kResource) = absl::StrCat("doc:/reports/2027/", i);
+  }
+  return records;
+}
+
+TEST(SegmentTest, CompressedSegmentsComeBack) {
+  SegmentCompressor compressor;
+  for (const size_t count : {1024, 2, 100}) {
+    const std::string plain = Encode(ManyRecords(count));
+    std::string bytes = plain;
+    compressor.Compress(&bytes);
+    ASSERT_EQ(bytes[0], kCompressedFormat) << count;
+    EXPECT_LT(bytes.size(), plain.size()) << count;
+    EXPECT_EQ(bytes, Compressed(plain)) << "what came before shows: " << count;
+    absl::StatusOr<Segment> decoded = DecodeSegment(bytes);
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    const Segment segment = *std::move(decoded);
+    bytes.assign(bytes.size(), 'x');  // it owns what it points to
+    EXPECT_EQ(segment.format, kSegmentFormat);
+    SegmentEncoder encoder;
+    for (const Segment::Record& r : segment.records) encoder.Add(r.head, segment.fields(r));
+    std::string again;
+    encoder.Finish(&again);
+    EXPECT_EQ(again, plain) << count;
+  }
+}
+
+TEST(SegmentTest, WhatWouldNotBecomeSmallerIsNotCompressed) {
+  Record random = MakeRecord();
+  random.fields = {};
+  std::mt19937_64 bytes(1);
+  for (uint8_t& byte : random.head.id.bytes) byte = static_cast<uint8_t>(bytes());
+  for (const Field field :
+       {Field::kPrincipal, Field::kVia, Field::kHost, Field::kActor, Field::kEvidence,
+        Field::kAction, Field::kResource, Field::kMessage, Field::kError, Field::kPolicyDigest}) {
+    for (int i = 0; i < 3; ++i) random.field(field) += static_cast<char>(' ' + bytes() % 95);
+  }
+  Record huge = MakeRecord();
+  Attributes map;
+  for (int i = 0; i < 60; ++i) map.Set(absl::StrCat(i), Value::String(std::string(65536, 'x')));
+  huge.field(Field::kContext) = MapOf(map);
+  Record large = huge;
+  huge.field(Field::kResourceAttributes) = MapOf({{"a", Value::Of(std::move(map))}});
+  EXPECT_LT(Compressed(Encode({large})).size(), 2000u);
+  for (const Record& record : {random, huge}) {
+    const std::string plain = Encode({record});
+    EXPECT_EQ(Compressed(plain), plain) << plain.size();
+  }
+}
+
+// A frame of the library's own making, with its parameters set.
+std::string Frame(std::string_view content,
+                  const std::vector<std::pair<ZSTD_cParameter, int>>& parameters = {}) {
+  ZSTD_CCtx* const context = ZSTD_createCCtx();
+  for (const auto& [parameter, value] : parameters) {
+    EXPECT_FALSE(ZSTD_isError(ZSTD_CCtx_setParameter(context, parameter, value)));
+  }
+  std::string frame(ZSTD_compressBound(content.size()), '\0');
+  const size_t size =
+      ZSTD_compress2(context, frame.data(), frame.size(), content.data(), content.size());
+  EXPECT_FALSE(ZSTD_isError(size)) << ZSTD_getErrorName(size);
+  ZSTD_freeCCtx(context);
+  frame.resize(size);
+  return frame;
+}
+
+TEST(SegmentTest, RefusesFramesThatItDoesNotWrite) {
+  const std::string plain = Encode(ManyRecords(40)), frame = Frame(plain);
+  std::string older = Encode(std::vector<Record>(10, MakeRecord()));
+  older[0] = 2;
+  ASSERT_TRUE(DecodeSegment(older).ok());
+  // A frame of this size has its content's size in two bytes, less 256, after five others.
+  ASSERT_EQ(static_cast<uint8_t>(frame[5]) + 256 * static_cast<uint8_t>(frame[6]) + 256,
+            static_cast<int>(plain.size()));
+  std::string says_less = frame, says_more = frame;
+  --says_less[5];
+  ++says_more[5];
+  std::string skippable = FromHex("50 2a 4d 18 00 04 00 00") + std::string(1024, 'x');
+  const std::string zeros(kMaxPlainBytes + 1, '\0');
+  const struct {
+    const char* name;
+    std::string frame;
+    const char* message;  // empty: it is read
+  } kCases[] = {
+      {"AsItIs", frame, ""},
+      {"OfAnotherLevel", Frame(plain, {{ZSTD_c_compressionLevel, 19}}), ""},
+      {"WithAChecksum", Frame(plain, {{ZSTD_c_checksumFlag, 1}}), ""},
+      {"Nothing", "", "not a frame of Zstandard"},
+      {"MagicCut", frame.substr(0, 3), "not a frame of Zstandard"},
+      {"Plain", plain, "not a frame of Zstandard"},
+      {"Skippable", skippable, "not a frame of Zstandard"},
+      {"SkippableBefore", skippable + frame, "not a frame of Zstandard"},
+      {"OlderZstandard", "\x27" + frame.substr(1), "not a frame of Zstandard"},
+      {"HeaderCut", frame.substr(0, 6), "of a size that fits"},
+      {"SizeNotSaid", Frame(plain, {{ZSTD_c_contentSizeFlag, 0}}), "of a size that fits"},
+      {"TooMuch", Frame(zeros), "of a size that fits"},
+      {"OfNothing", Frame(""), "not smaller than what it holds"},
+      {"NotSmaller", Frame(plain.substr(0, 20)), "not smaller than what it holds"},
+      {"Cut", frame.substr(0, frame.size() - 1), "not exactly one frame"},
+      {"LeftOver", frame + '\0', "not exactly one frame"},
+      {"TwoFrames", Frame(plain.substr(0, 1500)) + Frame(plain.substr(1500)),
+       "not exactly one frame"},
+      {"SkippableBehind", Frame(std::string(5000, '\0')) + skippable, "not exactly one frame"},
+      {"SaysLess", says_less, "is damaged"},
+      {"SaysMore", says_more, "is damaged"},
+      {"WrongChecksum", Frame(plain, {{ZSTD_c_checksumFlag, 1}}).substr(0, frame.size()) + "xxxx",
+       "is damaged"},
+      {"Bomb", Frame({zeros.data(), kMaxPlainBytes}), "the format is unknown"},
+      {"ShorterThanItSays", Frame(plain.substr(0, plain.size() - 1)), "end too early"},
+      {"MoreThanASegment", Frame(plain + '\0'), "left over"},
+      {"OlderFormat", Frame(older), "a segment of an older format is compressed"},
+      {"InItself", Frame('\4' + Frame(plain) + std::string(1000, '\0')), "the format is unknown"},
+  };
+  for (const auto& c : kCases) {
+    const absl::Status status = DecodeSegment('\4' + c.frame).status();
+    if (*c.message == '\0') {
+      EXPECT_TRUE(status.ok()) << c.name << ": " << status;
+      continue;
+    }
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << c.name;
+    EXPECT_TRUE(absl::StrContains(status.message(), c.message)) << c.name << ": " << status;
+  }
+}
+
+// Most changes of a frame show by themselves. Those that do not are of the chain to find.
+TEST(SegmentTest, RefusesEveryTruncationOfAFrameAndMostBitFlips) {
+  const std::string bytes = Compressed(Encode(ManyRecords(10)));
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(DecodeSegment(std::string_view(bytes).substr(0, size)).ok()) << size;
+  }
+  size_t refused = 0;
+  for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    std::string changed = bytes;
+    changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << bit % 8));
+    refused += !DecodeSegment(changed).ok();
+  }
+  EXPECT_GT(refused, bytes.size() * 2);
 }
 
 // Random records come back as they were.

@@ -147,19 +147,21 @@ struct WriterFile::RowConnection {
 };
 
 WriterFile::WriterFile(std::string path, std::string name, std::chrono::nanoseconds max_wait,
-                       const Clock& clock, CheckpointPlace checkpoints, bool sets_aside)
+                       const Clock& clock, CheckpointPlace checkpoints, bool sets_aside,
+                       bool compresses)
     : path_(std::move(path)),
       name_(std::move(name)),
       max_wait_(max_wait),
       clock_(clock),
       checkpoints_(std::move(checkpoints)),
-      sets_aside_(sets_aside) {}
+      sets_aside_(sets_aside),
+      compressor_(compresses ? std::make_unique<SegmentCompressor>() : nullptr) {}
 
 absl::StatusOr<std::unique_ptr<WriterFile>> WriterFile::Open(const std::string& path,
                                                              std::chrono::nanoseconds max_wait,
                                                              const Clock& clock,
                                                              CheckpointPlace checkpoints,
-                                                             bool sets_aside) {
+                                                             bool sets_aside, bool compresses) {
   const std::string name = Printable(path, 1000);
   const size_t slash = path.rfind('/');
   const std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
@@ -178,7 +180,7 @@ absl::StatusOr<std::unique_ptr<WriterFile>> WriterFile::Open(const std::string& 
   std::free(real);
 
   std::unique_ptr<WriterFile> file(
-      new WriterFile(full, name, max_wait, clock, std::move(checkpoints), sets_aside));
+      new WriterFile(full, name, max_wait, clock, std::move(checkpoints), sets_aside, compresses));
   if (absl::Status status = file->Connect(); !status.ok()) return status;
   file->lease_owner_ = file->uuid_;
   return file;
@@ -504,6 +506,7 @@ absl::Status WriterFile::Write(SegmentEncoder& records) {
   const auto count = static_cast<int64_t>(records.count());
   const int64_t min_time = records.min_time(), max_time = records.max_time();
   records.Finish(&bytes_);
+  if (compressor_ != nullptr) compressor_->Compress(&bytes_);
   const SegmentRow row = {next_seq_ + added_, count, min_time, max_time, bytes_};
   const Hash hash = HashOfSegment({uuid_.data(), uuid_.size()}, row, View(added_head_));
   Statement& add = connection_->add_segment;
@@ -512,7 +515,7 @@ absl::Status WriterFile::Write(SegmentEncoder& records) {
   add.Bind(3, count);
   add.Bind(4, min_time);
   add.Bind(5, max_time);
-  add.Bind(6, kSegmentFormat);
+  add.Bind(6, static_cast<uint8_t>(bytes_[0]));
   add.BindBlob(7, bytes_);
   add.BindBlob(8, View(added_head_));
   add.BindBlob(9, View(hash));

@@ -45,12 +45,11 @@ absl::Status AppendToCheckpoints(const std::string& file, const std::string& lin
 class WriterFile {
  public:
   // See AuditStore::Open(). `max_wait` bounds each wait for another process's lock. `clock` is not
-  // owned. With `sets_aside` a damaged file is renamed and another one begun.
-  static absl::StatusOr<std::unique_ptr<WriterFile>> Open(const std::string& path,
-                                                          std::chrono::nanoseconds max_wait,
-                                                          const Clock& clock,
-                                                          CheckpointPlace checkpoints = {},
-                                                          bool sets_aside = false);
+  // owned. With `sets_aside` a damaged file is renamed and another one begun; with `compresses`
+  // segments are compressed.
+  static absl::StatusOr<std::unique_ptr<WriterFile>> Open(
+      const std::string& path, std::chrono::nanoseconds max_wait, const Clock& clock,
+      CheckpointPlace checkpoints = {}, bool sets_aside = false, bool compresses = false);
   // Notes that the writer ended in order, unless it was abandoned.
   ~WriterFile();
   WriterFile(const WriterFile&) = delete;
@@ -90,7 +89,7 @@ class WriterFile {
   struct RowConnection;
 
   WriterFile(std::string path, std::string name, std::chrono::nanoseconds max_wait,
-             const Clock& clock, CheckpointPlace checkpoints, bool sets_aside);
+             const Clock& clock, CheckpointPlace checkpoints, bool sets_aside, bool compresses);
 
   absl::Status Connect();
   absl::Status Join();
@@ -113,6 +112,7 @@ class WriterFile {
   const Clock& clock_;
   const CheckpointPlace checkpoints_;
   const bool sets_aside_;
+  const std::unique_ptr<SegmentCompressor> compressor_;  // Null if they are kept as they are.
 
   std::unique_ptr<Connection> connection_;  // Null after it became unfit.
   ino_t inode_ = 0;                         // of the file, when it was opened last

@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <sqlite3.h>
 #include <yaml-cpp/yaml.h>
+#include <zstd.h>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -41,5 +42,7 @@ TEST(LibrariesTest, Sqlite) {
 }
 
 TEST(LibrariesTest, YamlCpp) { EXPECT_EQ(YAML::Load("a: 1")["a"].Scalar(), "1"); }
+
+TEST(LibrariesTest, Zstandard) { EXPECT_GE(ZSTD_versionNumber(), 10504u); }
 
 }  // namespace

@@ -104,6 +104,12 @@ def repositories():
         static = True,
     )
     system_library(
+        name = "zstd",
+        apt = "libzstd-dev",
+        libraries = {"libzstd": [":zstd"]},
+        static = True,
+    )
+    system_library(
         name = "mit_krb5",
         apt = "libkrb5-dev",
         libraries = {

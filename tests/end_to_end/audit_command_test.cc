@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -429,6 +430,43 @@ TEST_F(AuditCommandTest, ExportGoesOnWhereItEnded) {
   const Ended stale = Audit({"export", "--after", "1.1.1.2"});
   EXPECT_EQ(stale.status, 2);
   EXPECT_NE(stale.err.find("is not where the cursor says"), std::string::npos) << stale.err;
+}
+
+// What is left comes as before, and what is gone leaves nothing in what is written of the rest.
+TEST_F(AuditCommandTest, ExportOfAPrunedFileHasWhatIsLeft) {
+  const char* const kFormats[] = {"jsonl", "csv", "ocsf"};
+  std::map<std::string, std::string> before;
+  for (const char* format : kFormats) before[format] = Audit({"export", "--format", format}).out;
+  std::vector<std::string> cursors;
+  for (int n = 1; n <= 3; ++n) {
+    const Ended row = Audit({"query", "--format", "csv", "--sql",
+                             "SELECT unix_us || '.' || writer || '.' || seq || '.' || number "
+                             "FROM decisions WHERE seq = " +
+                                 std::to_string(n)});
+    const size_t at = row.out.find("\r\n") + 2;
+    cursors.push_back(row.out.substr(at, row.out.find('\r', at) - at));
+  }
+  ASSERT_EQ(Audit({"prune", "--before", "2027-01-15T08:15:00Z"}).status, 0);
+  ASSERT_EQ(Audit({"query", "--count"}).out, "6\n");
+  for (const char* format : kFormats) {
+    SCOPED_TRACE(format);
+    const std::string head =
+        std::string(format) == "csv" ? before[format].substr(0, before[format].find('\n') + 1) : "";
+    std::string rest = before[format].substr(head.size());
+    for (int gone = 0; gone < 2; ++gone) rest.erase(0, rest.find('\n') + 1);
+    const Ended left = Audit({"export", "--format", format});
+    EXPECT_EQ(left.status, 0) << left.err;
+    EXPECT_EQ(left.out, head + rest);
+    // From a record that is there, and from one that is gone.
+    const Ended more = Audit({"export", "--format", format, "--after", cursors[2]});
+    EXPECT_EQ(more.status, 0) << more.err;
+    EXPECT_EQ(more.out, head + rest.substr(rest.find('\n') + 1));
+    for (int gone = 0; gone < 2; ++gone) {
+      const Ended stale = Audit({"export", "--format", format, "--after", cursors[gone]});
+      EXPECT_EQ(stale.status, 2) << stale.out;
+      EXPECT_NE(stale.err.find("were made anew or pruned since"), std::string::npos) << stale.err;
+    }
+  }
 }
 
 TEST_F(AuditCommandTest, PruneRemovesAndSaysSo) {
