@@ -385,11 +385,13 @@ absl::Status MigrateInTransaction(Database& database, absl::Span<const Migration
 absl::Span<const Migration> Migrations() { return kMigrations; }
 
 absl::StatusOr<FileKind> Identify(Database& database, int64_t version) {
+  // The tables first: whoever makes the file meanwhile adds both in one step, so that there are
+  // never tables without the number.
+  absl::StatusOr<int64_t> tables = database.Number("SELECT count(*) FROM sqlite_schema");
+  if (!tables.ok()) return tables.status();
   absl::StatusOr<int64_t> application = database.Number("PRAGMA application_id");
   if (!application.ok()) return application.status();
   if (*application != kApplicationId) {
-    absl::StatusOr<int64_t> tables = database.Number("SELECT count(*) FROM sqlite_schema");
-    if (!tables.ok()) return tables.status();
     if (*application == 0 && *tables == 0) return FileKind::kEmpty;
     return absl::FailedPreconditionError(absl::StrCat(
         database.name(), ": not an audit store but another database; name another file"));

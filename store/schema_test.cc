@@ -97,6 +97,35 @@ TEST_F(SchemaTest, AnotherDatabaseIsLeftAlone) {
   EXPECT_EQ(Select(path_, "SELECT name FROM sqlite_schema"), std::vector<std::string>{"other"});
 }
 
+// Whenever another process makes the file while this one looks at it, it is empty or an audit
+// store.
+TEST_F(SchemaTest, AFileThatIsMadeMeanwhileIsNoOtherDatabase) {
+  for (int before = 1; before <= 3; ++before) {
+    const std::string path = MakeTempDir() + "audit.db";
+    constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    auto database = *Database::Open(path, "audit.db", kFlags);
+    struct Maker {
+      Database* other;
+      int statements;
+      static int OnStatement(unsigned, void* self, void*, void*) {
+        auto& maker = *static_cast<Maker*>(self);
+        if (--maker.statements == 0) {
+          EXPECT_EQ(Migrate(*maker.other, Known(3)), absl::OkStatus());
+        }
+        return 0;
+      }
+    };
+    auto other = *Database::Open(path, "audit.db", kFlags);
+    Maker maker = {other.get(), before};
+    ASSERT_EQ(sqlite3_trace_v2(database->get(), SQLITE_TRACE_STMT, &Maker::OnStatement, &maker),
+              SQLITE_OK);
+    const absl::StatusOr<FileKind> kind = Identify(*database, 3);
+    EXPECT_EQ(kind.status(), absl::OkStatus()) << before;
+    sqlite3_trace_v2(database->get(), 0, nullptr, nullptr);
+    EXPECT_EQ(*Identify(*database, 3), maker.statements > 0 ? FileKind::kEmpty : FileKind::kReeve);
+  }
+}
+
 // What the columns that version 6 added show of an older record.
 constexpr char kNewColumns[] = "|{}|NULL|1|1";
 
