@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,7 +15,6 @@
 #include "absl/strings/str_cat.h"
 #include "reeve/adapters/context/krb5/krb5_name.h"
 #include "reeve/adapters/context/krb5/krb5_session.h"
-#include "reeve/engine/clock.h"
 #include "reeve/engine/text.h"
 
 namespace reeve {
@@ -146,9 +146,10 @@ absl::StatusOr<Inquired> Inquire(gss_ctx_id_t context, const Krb5Rules& rules) {
   int is_ours = 0;
   int open = 0;
   Inquired inquired;
-  // The clock that libgssapi reads next, and as it does, in seconds: if it is a second later there,
-  // the end comes out a second early.
-  const int64_t before = absl::ToUnixSeconds(Clock::System().Now());
+  // The clock that libgssapi reads next, and as it does, by time(2): if it is a second later there,
+  // the end comes out a second early. (clock_gettime(2) turns some milliseconds before, and then
+  // the end would come out late.)
+  const int64_t before = time(nullptr);
   OM_uint32 minor;
   const OM_uint32 major = gss_inquire_context(&minor, context, &source, &target, &seconds,
                                               &mechanism, &inquired.flags, &is_ours, &open);

@@ -622,6 +622,21 @@ TEST_P(Krb5MechanismTest, EndsWithItsTicketWhateverTheSkew) {
   }
 }
 
+// The clocks of the machine do not turn to the next second at one moment.
+TEST_P(Krb5MechanismTest, EndsWithItsTicketWhereASecondTurns) {
+  const absl::StatusOr<EstablishedContext> context = Meet();
+  ASSERT_TRUE(context.ok()) << context.status();
+  const absl::Time end = TimesOf(client_.ccache, "documents/localhost@REEVE.TEST").end;
+  const absl::StatusOr<SecretBytes> exported = context->session->Export();
+  const std::unique_ptr<Krb5Package> package = Package();
+  const absl::Time now = absl::Now();
+  for (int64_t second = absl::ToUnixSeconds(now); absl::ToUnixSeconds(absl::Now()) == second;) {
+  }
+  const absl::StatusOr<EstablishedContext> opened = package->Open(exported->span(), now);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_LE(opened->expires, end);
+}
+
 TEST_F(Krb5Test, ConfiguredSkewIsANumber) {
   WithDefaults("clockskew = five", [&] {
     EXPECT_FALSE(Krb5Package::Create(Krb5Mechanism::kKrb5).ok());
