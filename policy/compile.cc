@@ -6,8 +6,10 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "policy/load_programs.h"
 #include "reeve/engine/text.h"
 #include "reeve/policy/snapshot_file.h"
 #include "reeve/policy/source_files.h"
@@ -51,7 +53,8 @@ CompileResult Compile(const std::vector<SourceFile>& files, std::vector<std::str
   // The texts are loaded as they are: who has signed them was asked before.
   LoadLimits plain = limits;
   plain.trusted_keys = nullptr;
-  result.loaded = LoadPolicy(files, plain);
+  absl::flat_hash_map<std::string, std::string> programs;
+  result.loaded = LoadPolicyAndPrograms(files, plain, &programs);
   result.loaded.issues.insert(result.loaded.issues.begin(), issues.begin(), issues.end());
   if (!result.loaded.ok()) return result;
   YamlLimits yaml_limits;
@@ -63,7 +66,8 @@ CompileResult Compile(const std::vector<SourceFile>& files, std::vector<std::str
   }
   std::vector<SnapshotPart> parts;
   for (size_t i = 0; i < files.size(); ++i) {
-    parts.push_back({std::move(names[i]), &files[i].text, &trees[i]});
+    parts.push_back(
+        {std::move(names[i]), &files[i].text, &trees[i], std::move(programs[files[i].name])});
   }
   result.bytes = EncodeSnapshotFile(std::move(parts), signing_key);
   return result;
@@ -80,9 +84,9 @@ CompileResult CompilePolicy(const std::string& path, const std::vector<std::stri
   paths.insert(paths.end(), entity_files.begin(), entity_files.end());
   for (const std::string& one : paths) {
     std::vector<SourceFile> found;
-    YamlTrees trees;  // The texts are read anew.
+    UnpackedFiles unpacked;  // The texts are read and compiled anew.
     ReadSourceFiles(one, limits, &found, &issues);
-    UnpackSnapshotFiles(limits, &found, &trees, &issues);
+    UnpackSnapshotFiles(limits, &found, &unpacked, &issues);
     for (SourceFile& file : found) {
       names.push_back(NameBelow(one, file.name));
       files.push_back(std::move(file));
@@ -98,8 +102,8 @@ CompileResult CompilePolicy(const std::vector<SourceFile>& files, const uint8_t*
                             const LoadLimits& limits) {
   std::vector<SourceFile> found = files;
   std::vector<Issue> issues;
-  YamlTrees trees;
-  UnpackSnapshotFiles(limits, &found, &trees, &issues);
+  UnpackedFiles unpacked;
+  UnpackSnapshotFiles(limits, &found, &unpacked, &issues);
   std::vector<std::string> names;
   for (const SourceFile& file : found) names.push_back(file.name);
   return Compile(found, std::move(names), std::move(issues), signing_key, limits);

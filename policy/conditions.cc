@@ -4,10 +4,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "policy/cel/parser.h"
 #include "policy/cel/type.h"
 #include "reeve/engine/cel/program.h"
+#include "reeve/engine/cel/program_encoding.h"
+#include "reeve/engine/encoding.h"
 
 namespace reeve {
 namespace {
@@ -30,6 +31,11 @@ constexpr size_t kMaxExpandedNodes = 1'000'000;
 
 bool CanBeBool(const Type& type) {
   return type.kind == TypeKind::kBool || type.kind == TypeKind::kDyn;
+}
+
+template <typename List>
+bool Contains(const List& list, std::string_view name) {
+  return std::find(std::begin(list), std::end(list), name) != std::end(list);
 }
 
 }  // namespace
@@ -94,7 +100,7 @@ bool Conditions::IsTaken(std::string_view name) const {
   // A name, and nothing around it: no dot, quote, blank or comment.
   const cel::Expr& root = (*ast)[ast->root];
   if (root.kind != cel::ExprKind::kIdent || root.name != name || name.front() == '.') return true;
-  return std::find(std::begin(kVariables), std::end(kVariables), name) != std::end(kVariables) ||
+  return Contains(kVariables, name) ||
          cel::Check(*std::move(ast), cel::Environment::Standard(), {}, &ignored).has_value();
 }
 
@@ -205,11 +211,11 @@ std::optional<Condition> Conditions::CompileFact(std::string_view text,
                                                  const std::vector<std::string>& bindings,
                                                  std::vector<std::string>* used,
                                                  ConditionDefects* defects) {
-  // On its own first, so that it cannot close the bracket.
-  if (!cel::Parse(text, {}, &defects->errors).has_value()) return std::nullopt;
   constexpr std::string_view kBefore = "string(";
   // Behind a comment that `text` may end with.
   const std::string whole = absl::StrCat(kBefore.data(), std::string(text), "\n)");
+  // On its own first, so that it cannot close the bracket.
+  if (!cel::Parse(text, {}, &defects->errors).has_value()) return std::nullopt;
   const size_t before = defects->errors.size();
   std::optional<Condition> fact = Compile(Kind::kFact, whole, bindings, used, defects);
   const auto within = [&](size_t at) {
@@ -222,6 +228,77 @@ std::optional<Condition> Conditions::CompileFact(std::string_view text,
   }
   if (fact.has_value()) fact->text = std::string(text);
   return fact;
+}
+
+std::string Conditions::Export() const {
+  std::vector<const std::pair<const Key, Compiled>*> sorted;
+  for (const auto& entry : compiled_) {
+    if (entry.second.condition.has_value()) sorted.push_back(&entry);
+  }
+  if (sorted.empty()) return {};
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto* a, const auto* b) { return a->first < b->first; });
+  std::string bytes(1, static_cast<char>(cel::kProgramFormat));
+  const auto append_all = [&bytes](const std::vector<std::string>& texts) {
+    AppendVarint(texts.size(), &bytes);
+    for (const std::string& text : texts) AppendSized(text, &bytes);
+  };
+  for (const auto* entry : sorted) {
+    const auto& [key, compiled] = *entry;
+    bytes += static_cast<char>(key.kind);
+    AppendVarint(key.reach, &bytes);
+    append_all(key.bindings);
+    AppendSized(key.text, &bytes);
+    append_all(compiled.used);
+    cel::AppendProgram(*compiled.condition->program, &bytes);
+  }
+  return bytes;
+}
+
+bool Conditions::CanImport(std::string_view bytes) {
+  return !bytes.empty() && static_cast<uint8_t>(bytes[0]) == cel::kProgramFormat;
+}
+
+bool Conditions::Import(std::string_view bytes) {
+  if (!CanImport(bytes)) return true;
+  ByteReader reader(bytes.substr(1));
+  const auto read_all = [&reader](std::vector<std::string>* texts) {
+    uint64_t count = 0;
+    if (!reader.Number(reader.rest(), &count)) return false;
+    for (; count > 0; --count) {
+      std::string_view text;
+      if (!reader.Sized(reader.rest(), &text)) return false;
+      texts->emplace_back(text);
+    }
+    return true;
+  };
+  cel::ProgramDecoder decoder;
+  Key last = {};
+  while (reader.ok() && reader.rest() > 0) {
+    uint8_t kind = 0;
+    uint64_t reach = 0;
+    std::string_view text;
+    Key key = {};
+    Compiled compiled;
+    if (!reader.Byte(&kind) || kind > static_cast<uint8_t>(Kind::kFact) ||
+        !reader.Number(UINT32_MAX, &reach) || !read_all(&key.bindings) ||
+        !reader.Sized(reader.rest(), &text) || !read_all(&compiled.used)) {
+      return false;
+    }
+    key.kind = static_cast<Kind>(kind);
+    key.reach = static_cast<uint32_t>(reach);
+    key.text = text;
+    auto program = decoder.Decode(&reader);
+    if (!program.ok() || (!compiled_.empty() && !(last < key))) return false;
+    for (uint32_t i = 0; i < (*program)->variable_count(); ++i) {
+      const std::string_view name = (*program)->variable(i);
+      if (!Contains(kVariables, name) && !Contains(key.bindings, name)) return false;
+    }
+    compiled.condition = {std::string(text), *std::move(program)};
+    last = key;
+    compiled_.emplace(std::move(key), std::move(compiled));
+  }
+  return reader.ok();
 }
 
 bool Conditions::ReadsRoles(const Condition& condition) {
@@ -237,12 +314,10 @@ std::optional<Condition> Conditions::Compile(Kind kind, std::string_view text,
                                              const std::vector<std::string>& bindings,
                                              std::vector<std::string>* used,
                                              ConditionDefects* defects) {
-  const std::string key =
-      absl::StrCat(kind == Kind::kFact ? "fact " : "", reach_ == nullptr ? 0 : reach_->number, ":",
-                   absl::StrJoin(bindings, ","), ":", std::string(text));
+  Key key = {kind, reach_ == nullptr ? 0 : reach_->number, bindings, std::string(text)};
   auto found = compiled_.find(key);
   if (found == compiled_.end()) {
-    found = compiled_.emplace(key, Compile(kind, text, bindings)).first;
+    found = compiled_.emplace(std::move(key), Compile(kind, text, bindings)).first;
   }
   const Compiled& compiled = found->second;
   used->insert(used->end(), compiled.used.begin(), compiled.used.end());

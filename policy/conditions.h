@@ -2,10 +2,13 @@
 #ifndef REEVE_POLICY_CONDITIONS_H_
 #define REEVE_POLICY_CONDITIONS_H_
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -23,6 +26,12 @@ struct ConditionDefects {
   // Of a condition without errors: what it reads itself and, by the schema, a request may lack
   // (CheckedExpr::may_be_missing).
   std::vector<std::string> may_be_missing;
+};
+
+// What the conditions of one file are, or were, compiled to, as bytes: see Conditions::Export().
+struct ProgramBytes {
+  std::string_view given;       // Of the same file; empty if there is nothing.
+  std::string* made = nullptr;  // Null if nobody asks.
 };
 
 // One thread at a time.
@@ -59,6 +68,16 @@ class Conditions {
                                        const std::vector<std::string>& bindings,
                                        std::vector<std::string>* used, ConditionDefects* defects);
 
+  // The conditions that were compiled, without errors, as bytes: the same for the same file.
+  // doc/compiled-sets.md says which byte is what.
+  std::string Export() const;
+  // Has Compile() and CompileFact() take what Export() of the same file gave rather than compile
+  // anew. Of another version of Reeve nothing is taken. Returns false if the bytes are malformed;
+  // they may be anyone's, but what they say of a condition is believed.
+  bool Import(std::string_view bytes);
+  // Whether Import() takes anything of them.
+  static bool CanImport(std::string_view bytes);
+
   // Whether a condition of Compile() or CompileFact() reads `principal.roles`.
   static bool ReadsRoles(const Condition& condition);
 
@@ -69,7 +88,26 @@ class Conditions {
     ConditionDefects defects;
   };
 
-  enum class Kind { kClause, kFact };
+  enum class Kind : uint8_t { kClause = 0, kFact = 1 };  // Stored: never renumber.
+  // What a condition is compiled from, with what is in scope.
+  struct Key {
+    Kind kind;
+    uint32_t reach;  // 0: everything.
+    std::vector<std::string> bindings;
+    std::string text;
+
+    friend bool operator==(const Key& a, const Key& b) {
+      return a.kind == b.kind && a.reach == b.reach && a.bindings == b.bindings && a.text == b.text;
+    }
+    friend bool operator<(const Key& a, const Key& b) {
+      return std::tie(a.kind, a.reach, a.bindings, a.text) <
+             std::tie(b.kind, b.reach, b.bindings, b.text);
+    }
+    template <typename H>
+    friend H AbslHashValue(H hash, const Key& key) {
+      return H::combine(std::move(hash), key.kind, key.reach, key.bindings, key.text);
+    }
+  };
   std::optional<Condition> Compile(Kind kind, std::string_view text,
                                    const std::vector<std::string>& bindings,
                                    std::vector<std::string>* used, ConditionDefects* defects);
@@ -96,9 +134,9 @@ class Conditions {
   Scoped* reach_ = nullptr;                   // Null: everything.
   std::map<std::string, std::string> texts_;  // Of named_.
   cel::NamedExprs named_;
-  absl::flat_hash_map<std::string, size_t> sizes_;       // Of named_, as Expand() returns them.
-  size_t expanded_ = 0;                                  // By Expand(), in all.
-  absl::flat_hash_map<std::string, Compiled> compiled_;  // By kind, text and bindings.
+  absl::flat_hash_map<std::string, size_t> sizes_;  // Of named_, as Expand() returns them.
+  size_t expanded_ = 0;                             // By Expand(), in all.
+  absl::flat_hash_map<Key, Compiled> compiled_;
 };
 
 }  // namespace reeve

@@ -19,13 +19,13 @@ class RootReader : public FieldReader {
   RootReader(std::string_view file, const LoadLimits& limits, std::vector<Issue>* issues)
       : FieldReader(file, limits, issues), issues_(issues) {}
 
-  void Read(YamlNode root, Documents* documents);
+  void Read(YamlNode root, const ProgramBytes& programs, Documents* documents);
 
  private:
   std::vector<Issue>* const issues_;
 };
 
-void RootReader::Read(YamlNode root, Documents* documents) {
+void RootReader::Read(YamlNode root, const ProgramBytes& programs, Documents* documents) {
   if (root.IsNull()) {
     return Report(
         {},
@@ -74,7 +74,7 @@ void RootReader::Read(YamlNode root, Documents* documents) {
   }
   if (policy.has_value()) {
     documents->policies.push_back(
-        PolicyReader(file(), limits(), issues_, documents->scope.get()).Read(root));
+        PolicyReader(file(), limits(), issues_, documents->scope.get()).Read(root, programs));
   } else if (schema.has_value()) {
     documents->schemas.push_back(SchemaReader(file(), limits(), issues_).Read(root));
   } else if (entities.has_value()) {
@@ -100,8 +100,8 @@ bool IsSchema(const YamlDocument& yaml) {
 }
 
 void ReadDocument(std::string_view file, const YamlDocument& yaml, const LoadLimits& limits,
-                  Documents* documents, std::vector<Issue>* issues) {
-  RootReader(file, limits, issues).Read(yaml.root(), documents);
+                  Documents* documents, std::vector<Issue>* issues, const ProgramBytes& programs) {
+  RootReader(file, limits, issues).Read(yaml.root(), programs, documents);
 }
 
 }  // namespace reeve

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/conditions.h"
 #include "policy/document.h"
 #include "policy/schema_document.h"
 #include "policy/schema_scope.h"
@@ -28,9 +29,10 @@ struct Documents {
 bool IsSchema(const YamlDocument& yaml);
 
 // Adds what the file `file` holds to *documents, and what is wrong with it to *issues. After an
-// error what was added is of no use but to find more errors.
+// error what was added is of no use but to find more errors. `programs` are those of the file.
 void ReadDocument(std::string_view file, const YamlDocument& yaml, const LoadLimits& limits,
-                  Documents* documents, std::vector<Issue>* issues);
+                  Documents* documents, std::vector<Issue>* issues,
+                  const ProgramBytes& programs = {});
 
 // Reports names of suites of tests that are given twice, and rules that tests name and no policy
 // has.

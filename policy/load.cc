@@ -16,8 +16,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "policy/conditions.h"
 #include "policy/document_reader.h"
 #include "policy/lint.h"
+#include "policy/load_programs.h"
 #include "policy/schema_merger.h"
 #include "reeve/policy/load_tests.h"
 #include "reeve/policy/snapshot_file.h"
@@ -234,32 +236,44 @@ PolicySource SourceOf(const PolicyDocument& policy, std::string text) {
   return source;
 }
 
-// Reads `file`, or takes its tree from `trees` if it comes from a snapshot file. To `lint` is to
+Issue NotCompiledFrom(const std::string& file) {
+  return {Issue::Severity::kError,
+          file,
+          {},
+          "is not what the snapshot file decides by: `reeve compile` did not make it; "
+          "compile it again, and look for who wrote it"};
+}
+
+// Reads `file`, or takes its tree from `unpacked` if it comes from a snapshot file. To `lint` is to
 // read it all the same, and to see whether the tree is that of the text.
 std::optional<YamlDocument> ReadTree(const SourceFile& file, const LoadLimits& limits, bool lint,
-                                     YamlTrees* trees, std::vector<Issue>* issues) {
-  const auto tree = trees->find(file.name);
-  if (tree != trees->end() && !lint) return std::move(tree->second);
+                                     UnpackedFiles* unpacked, std::vector<Issue>* issues) {
+  const auto tree = unpacked->find(file.name);
+  if (tree != unpacked->end() && !lint) return std::move(tree->second.yaml);
   YamlLimits yaml_limits;
   yaml_limits.max_bytes = limits.max_file_bytes;
   std::optional<YamlDocument> yaml = ReadYaml(file.name, file.text, yaml_limits, issues);
-  if (yaml.has_value() && tree != trees->end() && !AreEqual(*yaml, tree->second)) {
-    issues->push_back({Issue::Severity::kError,
-                       file.name,
-                       {},
-                       "is not what the snapshot file decides by: `reeve compile` did not make it; "
-                       "compile it again, and look for who wrote it"});
+  if (yaml.has_value() && tree != unpacked->end() && !AreEqual(*yaml, tree->second.yaml)) {
+    issues->push_back(NotCompiledFrom(file.name));
   }
   return yaml;
 }
 
+using ProgramsByFile = absl::flat_hash_map<std::string, std::string>;
+
+// Whether a snapshot file may have these programs for a file whose conditions come to `made`. None,
+// and those of another version of Reeve, decide nothing.
+bool AreProgramsOf(std::string_view programs, std::string_view made) {
+  return programs == made || !Conditions::CanImport(programs);
+}
+
 // `issues` are those of finding the files. What tests need goes to *tests, unless that is null.
 LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const LoadLimits& limits,
-                bool lint, PolicyTests* tests = nullptr) {
+                bool lint, PolicyTests* tests = nullptr, ProgramsByFile* programs = nullptr) {
   LoadResult result;
   result.issues = std::move(issues);
-  YamlTrees trees;
-  UnpackSnapshotFiles(limits, &files, &trees, &result.issues);
+  UnpackedFiles unpacked;
+  UnpackSnapshotFiles(limits, &files, &unpacked, &result.issues);
   std::sort(files.begin(), files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
   std::vector<Sha256> hashes;
@@ -274,7 +288,17 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
     const size_t before = result.issues.size();
     const size_t policies = documents.policies.size();
     const size_t suites = documents.tests.size();
-    ReadDocument(name, yaml, limits, &documents, &result.issues);
+    ProgramBytes conditions;
+    const auto from = unpacked.find(name);
+    std::string made;
+    if (programs != nullptr) conditions.made = &(*programs)[name];
+    if (from != unpacked.end() && lint) conditions.made = &made;
+    if (from != unpacked.end() && !lint) conditions.given = from->second.programs;
+    ReadDocument(name, yaml, limits, &documents, &result.issues, conditions);
+    if (from != unpacked.end() && lint && !AreProgramsOf(from->second.programs, made)) {
+      result.issues.push_back(NotCompiledFrom(name));
+    }
+    if (from != unpacked.end()) from->second.programs = std::string();
     add_lines(yaml.source(), before);
     // Tests are no part of what the set means.
     if (documents.tests.size() == suites) hashes.push_back(Hash(yaml.source()));
@@ -317,7 +341,7 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
   for (SourceFile& file : files) {
     if (more_schemas && !MayBeSchema(file.text)) end_schemas();
     const size_t before = result.issues.size();
-    std::optional<YamlDocument> yaml = ReadTree(file, limits, lint, &trees, &result.issues);
+    std::optional<YamlDocument> yaml = ReadTree(file, limits, lint, &unpacked, &result.issues);
     add_lines(file.text, before);
     file.text = std::string();
     if (!yaml.has_value()) continue;
@@ -408,6 +432,11 @@ PolicyTests LoadPolicyTests(const std::string& path, const std::vector<std::stri
 
 LoadResult LoadPolicy(std::vector<SourceFile> files, const LoadLimits& limits) {
   return Load(std::move(files), {}, limits, /*lint=*/false);
+}
+
+LoadResult LoadPolicyAndPrograms(std::vector<SourceFile> files, const LoadLimits& limits,
+                                 absl::flat_hash_map<std::string, std::string>* programs) {
+  return Load(std::move(files), {}, limits, /*lint=*/false, nullptr, programs);
 }
 
 LoadResult LintPolicy(const std::string& path, const std::vector<std::string>& entity_files,

@@ -48,7 +48,7 @@ std::vector<std::string_view> Keys(const Map& map) {
 
 }  // namespace
 
-PolicyDocument PolicyReader::Read(YamlNode root) {
+PolicyDocument PolicyReader::Read(YamlNode root, const ProgramBytes& programs) {
   policy_.file = file();
   const std::optional<Fields> fields = ReadFields(root, "the policy", kPolicyFormat);
   if (const auto node = Find(*fields, "policy")) {
@@ -58,10 +58,17 @@ PolicyDocument PolicyReader::Read(YamlNode root) {
   CheckDescription(*fields);
   ReadAccept(*fields, std::nullopt, &policy_.accepted);
   conditions_.emplace(policy_.name, schema_);
+  if (!conditions_->Import(programs.given)) {
+    Report(root.position(),
+           "the snapshot file holds other conditions than `reeve compile` makes of this file; "
+           "compile it again");
+    return std::move(policy_);
+  }
   if (const auto node = Find(*fields, "let")) ReadNamedConditions(*node);
   if (const auto node = Find(*fields, "actions")) ReadActionSets(*node);
   if (const auto node = Find(*fields, "roles")) ReadRoles(*node);
   if (const auto node = Require(*fields, "rules", root.position(), "the policy")) ReadRules(*node);
+  if (programs.made != nullptr) *programs.made = conditions_->Export();
   return std::move(policy_);
 }
 

@@ -29,7 +29,7 @@ class PolicyReader : public FieldReader {
 
   // Reads the whole file, whose root is a mapping. Once for each reader. After an error what it
   // returns is of no use but to find more errors.
-  PolicyDocument Read(YamlNode root);
+  PolicyDocument Read(YamlNode root, const ProgramBytes& programs);
 
  private:
   using Names = absl::flat_hash_set<std::string>;

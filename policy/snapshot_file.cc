@@ -23,7 +23,7 @@ namespace {
 
 // The first byte is not UTF-8, and who changes line ends on the way changes the last two.
 constexpr std::string_view kMagic = "\x89REEVE\r\n";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kHeaderBytes = 24;
 constexpr size_t kNodeBytes = 12;
 constexpr size_t kDigestBytes = 32;
@@ -169,8 +169,8 @@ class Reader {
  public:
   Reader(const SourceFile& file, const LoadLimits& limits) : file_(file), limits_(limits) {}
 
-  // Returns what is wrong; empty if nothing is. Then files() and trees() are what it holds, in the
-  // same order.
+  // Returns what is wrong; empty if nothing is. Then files() and unpacked() are what it holds, in
+  // the same order.
   std::string Read() {
     if (file_.text.size() < kHeaderBytes + kDigestBytes) return Damaged("it is cut short");
     if (const uint32_t version = Get32(&file_.text[kMagic.size()]); version != kVersion) {
@@ -198,7 +198,7 @@ class Reader {
   }
 
   std::vector<SourceFile>& files() { return files_; }
-  std::vector<YamlDocument>& trees() { return trees_; }
+  std::vector<UnpackedFile>& unpacked() { return unpacked_; }
 
  private:
   static std::string Damaged(std::string_view why) {
@@ -265,6 +265,14 @@ class Reader {
         return wrong;
       }
     }
+    for (UnpackedFile& file : unpacked_) {
+      const uint64_t size = rest.size() < 4 ? UINT64_MAX : uint64_t{Get32(rest.data())};
+      if (size > rest.size() - std::min<size_t>(rest.size(), 4)) {
+        return Damaged("the conditions in it are cut short");
+      }
+      file.programs = rest.substr(4, size);
+      rest.remove_prefix(4 + size);
+    }
     return rest.empty() ? "" : Damaged("bytes are left over");
   }
 
@@ -300,14 +308,14 @@ class Reader {
       return Damaged(absl::StrCat("`", name, "` in it is none that can be read"));
     }
     files_.push_back({absl::StrCat(file_.name, "/", name), std::string(text)});
-    trees_.emplace_back(std::move(tree));
+    unpacked_.push_back({YamlDocument(std::move(tree)), std::string()});
     return "";
   }
 
   const SourceFile& file_;
   const LoadLimits& limits_;
   std::vector<SourceFile> files_;
-  std::vector<YamlDocument> trees_;
+  std::vector<UnpackedFile> unpacked_;
 };
 
 void Report(const std::string& file, std::string message, std::vector<Issue>* issues) {
@@ -324,6 +332,10 @@ std::string EncodeSnapshotFile(std::vector<SnapshotPart> parts, const uint8_t* s
             [](const SnapshotPart& a, const SnapshotPart& b) { return a.name < b.name; });
   std::string body;
   for (const SnapshotPart& part : parts) AppendPart(part, &body);
+  for (const SnapshotPart& part : parts) {
+    Put32(part.programs.size(), &body);
+    body += part.programs;
+  }
   std::string bytes(kMagic);
   Put32(kVersion, &bytes);
   Put32(parts.size(), &bytes);
@@ -344,15 +356,15 @@ std::string EncodeSnapshotFile(std::vector<SnapshotPart> parts, const uint8_t* s
   return bytes;
 }
 
-void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* files, YamlTrees* trees,
-                         std::vector<Issue>* issues) {
+void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* files,
+                         UnpackedFiles* unpacked, std::vector<Issue>* issues) {
   FindFastestHash();
-  std::vector<SourceFile> unpacked;
+  std::vector<SourceFile> plain;
   bool said_unsigned = false;
   for (SourceFile& file : *files) {
     if (!IsSnapshotFile(file.text)) {
       if (limits.trusted_keys == nullptr) {
-        unpacked.push_back(std::move(file));
+        plain.push_back(std::move(file));
       } else if (!std::exchange(said_unsigned, true)) {
         Report(file.name,
                "is not signed, and only what a trusted key has signed may be loaded; compile and "
@@ -368,16 +380,16 @@ void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* file
     }
     for (size_t i = 0; i < reader.files().size(); ++i) {
       const std::string& name = reader.files()[i].name;
-      if (!trees->try_emplace(name, std::move(reader.trees()[i])).second) {
+      if (!unpacked->try_emplace(name, std::move(reader.unpacked()[i])).second) {
         Report(name, "is given twice", issues);
         continue;
       }
-      unpacked.push_back(std::move(reader.files()[i]));
+      plain.push_back(std::move(reader.files()[i]));
     }
     file.text = std::string();
   }
-  *files = std::move(unpacked);
-  if (trees->empty()) return;
+  *files = std::move(plain);
+  if (unpacked->empty()) return;
   // A file that is none of a snapshot file must not be taken for one.
   std::vector<std::string_view> names;
   for (const SourceFile& file : *files) names.push_back(file.name);

@@ -1,9 +1,9 @@
 // Snapshot files: policy sets as `reeve compile` leaves them. doc/compiled-sets.md says which byte
 // is what.
 //
-// A snapshot file holds the texts of the set's files and the trees that they were read as, so that
-// whoever loads it need not read YAML, and finds in it all that was there: places, tests, the
-// digest of the texts.
+// A snapshot file holds the texts of the set's files, the trees that they were read as and what
+// their conditions were compiled to, so that whoever loads it need neither read YAML nor compile,
+// and finds in it all that was there: places, tests, the digest of the texts.
 #ifndef REEVE_POLICY_SNAPSHOT_FILE_H_
 #define REEVE_POLICY_SNAPSHOT_FILE_H_
 
@@ -25,23 +25,31 @@ bool IsSnapshotFile(std::string_view bytes);
 // One file of a set: its name below the set, its text, and the tree of that.
 struct SnapshotPart {
   std::string name;
-  const std::string* text;   // Not owned,
-  const YamlDocument* yaml;  // nor is this.
+  const std::string* text;    // Not owned,
+  const YamlDocument* yaml;   // nor is this.
+  std::string programs = {};  // As ProgramBytes::made.
 };
 
 // The bytes of a snapshot file of `parts`, in any order; their names differ. The same parts give
 // the same bytes. Signed by `signing_key`, unless it is null: 64 bytes as crypto_sign(3) has them.
 std::string EncodeSnapshotFile(std::vector<SnapshotPart> parts, const uint8_t* signing_key);
 
-using YamlTrees = absl::flat_hash_map<std::string, YamlDocument>;  // By the names of files.
+// What a file of a snapshot file was read as, and what its conditions were compiled to.
+struct UnpackedFile {
+  YamlDocument yaml;
+  std::string programs;  // As ProgramBytes::given.
+};
+using UnpackedFiles = absl::flat_hash_map<std::string, UnpackedFile>;  // By the names of files.
 
-// Puts, in the place of each snapshot file among *files, the files that it holds, and their trees
-// into *trees. Reports a snapshot file that is damaged, exceeds `limits` or is signed wrongly and,
-// if there are trusted keys, all that none of them has signed; of these nothing is kept.
+// Puts, in the place of each snapshot file among *files, the files that it holds, and the rest of
+// what it holds of them into *unpacked. Reports a snapshot file that is damaged, exceeds `limits`
+// or is signed wrongly and, if there are trusted keys, all that none of them has signed; of these
+// nothing is kept.
 //
-// Works on any bytes: a tree that it returns has the form of one that was read.
-void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* files, YamlTrees* trees,
-                         std::vector<Issue>* issues);
+// Works on any bytes: a tree that it returns has the form of one that was read. Programs are not
+// looked at.
+void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* files,
+                         UnpackedFiles* unpacked, std::vector<Issue>* issues);
 
 // Whether both are the same, node by node.
 bool AreEqual(const YamlDocument& a, const YamlDocument& b);

@@ -354,6 +354,125 @@ void Put(std::string* bytes, size_t at, uint32_t value) {
   for (int i = 0; i < 4; ++i) (*bytes)[at + i] = static_cast<char>(value >> 8 * i);
 }
 
+uint32_t Get(const std::string& bytes, size_t at) {
+  uint32_t value = 0;
+  for (int i = 0; i < 4; ++i) value |= uint32_t{static_cast<uint8_t>(bytes[at + i])} << 8 * i;
+  return value;
+}
+
+// Where the programs of a set of one file are, behind their size.
+size_t ProgramsAt(const std::string& bytes) {
+  return 24 + 16 + Get(bytes, 24) + Get(bytes, 28) + Get(bytes, 32) + 12 * Get(bytes, 36) + 4;
+}
+std::string ProgramsOf(const std::string& bytes) {
+  return bytes.substr(ProgramsAt(bytes), Get(bytes, ProgramsAt(bytes) - 4));
+}
+// The same set with other programs.
+std::string WithPrograms(const std::string& bytes, const std::string& programs) {
+  std::string other = bytes.substr(0, ProgramsAt(bytes)) + programs + std::string(32, '\0');
+  Put(&other, ProgramsAt(bytes) - 4, static_cast<uint32_t>(programs.size()));
+  return Sealed(std::move(other));
+}
+
+constexpr char kForged[] =
+    "s/p.yaml: is not what the snapshot file decides by: `reeve compile` did not make it; "
+    "compile it again, and look for who wrote it\n";
+constexpr char kOthers[] =
+    "s/p.yaml:1:1: the snapshot file holds other conditions than `reeve compile` makes of this "
+    "file; compile it again\n  reeve: 1\n  ^\n";
+
+constexpr char kLevels[] = R"(reeve: 1
+policy: p
+let: {low: principal.level < 5}
+roles:
+  staff: {principals: [anyone], when: principal.level > 0}
+rules:
+  - id: r
+    effect: allow
+    principals: [role:staff]
+    actions: [any]
+    resources: ["doc:/{name}/*"]
+    when: [principal.level >= 3, low, 'name.matches("[a-z]+")', "name in ['a', 'finance']"]
+    message: "not {name}"
+)";
+
+// A file whose conditions are taken from it: what they say decides, as of its trees.
+TEST(ProgramsTest, DecideAsTheySayAndLintFindsThatTheyAreNotOfTheirText) {
+  const std::string bytes = Compiled({{"p.yaml", kLevels}});
+  EXPECT_EQ(WithPrograms(bytes, ProgramsOf(bytes)), bytes);
+  const std::string high = absl::StrReplaceAll(kLevels, {{"level >= 3", "level >= 8"}});
+  const std::string others = Compiled({{"p.yaml", high}});
+  const auto answers = [](const std::string& set) {
+    const LoadResult loaded = LoadPolicy({{"s", set}});
+    EXPECT_TRUE(loaded.ok()) << Issues(loaded);
+    // Without the digest, and what the clauses are called.
+    return absl::StrReplaceAll(Answers(loaded.snapshot),
+                               {{std::string(loaded.snapshot->digest()), ""}, {">= 8", ">= 3"}});
+  };
+  ASSERT_NE(answers(bytes), answers(others));
+  // Those of another text are none of this one, which is compiled.
+  EXPECT_EQ(answers(WithPrograms(bytes, ProgramsOf(others))), answers(bytes));
+  // Those that say that they are of it.
+  const std::string forged =
+      WithPrograms(bytes, absl::StrReplaceAll(ProgramsOf(others), {{"level >= 8", "level >= 3"}}));
+  EXPECT_EQ(answers(forged), answers(others));
+  EXPECT_EQ(Issues(LintPolicy({{"s", forged}})), kForged);
+  EXPECT_TRUE(LintPolicy({{"s", bytes}}).ok());
+}
+
+TEST(ProgramsTest, AreOfThisVersionOrNotTaken) {
+  const std::string bytes = Compiled({{"p.yaml", kLevels}});
+  std::string programs = ProgramsOf(bytes);
+  programs[0] ^= '\x40';
+  programs.resize(programs.size() / 2);
+  const LoadResult loaded = LoadPolicy({{"s", WithPrograms(bytes, programs)}});
+  ASSERT_TRUE(loaded.ok()) << Issues(loaded);
+  EXPECT_EQ(Answers(loaded.snapshot), Answers(LoadPolicy({{"s", bytes}}).snapshot));
+  for (const char* none : {"", "\x40"}) {
+    EXPECT_EQ(Load(WithPrograms(bytes, none)), "loaded");
+  }
+  EXPECT_TRUE(LintPolicy({{"s", WithPrograms(bytes, "")}}).ok());
+}
+
+TEST(ProgramsTest, ThatNobodyCompiledAreRefused) {
+  const std::string bytes = Compiled({{"p.yaml", kLevels}});
+  const std::string programs = ProgramsOf(bytes);
+  const auto other = [&](const char* from, const char* to) {
+    const std::string changed = absl::StrReplaceAll(programs, {{from, to}});
+    EXPECT_NE(changed, programs) << from;
+    return Load(WithPrograms(bytes, changed));
+  };
+  // A variable that is neither known nor bound; one that is bound, and read by no program.
+  EXPECT_EQ(other("\4name", "\4nama"), kOthers);
+  EXPECT_EQ(other("\1\4name", "\1\4nama"), kOthers);
+  EXPECT_EQ(Load(WithPrograms(bytes, programs + programs.substr(1))), kOthers) << "twice";
+  for (size_t size = 1; size < programs.size(); ++size) {
+    const std::string cut = Load(WithPrograms(bytes, programs.substr(0, size)));
+    EXPECT_TRUE(cut == "loaded" || cut == kOthers) << size << " " << cut;
+  }
+}
+
+// Whatever a byte becomes, the set is refused or decides something.
+TEST(ProgramsTest, AnyByteMayBeAnyOther) {
+  const std::string bytes = Compiled({{"p.yaml", kLevels}});
+  const std::string programs = ProgramsOf(bytes);
+  int refused = 0;
+  int decided = 0;
+  for (size_t at = 1; at < programs.size(); ++at) {
+    for (const int bits : {1, 2, 4, 0x10, 0x80, 0xFF}) {
+      std::string changed = programs;
+      changed[at] = static_cast<char>(changed[at] ^ bits);
+      const LoadResult loaded = LoadPolicy({{"s", WithPrograms(bytes, changed)}});
+      loaded.ok() ? ++decided : ++refused;
+      if (loaded.ok()) {
+        EXPECT_NE(Answers(loaded.snapshot), "");
+      }
+    }
+  }
+  EXPECT_GT(refused, 1000);
+  EXPECT_GT(decided, 100);
+}
+
 // What is sealed, and yet none that could be.
 TEST(DamageTest, IsFoundBehindADigestThatMatches) {
   // "k: [a, bc]" without its line end: a mapping, `k`, a sequence, `a`, `bc`.
@@ -384,8 +503,8 @@ TEST(DamageTest, IsFoundBehindADigestThatMatches) {
     return [at, value](std::string* bytes) { Put(bytes, at, value); };
   };
   const Row rows[] = {
-      {"Version", put(8, 2),
-       "s: is of version 2, and this program reads version 1; compile it again\n"},
+      {"Version", put(8, 1),
+       "s: is of version 1, and this program reads version 2; compile it again\n"},
       {"NoFiles", put(12, 0), "s: is damaged: it holds no file; compile it again\n"},
       {"TwoFiles", put(12, 2), cut},
       {"NameTooLong", put(kPart, 0xFFFFFFFF), cut},
@@ -414,6 +533,10 @@ TEST(DamageTest, IsFoundBehindADigestThatMatches) {
       {"KeyWithoutValue", put(node(0, 2), YamlTreeNode::kMapping | 2 << 3), none},
       {"KeyIsAList", put(node(1, 2), YamlTreeNode::kSequence), none},
       {"RootEndsTooEarly", put(node(0, 1), 2), none},
+      {"ProgramsTooLong", [](std::string* bytes) { Put(bytes, bytes->size() - 36, 1); },
+       "s: is damaged: the conditions in it are cut short; compile it again\n"},
+      {"NoPrograms", [](std::string* bytes) { bytes->erase(bytes->size() - 36, 1); },
+       "s: is damaged: the conditions in it are cut short; compile it again\n"},
       {"LeftOver", [](std::string* bytes) { bytes->insert(bytes->size() - 32, "x"); },
        "s: is damaged: bytes are left over; compile it again\n"},
   };
@@ -445,7 +568,7 @@ TEST(DamageTest, LintFindsATreeThatIsNotThatOfItsText) {
   // The rule that denies takes its effect from the one that allows.
   const size_t allow = text.find("allow");
   const size_t deny = text.find("deny");
-  const size_t nodes = bytes.size() - 32;
+  const size_t nodes = ProgramsAt(bytes) - 4;
   for (size_t at = nodes - 12; at > 24 + 16 + 6 + text.size(); at -= 12) {
     uint32_t words[3];
     std::memcpy(words, &bytes[at], sizeof words);
