@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/base/optimization.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -83,20 +84,21 @@ void AppendCounts(const Counts& counts, std::vector<uint32_t>* words) {
 }
 
 // Goes on behind them.
-Counts ReadCounts(const std::vector<uint32_t>& words, uint32_t* at) {
+inline Counts ReadCounts(const uint32_t* words, uint32_t* at) {
   const uint32_t word = words[(*at)++];
-  Counts counts = {word & (kWide - 1), {word >> 4 & 0xFFF, word >> 16 & 0xFF, word >> 24}};
-  if ((word & kWide) != 0) {
-    for (uint32_t& size : counts.sizes) size = words[(*at)++];
+  if (ABSL_PREDICT_TRUE((word & kWide) == 0)) {
+    return {word & (kWide - 1), {word >> 4 & 0xFFF, word >> 16 & 0xFF, word >> 24}};
   }
-  return counts;
+  const uint32_t* const sizes = words + *at;
+  *at += 3;
+  return {word & (kWide - 1), {sizes[0], sizes[1], sizes[2]}};
 }
 
 uint32_t SizeOf(const std::vector<uint32_t>& numbers) {
   return static_cast<uint32_t>(numbers.size());
 }
 
-Slice Take(uint32_t count, uint32_t* at) {
+inline Slice Take(uint32_t count, uint32_t* at) {
   const Slice slice = {*at, count};
   *at += count;
   return slice;
@@ -106,7 +108,7 @@ constexpr uint32_t kAnyFlag = 1;
 constexpr uint32_t kAuthenticatedFlag = 2;
 constexpr uint32_t kBindsFlag = 4;
 
-Alternatives ReadAlternatives(const std::vector<uint32_t>& words, uint32_t* at) {
+inline Alternatives ReadAlternatives(const uint32_t* words, uint32_t* at) {
   const Counts counts = ReadCounts(words, at);
   Alternatives read;
   read.any = (counts.flags & kAnyFlag) != 0;
@@ -666,7 +668,7 @@ class CompiledSet::Compiler {
     for (const auto* numbers : {&listed.literals, &listed.patterns, &listed.roles}) {
       set_.words_.insert(set_.words_.end(), numbers->begin(), numbers->end());
     }
-    return ReadAlternatives(set_.words_, &at);
+    return ReadAlternatives(set_.words_.data(), &at);
   }
 
   // The number of a condition among those that are kept, which is new or was kept for a clause of
@@ -778,16 +780,17 @@ absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
 
 CompiledRule CompiledSet::compiled(uint32_t rule) const {
   const RuleHead& head = heads_[rule];
+  const uint32_t* const words = words_.data();
   CompiledRule read;
   uint32_t at = head.words;
   if (head.clause_count > 0) {
     read.clauses = head.clauses();
     at += 1 + head.clause_count;
   }
-  read.principals = ReadAlternatives(words_, &at);
-  read.actions = ReadAlternatives(words_, &at);
-  read.resources = ReadAlternatives(words_, &at);
-  const Counts counts = ReadCounts(words_, &at);
+  read.principals = ReadAlternatives(words, &at);
+  read.actions = ReadAlternatives(words, &at);
+  read.resources = ReadAlternatives(words, &at);
+  const Counts counts = ReadCounts(words, &at);
   if (head.has_text) ++at;
   read.bindings = Take(counts.sizes[0], &at);
   read.facts = Take(counts.sizes[1], &at);
