@@ -33,6 +33,13 @@ bool CanBeBool(const Type& type) {
   return type.kind == TypeKind::kBool || type.kind == TypeKind::kDyn;
 }
 
+// What the bytes of programs begin with that were compiled with these schemas.
+std::string HeadOf(std::string_view schemas) {
+  std::string head(1, static_cast<char>(cel::kProgramFormat));
+  AppendSized(schemas, &head);
+  return head;
+}
+
 template <typename List>
 bool Contains(const List& list, std::string_view name) {
   return std::find(std::begin(list), std::end(list), name) != std::end(list);
@@ -230,7 +237,7 @@ std::optional<Condition> Conditions::CompileFact(std::string_view text,
   return fact;
 }
 
-std::string Conditions::Export() const {
+std::string Conditions::Export(std::string_view schemas) const {
   std::vector<const std::pair<const Key, Compiled>*> sorted;
   for (const auto& entry : compiled_) {
     if (entry.second.condition.has_value()) sorted.push_back(&entry);
@@ -238,7 +245,7 @@ std::string Conditions::Export() const {
   if (sorted.empty()) return {};
   std::sort(sorted.begin(), sorted.end(),
             [](const auto* a, const auto* b) { return a->first < b->first; });
-  std::string bytes(1, static_cast<char>(cel::kProgramFormat));
+  std::string bytes = HeadOf(schemas);
   const auto append_all = [&bytes](const std::vector<std::string>& texts) {
     AppendVarint(texts.size(), &bytes);
     for (const std::string& text : texts) AppendSized(text, &bytes);
@@ -255,13 +262,14 @@ std::string Conditions::Export() const {
   return bytes;
 }
 
-bool Conditions::CanImport(std::string_view bytes) {
-  return !bytes.empty() && static_cast<uint8_t>(bytes[0]) == cel::kProgramFormat;
+bool Conditions::CanImport(std::string_view bytes, std::string_view schemas) {
+  const std::string head = HeadOf(schemas);
+  return bytes.substr(0, head.size()) == head;
 }
 
-bool Conditions::Import(std::string_view bytes) {
-  if (!CanImport(bytes)) return true;
-  ByteReader reader(bytes.substr(1));
+bool Conditions::Import(std::string_view bytes, std::string_view schemas) {
+  if (!CanImport(bytes, schemas)) return true;
+  ByteReader reader(bytes.substr(HeadOf(schemas).size()));
   const auto read_all = [&reader](std::vector<std::string>* texts) {
     uint64_t count = 0;
     if (!reader.Number(reader.rest(), &count)) return false;
@@ -273,6 +281,7 @@ bool Conditions::Import(std::string_view bytes) {
     return true;
   };
   cel::ProgramDecoder decoder;
+  size_t regex_steps = 0;
   Key last = {};
   while (reader.ok() && reader.rest() > 0) {
     uint8_t kind = 0;
@@ -294,6 +303,10 @@ bool Conditions::Import(std::string_view bytes) {
       const std::string_view name = (*program)->variable(i);
       if (!Contains(kVariables, name) && !Contains(key.bindings, name)) return false;
     }
+    for (const cel::CompiledRegex& regex : (*program)->regexes()) {
+      regex_steps += regex.regex->steps();
+    }
+    if (regex_steps > kMaxRegexSteps) return false;
     compiled.condition = {std::string(text), *std::move(program)};
     last = key;
     compiled_.emplace(std::move(key), std::move(compiled));

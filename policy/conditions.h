@@ -28,8 +28,13 @@ struct ConditionDefects {
   std::vector<std::string> may_be_missing;
 };
 
+// Most that the regular expressions of one file may have, as Regex::steps() and
+// Pattern::regex_size().
+inline constexpr size_t kMaxRegexSteps = 1'000'000;
+
 // What the conditions of one file are, or were, compiled to, as bytes: see Conditions::Export().
 struct ProgramBytes {
+  std::string schemas;          // The digest of the schemas that the file is held to; may be empty.
   std::string_view given;       // Of the same file; empty if there is nothing.
   std::string* made = nullptr;  // Null if nobody asks.
 };
@@ -68,15 +73,16 @@ class Conditions {
                                        const std::vector<std::string>& bindings,
                                        std::vector<std::string>* used, ConditionDefects* defects);
 
-  // The conditions that were compiled, without errors, as bytes: the same for the same file.
-  // doc/compiled-sets.md says which byte is what.
-  std::string Export() const;
+  // The conditions that were compiled, without errors, as bytes: the same for the same file and
+  // schemas. doc/compiled-sets.md says which byte is what.
+  std::string Export(std::string_view schemas) const;
   // Has Compile() and CompileFact() take what Export() of the same file gave rather than compile
-  // anew. Of another version of Reeve nothing is taken. Returns false if the bytes are malformed;
-  // they may be anyone's, but what they say of a condition is believed.
-  bool Import(std::string_view bytes);
+  // anew. Of other schemas, or another version of Reeve, nothing is taken. Returns false if the
+  // bytes are malformed or have more than kMaxRegexSteps; they may be anyone's, but what they say
+  // of a condition is believed.
+  bool Import(std::string_view bytes, std::string_view schemas);
   // Whether Import() takes anything of them.
-  static bool CanImport(std::string_view bytes);
+  static bool CanImport(std::string_view bytes, std::string_view schemas);
 
   // Whether a condition of Compile() or CompileFact() reads `principal.roles`.
   static bool ReadsRoles(const Condition& condition);

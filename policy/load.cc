@@ -262,9 +262,9 @@ std::optional<YamlDocument> ReadTree(const SourceFile& file, const LoadLimits& l
 using ProgramsByFile = absl::flat_hash_map<std::string, std::string>;
 
 // Whether a snapshot file may have these programs for a file whose conditions come to `made`. None,
-// and those of another version of Reeve, decide nothing.
-bool AreProgramsOf(std::string_view programs, std::string_view made) {
-  return programs == made || !Conditions::CanImport(programs);
+// and those of other schemas or another version of Reeve, decide nothing.
+bool AreProgramsOf(std::string_view programs, std::string_view made, std::string_view schemas) {
+  return programs == made || !Conditions::CanImport(programs, schemas);
 }
 
 // `issues` are those of finding the files. What tests need goes to *tests, unless that is null.
@@ -284,18 +284,20 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
       AddLines(text, absl::MakeSpan(result.issues).subspan(before));
     }
   };
+  std::string schemas_digest;  // Empty without any.
   const auto read = [&](const std::string& name, YamlDocument yaml) {
     const size_t before = result.issues.size();
     const size_t policies = documents.policies.size();
     const size_t suites = documents.tests.size();
-    ProgramBytes conditions;
+    ProgramBytes conditions = {schemas_digest, {}, nullptr};
     const auto from = unpacked.find(name);
     std::string made;
     if (programs != nullptr) conditions.made = &(*programs)[name];
     if (from != unpacked.end() && lint) conditions.made = &made;
     if (from != unpacked.end() && !lint) conditions.given = from->second.programs;
     ReadDocument(name, yaml, limits, &documents, &result.issues, conditions);
-    if (from != unpacked.end() && lint && !AreProgramsOf(from->second.programs, made)) {
+    if (from != unpacked.end() && lint &&
+        !AreProgramsOf(from->second.programs, made, schemas_digest)) {
       result.issues.push_back(NotCompiledFrom(name));
     }
     if (from != unpacked.end()) from->second.programs = std::string();
@@ -321,6 +323,7 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
       add_lines(yaml.source(), before);
       hashes.push_back(Hash(yaml.source()));
     }
+    if (!schemas.empty()) schemas_digest = DigestOf(hashes);
     if (!schemas.empty() && !HasError(result.issues)) {
       std::vector<Issue> found;
       if (auto schema = MergeSchemas(documents.schemas, &found)) {

@@ -18,7 +18,6 @@ namespace {
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
-constexpr size_t kMaxRegexSteps = 1'000'000;
 constexpr size_t kMaxExpandedActions = 1'000'000;
 
 // Keeps one of those that are the same.
@@ -58,7 +57,7 @@ PolicyDocument PolicyReader::Read(YamlNode root, const ProgramBytes& programs) {
   CheckDescription(*fields);
   ReadAccept(*fields, std::nullopt, &policy_.accepted);
   conditions_.emplace(policy_.name, schema_);
-  if (!conditions_->Import(programs.given)) {
+  if (!conditions_->Import(programs.given, programs.schemas)) {
     Report(root.position(),
            "the snapshot file holds other conditions than `reeve compile` makes of this file; "
            "compile it again");
@@ -68,7 +67,7 @@ PolicyDocument PolicyReader::Read(YamlNode root, const ProgramBytes& programs) {
   if (const auto node = Find(*fields, "actions")) ReadActionSets(*node);
   if (const auto node = Find(*fields, "roles")) ReadRoles(*node);
   if (const auto node = Require(*fields, "rules", root.position(), "the policy")) ReadRules(*node);
-  if (programs.made != nullptr) *programs.made = conditions_->Export();
+  if (programs.made != nullptr) *programs.made = conditions_->Export(programs.schemas);
   return std::move(policy_);
 }
 

@@ -360,17 +360,24 @@ uint32_t Get(const std::string& bytes, size_t at) {
   return value;
 }
 
-// Where the programs of a set of one file are, behind their size.
+// Where the programs of the first file of a set are, behind their size.
 size_t ProgramsAt(const std::string& bytes) {
-  return 24 + 16 + Get(bytes, 24) + Get(bytes, 28) + Get(bytes, 32) + 12 * Get(bytes, 36) + 4;
+  size_t at = 24;
+  for (uint32_t left = Get(bytes, 12); left > 0; --left) {
+    at += 16 + Get(bytes, at) + Get(bytes, at + 4) + Get(bytes, at + 8) + 12 * Get(bytes, at + 12);
+  }
+  return at + 4;
 }
 std::string ProgramsOf(const std::string& bytes) {
-  return bytes.substr(ProgramsAt(bytes), Get(bytes, ProgramsAt(bytes) - 4));
+  const size_t at = ProgramsAt(bytes);
+  return bytes.substr(at, Get(bytes, at - 4));
 }
-// The same set with other programs.
+// The same set with others.
 std::string WithPrograms(const std::string& bytes, const std::string& programs) {
-  std::string other = bytes.substr(0, ProgramsAt(bytes)) + programs + std::string(32, '\0');
-  Put(&other, ProgramsAt(bytes) - 4, static_cast<uint32_t>(programs.size()));
+  const size_t at = ProgramsAt(bytes);
+  std::string other = bytes;
+  other.replace(at, Get(bytes, at - 4), programs);
+  Put(&other, at - 4, static_cast<uint32_t>(programs.size()));
   return Sealed(std::move(other));
 }
 
@@ -432,6 +439,59 @@ TEST(ProgramsTest, AreOfThisVersionOrNotTaken) {
     EXPECT_EQ(Load(WithPrograms(bytes, none)), "loaded");
   }
   EXPECT_TRUE(LintPolicy({{"s", WithPrograms(bytes, "")}}).ok());
+}
+
+// Beside another schema a condition may come to something else: then its text counts.
+TEST(ProgramsTest, AreOfTheSchemasThatTheyWereCompiledWith) {
+  const std::string bytes = Compiled({{"p.yaml", kLevels}});
+  const std::string others =
+      Compiled({{"p.yaml", absl::StrReplaceAll(kLevels, {{"level >= 3", "level >= 8"}})}});
+  const std::string forged =
+      WithPrograms(bytes, absl::StrReplaceAll(ProgramsOf(others), {{"level >= 8", "level >= 3"}}));
+  const SourceFile schema = {"t.yaml",
+                             "reeve: 1\nschema: a\nentities:\n"
+                             "  user: {parents: [group], attributes: {level: int}}\n"
+                             "  group: {}\n  doc: {}\nactions:\n"
+                             "  doc.read: {principals: [user], resources: [doc]}\n"};
+  const LoadResult plain = LoadPolicy({{"p.yaml", kLevels}, schema});
+  const LoadResult loaded = LoadPolicy({{"s", forged}, schema});
+  ASSERT_TRUE(plain.ok()) << Issues(plain);
+  ASSERT_TRUE(loaded.ok()) << Issues(loaded);
+  EXPECT_EQ(Answers(loaded.snapshot), Answers(plain.snapshot));
+  // Also where the schema is in the set, and another one is beside it.
+  const SourceFile more = {"u.yaml", "reeve: 1\nschema: b\nentities:\n  img: {}\n"};
+  const std::string with = Compiled({{"p.yaml", kLevels}, schema});
+  const std::string high =
+      Compiled({{"p.yaml", absl::StrReplaceAll(kLevels, {{"level >= 3", "level >= 8"}})}, schema});
+  const std::string said = absl::StrReplaceAll(ProgramsOf(high), {{"level >= 8", "level >= 3"}});
+  const std::string forged_with = WithPrograms(with, said);
+  EXPECT_NE(Answers(LoadPolicy({{"s", forged_with}}).snapshot),
+            Answers(LoadPolicy({{"s", with}}).snapshot));
+  EXPECT_EQ(Answers(LoadPolicy({{"s", forged_with}, more}).snapshot),
+            Answers(LoadPolicy({{"s", with}, more}).snapshot));
+}
+
+// What a file of YAML could not have either: regular expressions that take more than all may.
+TEST(ProgramsTest, HaveNoMoreRegularExpressionsThanAFileMay) {
+  const std::string text = absl::StrReplaceAll(kLevels, {{"[a-z]+", "[a-z]{1,900}"}});
+  const std::string programs = ProgramsOf(Compiled({{"p.yaml", text}}));
+  // A condition again and again, each of another text that the file does not have.
+  const std::string before("\0\0\1\4name\x1c", 9);
+  const std::string condition = "name.matches(\"[a-z]{1,900}\")";
+  const size_t begin = programs.find(before + condition);
+  const size_t end = programs.find(std::string("\1\0\1\4name", 8));  // that of the message
+  ASSERT_LT(begin, end);
+  const std::string entry = programs.substr(begin, end - begin);
+  std::string many = programs.substr(0, begin);
+  for (char a = '!'; a < '~'; ++a) {
+    for (char b = '!'; b < '~'; ++b) {
+      std::string other = entry;
+      other[before.size()] = a;
+      other[before.size() + 1] = b;
+      many += other;
+    }
+  }
+  EXPECT_EQ(Load(WithPrograms(Compiled({{"p.yaml", text}}), many)), kOthers);
 }
 
 TEST(ProgramsTest, ThatNobodyCompiledAreRefused) {
