@@ -104,10 +104,10 @@ ClauseSet::Meaning& ClauseSet::MeaningOf(const cel::Program& program,
 }
 
 uint32_t ClauseSet::Add(const Condition& condition, const std::vector<std::string_view>& bindings,
-                        uint32_t policy) {
+                        uint32_t policy, std::string_view encoding) {
   const cel::Program& program = *condition.program;
   Meaning& meaning = MeaningOf(program, bindings, ReadsRoles(condition) ? policy : kReadsNoRoles);
-  std::string key = cel::EncodingOf(program);
+  std::string key = encoding.empty() ? cel::EncodingOf(program) : std::string(encoding);
   absl::StrAppend(&key, " ", absl::StrJoin(meaning.variables, " "), PartKey("", meaning.policy));
   const auto number = static_cast<uint32_t>(sources_->entries.size());
   const auto [found, is_new] = sources_->numbers.try_emplace(std::move(key), number);

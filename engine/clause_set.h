@@ -59,8 +59,11 @@ class ClauseSet {
   // Returns the clause's number. `bindings` are the names that the rule's patterns bind, in the
   // order in which they are numbered. `policy` is the number of the policy whose roles
   // `principal.roles` names, if the condition reads it. Requires that the condition has a program.
+  // `encoding`, if it is not empty, is cel::EncodingOf() the program.
   uint32_t Add(const Condition& condition, const std::vector<std::string_view>& bindings,
-               uint32_t policy);
+               uint32_t policy, std::string_view encoding = {});
+  // Adds once more what Add() has given a number.
+  void AddAgain(uint32_t number) { ++sources_->entries[number].uses; }
   void Close();
 
   // Whether some clause reads `principal.roles`, and of which policy one does, or kReadsNoRoles.

@@ -169,8 +169,11 @@ absl::Status CompiledSet::Compiler::AddRole(const Role& role) {
   if (!role.when.empty() || !members.roles.empty()) {
     named.conditional = static_cast<uint32_t>(set_.conditional_roles_.size());
     ConditionalRole added = {AppendEntities(members), {}, role.name, role.when};
-    absl::Status status = AddClauses(what, role.when, {}, 0, &added.clauses);
+    std::vector<uint32_t> clauses;
+    absl::Status status = NumberClauses(what, role.when, {}, 0, &clauses);
     if (!status.ok()) return status;
+    added.clauses = {SizeOf(set_.words_), SizeOf(clauses)};
+    set_.words_.insert(set_.words_.end(), clauses.begin(), clauses.end());
     set_.conditional_roles_.push_back(std::move(added));
   } else {
     named.node = set_.graph_.AddRole(role.name);
@@ -186,20 +189,19 @@ absl::Status CompiledSet::Compiler::AddRole(const Role& role) {
   return absl::OkStatus();
 }
 
-absl::Status CompiledSet::Compiler::AddClauses(const std::string& what,
-                                               const std::vector<Condition>& when,
-                                               const std::vector<std::string_view>& bindings,
-                                               uint32_t policy, Slice* clauses) {
+absl::Status CompiledSet::Compiler::NumberClauses(const std::string& what,
+                                                  const std::vector<Condition>& when,
+                                                  const std::vector<std::string_view>& bindings,
+                                                  uint32_t policy, std::vector<uint32_t>* numbers) {
   if (when.size() > kMaxClauses) {
     return absl::InvalidArgumentError(
         absl::StrCat(what, " has more than ", kMaxClauses, " clauses"));
   }
-  *clauses = {SizeOf(set_.words_), static_cast<uint32_t>(when.size())};
   for (const Condition& condition : when) {
     if (condition.program == nullptr) {
       return absl::InvalidArgumentError(absl::StrCat(what, " has a clause that is not compiled"));
     }
-    set_.words_.push_back(set_.clauses_.Add(condition, bindings, policy));
+    numbers->push_back(set_.clauses_.Add(condition, bindings, policy));
   }
   return absl::OkStatus();
 }
@@ -237,8 +239,11 @@ uint32_t CompiledSet::Compiler::PolicyOf(const Rule& rule) {
   const bool reads = std::any_of(rule.when.begin(), rule.when.end(), ReadsRoles) ||
                      std::any_of(facts.begin(), facts.end(),
                                  [](const Condition* fact) { return ReadsRoles(*fact); });
-  if (!reads) return ClauseSet::kReadsNoRoles;
-  const std::string_view policy = PolicyOfName(rule.id);
+  return reads ? PolicyThatReadsRoles(rule.id) : ClauseSet::kReadsNoRoles;
+}
+
+uint32_t CompiledSet::Compiler::PolicyThatReadsRoles(std::string_view rule_id) {
+  const std::string_view policy = PolicyOfName(rule_id);
   const auto [at, is_new] =
       policies_.try_emplace(std::string(policy), static_cast<uint32_t>(policies_.size()));
   if (is_new) {
@@ -280,6 +285,10 @@ absl::Status CompiledSet::Compiler::AddRules(std::vector<Rule> rules) {
     }
     if (absl::Status status = AddRule(rule); !status.ok()) return status;
   }
+  return absl::OkStatus();
+}
+
+void CompiledSet::Compiler::CloseRules() {
   set_.clauses_.Close();
   set_.conditions_.shrink_to_fit();
   // All of them stay where they are from now on.
@@ -292,70 +301,81 @@ absl::Status CompiledSet::Compiler::AddRules(std::vector<Rule> rules) {
   set_.texts_.shrink_to_fit();
   set_.patterns_.shrink_to_fit();
   set_.actions_.Close();
-  return absl::OkStatus();
 }
 
 absl::Status CompiledSet::Compiler::AddRule(Rule& rule) {
   const std::string what = absl::StrCat("rule `", rule.id, "`");
   if (absl::Status status = CheckRule(what, rule); !status.ok()) return status;
-  constexpr size_t kMost = UINT32_MAX - (size_t{1} << 30);  // No one rule takes more.
-  if (set_.words_.size() > kMost || set_.written_.size() > kMost) {
-    return absl::InvalidArgumentError(absl::StrCat(what, " is one more than a set can have"));
-  }
   const std::vector<std::string> names = BindingsOf(rule);
   const std::vector<std::string_view> bindings(names.begin(), names.end());
   const uint32_t policy = PolicyOf(rule);
 
-  RuleHead head;
-  head.deny = rule.effect == Effect::kDeny;
-  head.shadow = rule.shadow;
-  head.audit = rule.audit;
-  head.binds = !bindings.empty();
-  head.has_text = !rule.obligations.empty() || !rule.message.empty();
-  head.clause_count = static_cast<uint8_t>(std::min(rule.when.size(), kMaxClauses));
-  head.words = SizeOf(set_.words_);
-  head.written = static_cast<uint32_t>(set_.written_.size());
-
-  const auto size = static_cast<uint32_t>(rule.id.size());
-  set_.written_.append(reinterpret_cast<const char*>(&size), sizeof size).append(rule.id);
-  Listed principals;
-  Listed actions;
-  Listed resources;
-  absl::Status status = ListEntities(what, rule.principals, &principals, &set_.written_);
-  if (status.ok()) status = ListActions(rule.actions, &actions, &set_.written_);
-  if (status.ok()) status = ListEntities(what, rule.resources, &resources, &set_.written_);
-  if (!status.ok()) return status;
-
-  if (!rule.when.empty()) {
-    set_.words_.push_back(SizeOf(conditions_of_clauses_));
-    Slice clauses;
-    status = AddClauses(what, rule.when, bindings, policy, &clauses);
-    if (!status.ok()) return status;
-    for (size_t i = 0; i < rule.when.size(); ++i) {
-      conditions_of_clauses_.push_back(
-          Keep(std::move(rule.when[i]), set_.words_[clauses.begin + i]));
-    }
+  NumberedRule numbered;
+  numbered.head.deny = rule.effect == Effect::kDeny;
+  numbered.head.shadow = rule.shadow;
+  numbered.head.audit = rule.audit;
+  absl::Status status = BeginRule(rule.id, &numbered.head);
+  if (status.ok()) {
+    status = ListEntities(what, rule.principals, &numbered.principals, &set_.written_);
   }
-  AppendEntities(principals);
-  Append(actions);
-  AppendEntities(resources);
-  const std::vector<const Condition*> facts = FactsOf(rule);
-  AppendCounts(
-      {0, {static_cast<uint32_t>(bindings.size()), static_cast<uint32_t>(facts.size()), 0}},
-      &set_.words_);
-  if (head.has_text) set_.words_.push_back(static_cast<uint32_t>(set_.texts_.size()));
-  for (const std::string_view name : bindings) set_.words_.push_back(NumberOfBinding(name));
-  for (const Condition* fact : facts) {
+  if (status.ok()) status = ListActions(rule.actions, &numbered.actions, &set_.written_);
+  if (status.ok()) {
+    status = ListEntities(what, rule.resources, &numbered.resources, &set_.written_);
+  }
+  if (status.ok()) status = NumberClauses(what, rule.when, bindings, policy, &numbered.clauses);
+  if (!status.ok()) return status;
+  for (size_t i = 0; i < rule.when.size(); ++i) {
+    numbered.conditions.push_back(Keep(std::move(rule.when[i]), numbered.clauses[i]));
+  }
+  for (const std::string_view name : bindings) numbered.bindings.push_back(NumberOfBinding(name));
+  for (const Condition* fact : FactsOf(rule)) {
     if (fact->program == nullptr) {
       return absl::InvalidArgumentError(absl::StrCat(what, " has a text that is not compiled"));
     }
-    set_.words_.push_back(set_.clauses_.Add(*fact, bindings, policy));
+    numbered.facts.push_back(set_.clauses_.Add(*fact, bindings, policy));
   }
-  if (head.has_text) {
-    set_.texts_.push_back({std::move(rule.message), std::move(rule.obligations)});
-  }
-  set_.heads_.push_back(head);
+  EndRule(numbered, {std::move(rule.message), std::move(rule.obligations)});
   return absl::OkStatus();
+}
+
+absl::Status CompiledSet::Compiler::BeginRule(std::string_view id, RuleHead* head) {
+  constexpr size_t kMost = UINT32_MAX - (size_t{1} << 30);  // No one rule takes more.
+  if (set_.words_.size() > kMost || set_.written_.size() > kMost) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("rule `", View(id), "` is one more than a set can have"));
+  }
+  head->written = static_cast<uint32_t>(set_.written_.size());
+  const auto size = static_cast<uint32_t>(id.size());
+  set_.written_.append(reinterpret_cast<const char*>(&size), sizeof size).append(id);
+  return absl::OkStatus();
+}
+
+void CompiledSet::Compiler::EndRule(const NumberedRule& rule, RuleTexts texts) {
+  RuleHead head = rule.head;
+  head.binds = !rule.bindings.empty();
+  head.has_text = !texts.obligations.empty() || !texts.message.empty();
+  head.clause_count = static_cast<uint8_t>(rule.clauses.size());
+  head.words = SizeOf(set_.words_);
+  const auto append = [this](const std::vector<uint32_t>& numbers) {
+    set_.words_.insert(set_.words_.end(), numbers.begin(), numbers.end());
+  };
+  if (!rule.clauses.empty()) {
+    set_.words_.push_back(SizeOf(conditions_of_clauses_));
+    append(rule.clauses);
+    conditions_of_clauses_.insert(conditions_of_clauses_.end(), rule.conditions.begin(),
+                                  rule.conditions.end());
+  }
+  AppendEntities(rule.principals);
+  Append(rule.actions);
+  AppendEntities(rule.resources);
+  AppendCounts({0, {SizeOf(rule.bindings), SizeOf(rule.facts), 0}}, &set_.words_);
+  if (head.has_text) {
+    set_.words_.push_back(static_cast<uint32_t>(set_.texts_.size()));
+    set_.texts_.push_back(std::move(texts));
+  }
+  append(rule.bindings);
+  append(rule.facts);
+  set_.heads_.push_back(head);
 }
 
 void CompiledSet::Compiler::BuildIndex() {
@@ -370,11 +390,12 @@ void CompiledSet::Compiler::BuildIndex() {
     for (const uint32_t action : set_.Literals(rule.actions)) ++of_action[action];
     for (const uint32_t number : set_.Patterns(rule.resources)) {
       if (set_.pattern(number).kind() != Pattern::Kind::kGlob) continue;
-      const uint32_t prefix = AddPrefix(set_.pattern(number));
-      of_prefix.resize(set_.prefixes_.size());
+      const uint32_t prefix = PrefixOf(number);
+      if (of_prefix.size() <= prefix) of_prefix.resize(prefix + 1);
       ++of_prefix[prefix];
     }
   }
+  std::vector<uint32_t> prefixes;  // Of a rule.
   const auto longest = [](absl::Span<const uint32_t> keys, const std::vector<uint32_t>& counts) {
     uint32_t most = 0;
     for (const uint32_t key : keys) most = std::max(most, counts[key]);
@@ -385,12 +406,12 @@ void CompiledSet::Compiler::BuildIndex() {
     const auto principals = set_.Literals(rule.principals);
     const auto resources = set_.Literals(rule.resources);
     const auto actions = set_.Literals(rule.actions);
-    const std::optional<std::vector<uint32_t>> prefixes = PrefixesOf(rule.resources);
+    const bool has_prefixes = FindPrefixes(rule.resources, &prefixes);
     constexpr uint32_t kNever = UINT32_MAX;
     const uint32_t resource_cost =
-        rule.resources.any || !prefixes.has_value()
+        rule.resources.any || !has_prefixes
             ? kNever
-            : std::max(longest(resources, of_resource), longest(*prefixes, of_prefix));
+            : std::max(longest(resources, of_resource), longest(prefixes, of_prefix));
     const uint32_t principal_cost =
         OnlyLiterals(rule.principals) ? longest(principals, of_principal) : kNever;
     const uint32_t action_cost = OnlyLiterals(rule.actions) ? longest(actions, of_action) : kNever;
@@ -403,7 +424,7 @@ void CompiledSet::Compiler::BuildIndex() {
         set_.by_resource_.Add(set_.graph_.MarkOf(node), i);
       }
       if (!resources.empty()) set_.filed_by_resource_.push_back(i);
-      for (const uint32_t prefix : *prefixes) set_.by_prefix_.Add(prefix, i);
+      for (const uint32_t prefix : prefixes) set_.by_prefix_.Add(prefix, i);
     } else if (least == principal_cost) {
       for (const uint32_t node : principals) {
         set_.by_principal_.Add(set_.graph_.MarkOf(node), i);
@@ -540,14 +561,16 @@ uint32_t CompiledSet::Compiler::ListOther(const Pattern& pattern, Listed* listed
     default:
       break;
   }
-  const bool is_glob = pattern.kind() == Pattern::Kind::kGlob;
-  listed->binds |= is_glob && pattern.glob().binds();
+  listed->binds |= pattern.kind() == Pattern::Kind::kGlob && pattern.glob().binds();
   const auto [at, is_new] =
-      patterns_.try_emplace(absl::StrCat(is_glob ? "glob " : "re ", pattern.text()),
-                            static_cast<uint32_t>(set_.patterns_.size()));
+      patterns_.try_emplace(KeyOf(pattern), static_cast<uint32_t>(set_.patterns_.size()));
   if (is_new) set_.patterns_.push_back(pattern);
   listed->patterns.push_back(at->second);
   return at->second;
+}
+
+std::string CompiledSet::Compiler::KeyOf(const Pattern& pattern) {
+  return absl::StrCat(pattern.kind() == Pattern::Kind::kGlob ? "glob " : "re ", pattern.text());
 }
 
 void CompiledSet::Compiler::Begin(const std::vector<Pattern>& patterns, std::string* written) {
@@ -596,20 +619,25 @@ uint32_t CompiledSet::Compiler::NumberOfBinding(std::string_view name) {
   return static_cast<uint32_t>(number);
 }
 
-uint32_t CompiledSet::Compiler::AddPrefix(const Pattern& pattern) {
-  return set_.prefixes_.Add(set_.graph_.AddType(pattern.type()), IndexedPrefix(pattern));
+uint32_t CompiledSet::Compiler::PrefixOf(uint32_t number) {
+  prefix_of_pattern_.resize(set_.patterns_.size(), PrefixTree::kNone);
+  uint32_t& prefix = prefix_of_pattern_[number];
+  if (prefix == PrefixTree::kNone) {
+    const Pattern& pattern = set_.pattern(number);
+    prefix = set_.prefixes_.Add(set_.graph_.AddType(pattern.type()), IndexedPrefix(pattern));
+  }
+  return prefix;
 }
 
-std::optional<std::vector<uint32_t>> CompiledSet::Compiler::PrefixesOf(
-    const Alternatives& alternatives) {
-  std::vector<uint32_t> prefixes;
+bool CompiledSet::Compiler::FindPrefixes(const Alternatives& alternatives,
+                                         std::vector<uint32_t>* prefixes) {
+  prefixes->clear();
   for (const uint32_t number : set_.Patterns(alternatives)) {
-    if (set_.pattern(number).kind() != Pattern::Kind::kGlob) return std::nullopt;
-    prefixes.push_back(AddPrefix(set_.pattern(number)));
+    if (set_.pattern(number).kind() != Pattern::Kind::kGlob) return false;
+    prefixes->push_back(PrefixOf(number));
   }
-  std::sort(prefixes.begin(), prefixes.end());
-  prefixes.erase(std::unique(prefixes.begin(), prefixes.end()), prefixes.end());
-  return prefixes;
+  Sort(prefixes);
+  return true;
 }
 
 void CompiledSet::Compiler::CompleteHead(const CompiledRule& rule, bool by_resource,
@@ -623,7 +651,7 @@ void CompiledSet::Compiler::CompleteHead(const CompiledRule& rule, bool by_resou
                             IsWholeTree(set_.pattern(patterns[0]));
   if (!by_resource || !under_prefix) return;
   head->resources = RuleHead::Part::kIndexed;
-  head->resource = AddPrefix(set_.pattern(patterns[0]));
+  head->resource = PrefixOf(patterns[0]);
 }
 
 RuleHead::Part CompiledSet::Compiler::PartOf(const Alternatives& alternatives,
@@ -652,18 +680,18 @@ bool CompiledSet::Compiler::OnlyLiterals(const Alternatives& alternatives) {
          alternatives.roles.count == 0;
 }
 
-absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
-    std::vector<Rule> rules, const std::vector<Role>& roles, std::vector<Entity> entities,
-    std::unique_ptr<const CompiledSchema> schema, std::vector<EntityId>* cycle) {
+std::unique_ptr<CompiledSet> CompiledSet::Compiler::NewSet(
+    std::unique_ptr<const CompiledSchema> schema) {
   static std::atomic<uint64_t> sets{0};
   std::unique_ptr<CompiledSet> set(new CompiledSet);
   set->number_ = ++sets;
   set->schema_ = std::move(schema);
-  Compiler compiler(set.get());
-  if (absl::Status status = compiler.AddEntities(std::move(entities)); !status.ok()) return status;
-  if (absl::Status status = compiler.AddRoles(roles); !status.ok()) return status;
-  if (absl::Status status = compiler.AddRules(std::move(rules)); !status.ok()) return status;
-  if (std::vector<EntityId> found = set->graph_.Close(); !found.empty()) {
+  return set;
+}
+
+absl::Status CompiledSet::Compiler::Close(std::vector<EntityId>* cycle) {
+  CloseRules();
+  if (std::vector<EntityId> found = set_.graph_.Close(); !found.empty()) {
     constexpr size_t kShown = 8;
     const size_t shown = std::min(found.size(), kShown);
     std::string path = absl::StrJoin(
@@ -673,7 +701,20 @@ absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
     if (cycle != nullptr) *cycle = std::move(found);
     return absl::InvalidArgumentError(absl::StrCat("parents form a cycle: ", path));
   }
-  compiler.BuildIndex();
+  BuildIndex();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
+    std::vector<Rule> rules, const std::vector<Role>& roles, std::vector<Entity> entities,
+    std::unique_ptr<const CompiledSchema> schema, std::vector<EntityId>* cycle) {
+  std::unique_ptr<CompiledSet> set = Compiler::NewSet(std::move(schema));
+  Compiler compiler(set.get());
+  absl::Status status = compiler.AddEntities(std::move(entities));
+  if (status.ok()) status = compiler.AddRoles(roles);
+  if (status.ok()) status = compiler.AddRules(std::move(rules));
+  if (status.ok()) status = compiler.Close(cycle);
+  if (!status.ok()) return status;
   return std::unique_ptr<const CompiledSet>(std::move(set));
 }
 

@@ -2,6 +2,7 @@
 #ifndef REEVE_ENGINE_SET_WORDS_H_
 #define REEVE_ENGINE_SET_WORDS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -61,6 +62,17 @@ inline Alternatives ReadAlternatives(const uint32_t* words, uint32_t* at) {
   read.roles = Take(counts.sizes[2], at);
   return read;
 }
+
+// In an image (snapshot_image.cc): the kinds of patterns,
+inline constexpr uint8_t kImageGlob = 0;
+inline constexpr uint8_t kImageRegex = 1;
+// what the byte of a rule says,
+inline constexpr uint8_t kImageDeny = 1;
+inline constexpr uint8_t kImageShadow = 2;
+inline constexpr uint8_t kImageTexts = 4;
+inline constexpr int kImageAuditShift = 3;
+// and more bytes than any text of a file has.
+inline constexpr size_t kMaxImageText = UINT32_MAX;
 
 }  // namespace reeve
 
