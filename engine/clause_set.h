@@ -2,6 +2,7 @@
 #ifndef REEVE_ENGINE_CLAUSE_SET_H_
 #define REEVE_ENGINE_CLAUSE_SET_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -101,8 +102,14 @@ class ClauseSet {
     // By what the programs are, and what they read.
     absl::flat_hash_map<std::string, uint32_t> numbers;
     absl::flat_hash_map<std::string, Meaning*> meanings;
+    // Some of these: many programs that follow one another read the same.
+    std::array<Meaning*, 4> recent = {};
+    size_t next_recent = 0;
   };
 
+  // Whether programs read the same. `variables` are their numbers.
+  static bool HasMeaning(const Meaning& meaning, const cel::Program& program,
+                         absl::Span<const uint32_t> variables, uint32_t policy);
   Meaning& MeaningOf(const cel::Program& program, const std::vector<std::string_view>& bindings,
                      uint32_t policy);
 

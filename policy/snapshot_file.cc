@@ -27,7 +27,7 @@ namespace {
 constexpr std::string_view kMagic = "\x89REEVE\r\n";
 constexpr uint32_t kVersion = 3;
 constexpr size_t kHeaderBytes = 24;
-constexpr size_t kNodeBytes = 12;
+constexpr size_t kLeastNodeBytes = 3;
 constexpr size_t kDigestBytes = 32;
 constexpr size_t kSignerBytes = crypto_sign_PUBLICKEYBYTES;
 constexpr size_t kSignatureBytes = crypto_sign_BYTES;
@@ -73,13 +73,25 @@ void AppendPart(const SnapshotPart& part, std::string* out) {
   Put32(part.name.size(), out);
   Put32(part.text->size(), out);
   Put32(tree.decoded.size(), out);
-  Put32(tree.nodes.size(), out);
-  out->append(part.name).append(*part.text).append(tree.decoded);
-  for (const YamlTreeNode& node : tree.nodes) {
-    Put32(node.begin, out);
-    Put32(node.text_or_end, out);
-    Put32(node.type | uint32_t{node.size} << 3, out);
+  std::string nodes;
+  int64_t begin = 0;
+  for (size_t i = 0; i < tree.nodes.size(); ++i) {
+    const YamlTreeNode& node = tree.nodes[i];
+    AppendSigned(node.begin - begin, &nodes);
+    begin = node.begin;
+    AppendSigned(node.text_or_end - (node.IsScalar() ? begin : static_cast<int64_t>(i)), &nodes);
+    AppendVarint(node.type | uint64_t{node.size} << 3, &nodes);
   }
+  Put32(nodes.size(), out);
+  out->append(part.name).append(*part.text).append(tree.decoded).append(nodes);
+}
+
+// Whether `from` and `by` come to an offset.
+bool Move(uint32_t from, int64_t by, uint32_t* to) {
+  if (by < -int64_t{UINT32_MAX} || by > int64_t{UINT32_MAX}) return false;
+  const int64_t moved = from + by;
+  *to = static_cast<uint32_t>(moved);
+  return moved >= 0 && moved <= int64_t{UINT32_MAX};
 }
 
 // Whether `text` can be cut at `at`: no character is divided.
@@ -283,7 +295,7 @@ class Reader {
       const uint64_t decoded_size = Get32(&rest[8]);
       const uint64_t nodes = Get32(&rest[12]);
       rest.remove_prefix(16);
-      if (name_size + text_size + decoded_size + nodes * kNodeBytes > rest.size()) {
+      if (name_size + text_size + decoded_size + nodes > rest.size()) {
         return Damaged("a file in it is cut short");
       }
       const auto take = [&rest](size_t size) {
@@ -299,7 +311,7 @@ class Reader {
       }
       part.text = take(text_size);
       part.decoded = take(decoded_size);
-      part.nodes = take(nodes * kNodeBytes);
+      part.nodes = take(nodes);
       const size_t most = YamlLimitsOf(limits_).max_bytes;
       if (part.text.size() > most || part.decoded.size() > kYamlTreeMaxBytes) {
         return absl::StrCat("holds `", part.name, "`, which is longer than ", most, " bytes");
@@ -331,28 +343,34 @@ class Reader {
   std::string ReadTree(const Part& part) {
     const auto& [name, text, decoded, nodes, programs] = part;
     const YamlLimits limits = YamlLimitsOf(limits_);
-    if (nodes.size() / kNodeBytes > limits.max_nodes) {
-      return absl::StrCat("holds `", name, "`, which has more than ", limits.max_nodes, " nodes");
-    }
     auto tree = std::make_unique<YamlTree>();
     tree->source = text;
     if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
       tree->source.erase(0, kByteOrderMark.size());
     }
     tree->decoded = decoded;
-    tree->nodes.reserve(nodes.size() / kNodeBytes);
-    for (size_t at = 0; at < nodes.size(); at += kNodeBytes) {
-      const uint32_t last = Get32(&nodes[at + 8]);
-      YamlTreeNode node = {};
-      node.begin = Get32(&nodes[at]);
-      node.text_or_end = Get32(&nodes[at + 4]);
+    tree->nodes.reserve(std::min(nodes.size() / kLeastNodeBytes, limits.max_nodes));
+    ByteReader in(nodes);
+    for (YamlTreeNode node = {}; in.rest() > 0;) {
+      if (tree->nodes.size() == limits.max_nodes) {
+        return absl::StrCat("holds `", name, "`, which has more than ", limits.max_nodes, " nodes");
+      }
+      int64_t to_begin = 0, to_text = 0;
+      uint64_t last = 0;
+      if (!in.Signed(&to_begin) || !in.Signed(&to_text) || !in.Number(UINT32_MAX, &last)) break;
       node.type = last & 7;
-      node.size = last >> 3;
+      node.size = static_cast<uint32_t>(last >> 3);
+      if (!Move(node.begin, to_begin, &node.begin) ||
+          !Move(node.IsScalar() ? node.begin : static_cast<uint32_t>(tree->nodes.size()), to_text,
+                &node.text_or_end)) {
+        in.Fail("an offset is out of range");
+        break;
+      }
       tree->nodes.push_back(node);
     }
     YamlFindings findings(1);
-    if (!CheckCharacters(tree.get(), &findings) || !findings.empty() || !IsDecodedText(decoded) ||
-        !TreeChecker(*tree, limits).Check()) {
+    if (!in.ok() || !CheckCharacters(tree.get(), &findings) || !findings.empty() ||
+        !IsDecodedText(decoded) || !TreeChecker(*tree, limits).Check()) {
       return Damaged(absl::StrCat("`", name, "` in it is none that can be read"));
     }
     files_.push_back({absl::StrCat(file_.name, "/", name), std::string(text)});

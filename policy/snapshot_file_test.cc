@@ -364,7 +364,7 @@ uint32_t Get(const std::string& bytes, size_t at) {
 size_t ProgramsAt(const std::string& bytes) {
   size_t at = 24;
   for (uint32_t left = Get(bytes, 12); left > 0; --left) {
-    at += 16 + Get(bytes, at) + Get(bytes, at + 4) + Get(bytes, at + 8) + 12 * Get(bytes, at + 12);
+    at += 16 + Get(bytes, at) + Get(bytes, at + 4) + Get(bytes, at + 8) + Get(bytes, at + 12);
   }
   return at + 4;
 }
@@ -680,10 +680,16 @@ TEST(DamageTest, IsFoundBehindADigestThatMatches) {
   constexpr size_t kPart = 24;
   constexpr size_t kText = kPart + 16 + 1;
   const size_t nodes = kText + text.size();
-  const auto node = [nodes](size_t i, size_t word) { return nodes + 12 * i + 4 * word; };
+  const auto with = [&text, &tree](void (*change)(YamlTree*)) {
+    return [&text, &tree, change](std::string* bytes) {
+      YamlTree changed = tree;
+      change(&changed);
+      const YamlDocument other(std::make_unique<YamlTree>(changed));
+      *bytes = EncodeSnapshotFile({{"n", &text, &other}}, "", nullptr);
+    };
+  };
   const std::string none = "s: is damaged: `n` in it is none that can be read; compile it again\n";
   const std::string cut = "s: is damaged: a file in it is cut short; compile it again\n";
-  const std::string left_over = "s: is damaged: bytes are left over; compile it again\n";
   // It is YAML, but no policy.
   ASSERT_EQ(Load(good).substr(0, 46), "s/n:1:1: every file begins with `reeve: 1`\n  k");
   struct Row {
@@ -706,28 +712,41 @@ TEST(DamageTest, IsFoundBehindADigestThatMatches) {
       {"TextTooLong", put(kPart + 4, 0xFFFFFFF0), cut},
       {"DecodedTooLong", put(kPart + 8, 0xFFFFFFF0), cut},
       {"TooManyNodes", put(kPart + 12, 0xFFFFFFFF), cut},
-      {"FewerNodes", put(kPart + 12, 4), left_over},
-      {"NoNodes", put(kPart + 12, 0),
-       "s: is damaged: the rules in it are cut short; compile it again\n"},
+      {"FewerNodes", with([](YamlTree* t) { t->nodes.pop_back(); }), none},
+      {"NoNodes", with([](YamlTree* t) { t->nodes.clear(); }), none},
+      {"NodeCutShort",
+       [&](std::string* bytes) {
+         const uint32_t size = Get(*bytes, kPart + 12);
+         bytes->erase(nodes + size - 1, 1);
+         Put(bytes, kPart + 12, size - 1);
+       },
+       none},
+      {"BeginsBeforeTheFile", [&](std::string* bytes) { (*bytes)[nodes] = 1; }, none},
+      {"BeginsFarAway",
+       [&](std::string* bytes) {
+         Put(bytes, kPart + 12, Get(*bytes, kPart + 12) + 5);
+         bytes->replace(nodes, 1, "\x82\x80\x80\x80\x80\x40");
+       },
+       none},
       {"NotUtf8", [](std::string* bytes) { (*bytes)[kText + 9] = '\xFF'; }, none},
       {"Nul", [](std::string* bytes) { (*bytes)[kText + 9] = '\0'; }, none},
       {"Control", [](std::string* bytes) { (*bytes)[kText + 9] = '\x1B'; }, none},
-      {"BeginsBehindTheEnd", put(node(4, 0), 11), none},
-      {"BeginsBefore", put(node(4, 0), 1), none},
-      {"TextBehindTheEnd", put(node(4, 1), 11), none},
-      {"TextPastTheEnd", put(node(4, 1), 9), none},
-      {"TextFarAway", put(node(4, 1), 0xFFFFFFFF), none},
-      {"TextTooLarge", put(node(4, 2), 0xFFFFFFFF & ~7u), none},
-      {"UnknownType", put(node(4, 2), 7 | 2 << 3), none},
-      {"EndsBeforeIt", put(node(2, 1), 2), none},
-      {"EndsInItself", put(node(2, 1), 3), none},
-      {"EndsTooEarly", put(node(2, 1), 4), none},
-      {"EndsTooLate", put(node(2, 1), 6), none},
-      {"MoreItems", put(node(2, 2), YamlTreeNode::kSequence | 3 << 3), none},
-      {"FewerItems", put(node(2, 2), YamlTreeNode::kSequence | 1 << 3), none},
-      {"KeyWithoutValue", put(node(0, 2), YamlTreeNode::kMapping | 2 << 3), none},
-      {"KeyIsAList", put(node(1, 2), YamlTreeNode::kSequence), none},
-      {"RootEndsTooEarly", put(node(0, 1), 2), none},
+      {"BeginsBehindTheEnd", with([](YamlTree* t) { t->nodes[4].begin = 11; }), none},
+      {"BeginsBefore", with([](YamlTree* t) { t->nodes[4].begin = 1; }), none},
+      {"TextBehindTheEnd", with([](YamlTree* t) { t->nodes[4].text_or_end = 11; }), none},
+      {"TextPastTheEnd", with([](YamlTree* t) { t->nodes[4].text_or_end = 9; }), none},
+      {"TextFarAway", with([](YamlTree* t) { t->nodes[4].text_or_end = 0xFFFFFFFF; }), none},
+      {"TextTooLarge", with([](YamlTree* t) { t->nodes[4].size = 0x1FFFFFFF; }), none},
+      {"UnknownType", with([](YamlTree* t) { t->nodes[4].type = 7; }), none},
+      {"EndsBeforeIt", with([](YamlTree* t) { t->nodes[2].text_or_end = 2; }), none},
+      {"EndsInItself", with([](YamlTree* t) { t->nodes[2].text_or_end = 3; }), none},
+      {"EndsTooEarly", with([](YamlTree* t) { t->nodes[2].text_or_end = 4; }), none},
+      {"EndsTooLate", with([](YamlTree* t) { t->nodes[2].text_or_end = 6; }), none},
+      {"MoreItems", with([](YamlTree* t) { t->nodes[2].size = 3; }), none},
+      {"FewerItems", with([](YamlTree* t) { t->nodes[2].size = 1; }), none},
+      {"KeyWithoutValue", with([](YamlTree* t) { t->nodes[0].size = 2; }), none},
+      {"KeyIsAList", with([](YamlTree* t) { t->nodes[1].type = YamlTreeNode::kSequence; }), none},
+      {"RootEndsTooEarly", with([](YamlTree* t) { t->nodes[0].text_or_end = 2; }), none},
       {"ProgramsTooLong", [](std::string* bytes) { Put(bytes, bytes->size() - 44, 9); },
        "s: is damaged: the conditions in it are cut short; compile it again\n"},
       {"NoPrograms", [](std::string* bytes) { bytes->erase(bytes->size() - 44, 9); },
@@ -766,19 +785,20 @@ TEST(DamageTest, LintFindsATreeThatIsNotThatOfItsText) {
   const std::string text = absl::StrReplaceAll(kPolicy, {{"effect: deny", "effect: deny "}});
   std::string bytes = Compiled({{"p.yaml", text}});
   ASSERT_TRUE(LintPolicy({{"s", bytes}}).ok());
+  std::vector<SourceFile> files = {{"s", bytes}};
+  UnpackedFiles unpacked;
+  std::vector<Issue> issues;
+  UnpackSnapshotFiles({}, &files, &unpacked, &issues);
+  YamlTree tree = unpacked.begin()->second.yaml.tree();
   // The rule that denies takes its effect from the one that allows.
-  const size_t allow = text.find("allow");
-  const size_t deny = text.find("deny");
-  const size_t nodes = ProgramsAt(bytes) - 4;
-  for (size_t at = nodes - 12; at > 24 + 16 + 6 + text.size(); at -= 12) {
-    uint32_t words[3];
-    std::memcpy(words, &bytes[at], sizeof words);
-    if (words[0] != deny) continue;
-    Put(&bytes, at + 4, static_cast<uint32_t>(allow));
-    Put(&bytes, at + 8, YamlTreeNode::kPlain | 5 << 3);
+  for (YamlTreeNode& node : tree.nodes) {
+    if (node.begin != text.find("deny")) continue;
+    node.text_or_end = static_cast<uint32_t>(text.find("allow"));
+    node.size = 5;
   }
-  // Without its rules: else the tree does not decide.
-  bytes = WithRules(bytes, "");
+  const YamlDocument yaml(std::make_unique<YamlTree>(tree));
+  // Without rules: else the tree does not decide.
+  bytes = EncodeSnapshotFile({{"p.yaml", &text, &yaml}}, "", nullptr);
   const LoadResult loaded = LoadPolicy({{"s", bytes}});
   ASSERT_TRUE(loaded.ok()) << Issues(loaded);
   EXPECT_EQ(loaded.snapshot->rule(1).effect, Effect::kAllow);
