@@ -20,8 +20,6 @@ absl::Status Malformed(std::string_view glob, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("`", Printable(glob), "`: ", what));
 }
 
-bool IsSpecial(char c) { return c == '*' || c == '{' || c == '}'; }
-
 bool StartsWith(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
 }
@@ -69,8 +67,10 @@ absl::StatusOr<Glob> Glob::Parse(std::string_view text) {
       glob.binds_ = true;
       rest.remove_prefix(end + 1);
     } else {
-      const size_t end =
-          static_cast<size_t>(std::find_if(rest.begin(), rest.end(), IsSpecial) - rest.begin());
+      const size_t end = static_cast<size_t>(
+          std::find_if(rest.begin(), rest.end(),
+                       [](char c) { return c == '*' || c == '{' || c == '}'; }) -
+          rest.begin());
       if (end == 0) return Malformed(text, "`}` without `{`; for a literal brace write {re: …}");
       add(Kind::kLiteral, rest.substr(0, end));
       rest.remove_prefix(end);
