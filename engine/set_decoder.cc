@@ -66,17 +66,29 @@ class CompiledSet::Compiler::Decoder {
     *index = static_cast<uint32_t>(number);
     return true;
   }
+  // As it can come from a file: with no control character but tab and line feed.
   bool Text(std::string_view* text) {
-    return in_.Sized(kMaxImageText, text) &&
-           (IsValidUtf8(*text) || in_.Fail("a text is not valid UTF-8"));
+    if (!in_.Sized(kMaxImageText, text)) return false;
+    return !HasControlCharacter(*text) || IsTextOfLines(*text) || in_.Fail("a text is malformed");
+  }
+  static bool IsTextOfLines(std::string_view text) {
+    for (size_t at = 0; at < text.size();) {
+      char32_t character;
+      const size_t length = DecodeUtf8(text.substr(at), &character);
+      const bool ends_line_or_word = character == '\t' || character == '\n';
+      if (length == 0 || (IsControl(character) && !ends_line_or_word)) return false;
+      at += length;
+    }
+    return true;
   }
   bool Name(std::string_view* name) {
     if (!in_.Sized(kMaxImageText, name)) return false;
     return (!name->empty() && !HasControlCharacter(*name)) || in_.Fail("a name is malformed");
   }
-  bool CountSteps(uint64_t steps) {
-    steps_ += steps;
-    return steps_ <= limits_.max_regex_steps ||
+  // Adds to those of one kind.
+  bool CountSteps(uint64_t steps, uint64_t* sum) {
+    *sum += steps;
+    return *sum <= limits_.max_regex_steps ||
            in_.Fail("the regular expressions are too large together");
   }
 
@@ -150,7 +162,7 @@ class CompiledSet::Compiler::Decoder {
     for (size_t i = 0; i < count; ++i) {
       uint64_t is_regex;
       std::string_view text;
-      if (!in_.Number(kImageRegex, &is_regex) || !in_.Sized(kMaxImageText, &text)) return false;
+      if (!in_.Number(kImageRegex, &is_regex) || !Text(&text)) return false;
       absl::StatusOr<Pattern> pattern =
           is_regex == kImageRegex ? Pattern::Regex(text) : Pattern::Entity(text);
       const bool names_entities = pattern.ok();
@@ -160,7 +172,7 @@ class CompiledSet::Compiler::Decoder {
           (is_regex == kImageRegex ? Pattern::Kind::kRegex : Pattern::Kind::kGlob)) {
         return in_.Fail("a pattern without wildcards");
       }
-      if (is_regex == kImageRegex && !CountSteps(pattern->regex_size())) return false;
+      if (is_regex == kImageRegex && !CountSteps(pattern->regex_size(), &steps_)) return false;
       names_entities_.push_back(names_entities &&
                                 (is_regex == kImageRegex || IsDeclared(pattern->type())));
       set_.patterns_.push_back(*std::move(pattern));
@@ -189,7 +201,7 @@ class CompiledSet::Compiler::Decoder {
       if (!program.ok()) return Fail(std::move(program).status());
       if (!bytes.End()) return Fail(bytes.status());
       for (const cel::CompiledRegex& regex : (*program)->regexes()) {
-        if (!CountSteps(regex.regex->steps())) return false;
+        if (!CountSteps(regex.regex->steps(), &steps_)) return false;
       }
       for (uint32_t n = 0; n < (*program)->variable_count(); ++n) {
         known.binds |= !IsUsual((*program)->variable(n));
@@ -277,7 +289,8 @@ class CompiledSet::Compiler::Decoder {
         if (static_cast<uint8_t>(member->kind()) != kind) {
           return in_.Fail("a member of another kind");
         }
-        if (member->kind() == Pattern::Kind::kRegex && !CountSteps(member->regex_size())) {
+        if (member->kind() == Pattern::Kind::kRegex &&
+            !CountSteps(member->regex_size(), &steps_of_members_)) {
           return false;
         }
         has_patterns |= kind == static_cast<uint8_t>(Pattern::Kind::kGlob) ||
@@ -553,7 +566,8 @@ class CompiledSet::Compiler::Decoder {
   const std::string_view image_;
   ByteReader in_;
   absl::Status status_;
-  uint64_t steps_ = 0;
+  uint64_t steps_ = 0;             // Of patterns and conditions;
+  uint64_t steps_of_members_ = 0;  // those of roles are among the patterns, too.
   size_t nodes_ = 0;
   size_t role_nodes_ = 0;
   std::vector<bool> nodes_that_patterns_name_;

@@ -170,7 +170,12 @@ TEST(SnapshotImageTest, IsRefusedUnlessItIsWellFormed) {
       {"MoreClausesThanConditions", [](Image* i) { i->kept = N(4); },
        "more clauses than conditions"},
       {"ConditionIsNoText", [](Image* i) { i->conditions = L(ConditionBytes("\xFF"), N(0), N(0)); },
-       "a text is not valid UTF-8"},
+       "a text is malformed"},
+      {"ConditionWithEscape",
+       [](Image* i) { i->conditions = L(ConditionBytes("a\x1B"), N(0), N(0)); },
+       "a text is malformed"},
+      {"PatternWithEscape", [](Image* i) { i->patterns = L(N(1) + T("doc:\x1B")); },
+       "a text is malformed"},
       {"ProgramLeavesBytes",
        [](Image* i) {
          i->conditions =
