@@ -17,6 +17,19 @@ std::string_view DefectUnder(const CompiledSet& set, const Request& request) {
   });
 }
 
+namespace {
+
+// In place: a copy of what was just written member by member would wait for it.
+template <typename Rules>
+void Add(const Snapshot& snapshot, uint32_t rule, ClauseOutcomes clauses, Rules* rules) {
+  RuleOutcome& added = rules->emplace_back();
+  added.snapshot = &snapshot;
+  added.number = rule;
+  added.clauses = clauses;
+}
+
+}  // namespace
+
 Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
                            const ConditionLimits& limits,
                            const std::vector<std::string>* known_obligations,
@@ -54,7 +67,7 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
   bool has_text = false;
   const Snapshot* const snapshot = decision->snapshot_.get();
   const auto determines = [&](uint32_t number, const RuleHead& head, ClauseOutcomes clauses) {
-    decision->rules_.push_back({snapshot, number, clauses});
+    Add(*snapshot, number, clauses, &decision->rules_);
     decision->audit_level_ = std::max(decision->audit_level_, head.audit);
     has_text |= head.has_text;
   };
@@ -87,7 +100,7 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
       determines(number, head, clauses);
     } else if (patterns != Truth::kFalse &&
                decision->near_misses_.size() < Decision::kMaxNearMisses) {
-      decision->near_misses_.push_back({snapshot, number, clauses});
+      Add(*snapshot, number, clauses, &decision->near_misses_);
     }
   }
   for (size_t i = 0; shadows && i < candidates.size(); ++i) {
@@ -102,7 +115,7 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
       truth = matcher.MatchesPatterns(set.compiled(number)) ? Truth::kUnknown : Truth::kFalse;
     }
     const bool matches = head.deny ? truth != Truth::kFalse : truth == Truth::kTrue;
-    if (matches) decision->shadow_rules_.push_back({snapshot, number, clauses});
+    if (matches) Add(*snapshot, number, clauses, &decision->shadow_rules_);
   }
   if (decision->rules_.empty()) return Reason::kNoRule;
   decision->near_misses_.clear();

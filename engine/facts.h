@@ -96,18 +96,19 @@ class Facts {
   // Whether one of `alternatives` matches the principal, leaving aside roles that have conditions.
   Truth MatchesPrincipal(const Alternatives& alternatives, Which which) const;
   Truth MatchesAction(const CompiledRule& rule) const;
-  // The same of a rule that has no Part::kMore, and whose list in the index it was found in; of a
-  // part that is one, kTrue.
+  // The same of a rule that FindCandidates() has found; of a Part::kMore, kTrue.
   Truth MatchesHead(const RuleHead& head) const;
   Truth MatchesResource(const Alternatives& alternatives, Which which) const;
 
-  // Whether the set speaks of the entity of this name; then the questions below take no time.
-  bool Knows(std::string_view name) const { return set_->graph().Find(name) != EntityGraph::kNone; }
-  // Whether the principal is, or lies in, the entity that `name` (`type:id`) names.
-  Truth PrincipalIsIn(std::string_view name) const;
-  Truth ResourceIsIn(std::string_view name) const;
-  // The same of a node.
+  // The node of the entity that `name` (`type:id`) names; EntityGraph::kNone if the set does not
+  // speak of it.
+  EntityGraph::Node NodeOf(std::string_view name) const { return set_->NodeOf(name); }
+  // Whether the principal is, or lies in, an entity, by its node.
   Truth PrincipalLiesIn(EntityGraph::Node node) const;
+  Truth ResourceLiesIn(EntityGraph::Node node) const;
+  // The same by its name, if it has no node: then nothing lies in it but what the request says.
+  Truth PrincipalIsNamed(std::string_view name) const;
+  Truth ResourceIsNamed(std::string_view name) const;
 
   // `type:id`
   std::string_view principal_text() const { return principal_->text_.Get(); }
@@ -129,6 +130,11 @@ class Facts {
  private:
   // By what is not known of it.
   bool PrincipalMayLieIn(EntityGraph::Node node) const;
+  Truth PrincipalMayLieInOne(absl::Span<const uint32_t> nodes) const;  // kUnknown or kFalse.
+  // As far as the head says it; of Part::kMore, true.
+  bool ActionIsOf(const RuleHead& head) const;
+  Truth ResourceIsOf(const RuleHead& head) const;
+  Truth PrincipalIsOf(const RuleHead& head) const;
   bool MatchesAny(const Alternatives& alternatives, Which which, const Ancestry& ancestry,
                   const EntityText& text) const;
 
@@ -141,6 +147,10 @@ class Facts {
   EntityGraph::Node resource_node_ = EntityGraph::kNone;
   uint32_t resource_type_ = Names::kNone;
   bool resource_complete_ = true;  // Whether all parents are known.
+  // Of the prefix tree: the prefixes of the resource's id, each longer than the one before and with
+  // a larger number; and that which is all but the last segment.
+  std::vector<uint32_t> prefixes_;
+  uint32_t folder_ = PrefixTree::kNone;
   uint32_t action_ = CompiledSet::kNoAction;
 };
 

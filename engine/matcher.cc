@@ -1,6 +1,7 @@
 #include "engine/matcher.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/base/attributes.h"
 #include "reeve/engine/cel/operators.h"
@@ -124,26 +125,36 @@ Truth Matcher::MatchesPrincipal(const Alternatives& alternatives) {
 }
 
 Truth Matcher::Matches(uint32_t number, ClauseOutcomes* clauses, Truth* patterns) {
-  using Part = RuleHead::Part;
   const RuleHead& head = set_->head(number);
-  const bool more = head.principals == Part::kMore || head.actions == Part::kMore ||
-                    head.resources == Part::kMore;
-  if (!more && !head.binds) {
-    *patterns = facts_.MatchesHead(head);
-    if (*patterns == Truth::kFalse || head.clause_count == 0) return *patterns;
+  *patterns = facts_.MatchesHead(head);
+  if (*patterns == Truth::kFalse) return Truth::kFalse;
+  if (head.IsWhole()) {
+    if (head.clause_count == 0) return *patterns;
     MakeReady();
     return And(*patterns, EvaluateAll(head.clauses(), clauses));
   }
+  return MatchesRest(number, clauses, patterns);
+}
+
+Truth Matcher::MatchesRest(uint32_t number, ClauseOutcomes* clauses, Truth* patterns) {
+  using Part = RuleHead::Part;
+  const RuleHead& head = set_->head(number);
   const CompiledRule rule = set_->compiled(number);
+  const Truth rest = std::exchange(*patterns, Truth::kFalse);
   MakeReady();
-  *patterns = Truth::kFalse;
-  if (facts_.MatchesAction(rule) == Truth::kFalse) return Truth::kFalse;
-  if (rule.bindings.count > 0) return MatchesBinding(rule, clauses, patterns);
-  const Truth resource = facts_.MatchesResource(rule.resources, Facts::kAllPatterns);
-  if (resource == Truth::kFalse) return Truth::kFalse;
-  *patterns = And(resource, MatchesPrincipal(rule.principals));
-  if (*patterns == Truth::kFalse || rule.clauses.count == 0) return *patterns;
-  return And(*patterns, EvaluateAll(rule.clauses, clauses));
+  if (head.actions == Part::kMore && facts_.MatchesAction(rule) == Truth::kFalse) {
+    return Truth::kFalse;
+  }
+  if (head.binds) return MatchesBinding(rule, clauses, patterns);
+  Truth truth = rest;
+  if (head.resources == Part::kMore) {
+    truth = And(truth, facts_.MatchesResource(rule.resources, Facts::kAllPatterns));
+    if (truth == Truth::kFalse) return truth;
+  }
+  if (head.principals == Part::kMore) truth = And(truth, MatchesPrincipal(rule.principals));
+  *patterns = truth;
+  if (truth == Truth::kFalse || head.clause_count == 0) return truth;
+  return And(truth, EvaluateAll(head.clauses(), clauses));
 }
 
 bool Matcher::MatchesPatterns(const CompiledRule& rule) const {

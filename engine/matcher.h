@@ -63,7 +63,7 @@ class Matcher {
 
   const Facts& facts() const { return facts_; }
 
-  // Whether the rule of this number matches, which the index has found. Stops at the first part and
+  // Whether the rule of this number matches, a candidate. Stops at the first part and
   // at the first clause that is false; the outcomes of the clauses go to *clauses. *patterns tells
   // whether its patterns match, whatever the clauses say.
   Truth Matches(uint32_t rule, ClauseOutcomes* clauses, Truth* patterns);
@@ -98,6 +98,8 @@ class Matcher {
   void MakeReady() {
     if (!ready_) Renew(*limits_);
   }
+  // Of a rule whose head may match: asks what the head does not say.
+  Truth MatchesRest(uint32_t rule, ClauseOutcomes* clauses, Truth* patterns);
   Truth MatchesPrincipal(const Alternatives& alternatives);
   // What `principal.roles` is to the conditions of a policy.
   cel::Cell RolesOfPolicy(uint32_t policy);
