@@ -37,11 +37,11 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
   // The memory of one decision, which the next one on this thread takes over.
   struct Scratch {
     Matcher matcher;
-    std::vector<uint32_t> candidates;
+    std::vector<Facts::Candidate> candidates;
   };
   static thread_local Scratch scratch;
   Matcher& matcher = scratch.matcher;
-  std::vector<uint32_t>& candidates = scratch.candidates;
+  std::vector<Facts::Candidate>& candidates = scratch.candidates;
 
   const Gathered gathered = matcher.Begin(set, request, decision->time_, limits, principal);
   if (gathered != Gathered::kSound) {
@@ -50,12 +50,7 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
     decision->defect_ = "the principal or the resource lies in too many entities";
     return Reason::kLimit;
   }
-  candidates.clear();
   matcher.facts().FindCandidates(&candidates);
-  if (candidates.size() > 1) {
-    std::sort(candidates.begin(), candidates.end());
-    candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
-  }
 
   const auto exhaust = [decision] {
     decision->rules_.clear();
@@ -75,26 +70,26 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
   bool allows = false;
   bool denied = false;
   bool shadows = false;
-  for (const uint32_t number : candidates) {
-    const RuleHead& head = set.head(number);
+  for (const Facts::Candidate& candidate : candidates) {
+    const RuleHead& head = set.head(candidate.rule);
     shadows |= head.shadow;
     allows |= !head.deny && !head.shadow;
     if (!head.deny || head.shadow) continue;
     ClauseOutcomes clauses;
     Truth patterns;
-    const Truth truth = matcher.Matches(number, &clauses, &patterns);
+    const Truth truth = matcher.Matches(candidate, &clauses, &patterns);
     if (matcher.exhausted()) return exhaust();
-    if (truth != Truth::kFalse) determines(number, head, clauses);
+    if (truth != Truth::kFalse) determines(candidate.rule, head, clauses);
     denied |= truth == Truth::kTrue;
   }
   const bool denies = !decision->rules_.empty();
   for (size_t i = 0; allows && !denies && i < candidates.size(); ++i) {
-    const uint32_t number = candidates[i];
+    const uint32_t number = candidates[i].rule;
     const RuleHead& head = set.head(number);
     if (head.deny || head.shadow) continue;
     ClauseOutcomes clauses;
     Truth patterns;
-    const Truth truth = matcher.Matches(number, &clauses, &patterns);
+    const Truth truth = matcher.Matches(candidates[i], &clauses, &patterns);
     if (matcher.exhausted()) return exhaust();
     if (truth == Truth::kTrue) {
       determines(number, head, clauses);
@@ -104,12 +99,12 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
     }
   }
   for (size_t i = 0; shadows && i < candidates.size(); ++i) {
-    const uint32_t number = candidates[i];
+    const uint32_t number = candidates[i].rule;
     const RuleHead& head = set.head(number);
     if (!head.shadow) continue;
     ClauseOutcomes clauses;
     Truth patterns;
-    Truth truth = matcher.Matches(number, &clauses, &patterns);
+    Truth truth = matcher.Matches(candidates[i], &clauses, &patterns);
     // What shadow rules need is not held against the decision, nor against each other.
     if (matcher.exhausted()) {
       truth = matcher.MatchesPatterns(set.compiled(number)) ? Truth::kUnknown : Truth::kFalse;

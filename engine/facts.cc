@@ -208,14 +208,6 @@ Truth Facts::MatchesAction(const CompiledRule& rule) const {
   return Truth::kFalse;
 }
 
-Truth Facts::MatchesHead(const RuleHead& head) const {
-  using Part = RuleHead::Part;
-  if (!ActionIsOf(head)) return Truth::kFalse;
-  // The list in the index in which the rule was found says the rest.
-  const Truth resource = head.resources == Part::kIndexed ? Truth::kTrue : ResourceIsOf(head);
-  return resource == Truth::kFalse ? resource : And(resource, PrincipalIsOf(head));
-}
-
 inline bool Facts::ActionIsOf(const RuleHead& head) const {
   using Part = RuleHead::Part;
   if (head.actions == Part::kOne) return head.action == action_;
@@ -256,6 +248,14 @@ inline Truth Facts::PrincipalIsOf(const RuleHead& head) const {
     default:
       return Truth::kTrue;
   }
+}
+
+inline Truth Facts::MatchesHead(const RuleHead& head) const {
+  using Part = RuleHead::Part;
+  if (!ActionIsOf(head)) return Truth::kFalse;
+  // The list in the index in which the rule was found says the rest.
+  const Truth resource = head.resources == Part::kIndexed ? Truth::kTrue : ResourceIsOf(head);
+  return resource == Truth::kFalse ? resource : And(resource, PrincipalIsOf(head));
 }
 
 void Facts::FindNear(std::vector<uint32_t>* rules) const {
@@ -315,12 +315,12 @@ Truth Facts::ResourceIsNamed(std::string_view name) const {
   return resource_complete_ ? Truth::kFalse : Truth::kUnknown;
 }
 
-void Facts::FindCandidates(std::vector<uint32_t>* candidates) const {
-  const auto add = [candidates](absl::Span<const uint32_t> rules) {
-    if (rules.size() == 1) {
-      candidates->push_back(rules[0]);
-    } else if (!rules.empty()) {
-      candidates->insert(candidates->end(), rules.begin(), rules.end());
+void Facts::FindCandidates(std::vector<Candidate>* candidates) const {
+  candidates->clear();
+  const auto add = [this, candidates](absl::Span<const uint32_t> rules) {
+    for (const uint32_t rule : rules) {
+      const Truth head = MatchesHead(set_->head(rule));
+      if (head != Truth::kFalse) candidates->push_back({rule, head});
     }
   };
   const absl::Span<const uint32_t> principals = principal_->ancestry_.marked();
@@ -352,6 +352,11 @@ void Facts::FindCandidates(std::vector<uint32_t>* candidates) const {
   } else {
     add(set_->filed_by_principal());
   }
+  if (candidates->size() < 2) return;
+  std::sort(candidates->begin(), candidates->end(),
+            [](const Candidate& a, const Candidate& b) { return a.rule < b.rule; });
+  const auto same = [](const Candidate& a, const Candidate& b) { return a.rule == b.rule; };
+  candidates->erase(std::unique(candidates->begin(), candidates->end(), same), candidates->end());
 }
 
 }  // namespace reeve

@@ -96,8 +96,6 @@ class Facts {
   // Whether one of `alternatives` matches the principal, leaving aside roles that have conditions.
   Truth MatchesPrincipal(const Alternatives& alternatives, Which which) const;
   Truth MatchesAction(const CompiledRule& rule) const;
-  // The same of a rule that FindCandidates() has found; of a Part::kMore, kTrue.
-  Truth MatchesHead(const RuleHead& head) const;
   Truth MatchesResource(const Alternatives& alternatives, Which which) const;
 
   // The node of the entity that `name` (`type:id`) names; EntityGraph::kNone if the set does not
@@ -121,8 +119,12 @@ class Facts {
   const Attributes* stored_principal() const { return set_->StoredAttributes(principal_->node_); }
   const Attributes* stored_resource() const { return set_->StoredAttributes(resource_node_); }
 
-  // The rules that the index cannot rule out go to `candidates`; some may stand there twice.
-  void FindCandidates(std::vector<uint32_t>* candidates) const;
+  struct Candidate {
+    uint32_t rule;
+    Truth head;  // Whether the rule matches as far as its head says; of a Part::kMore, kTrue.
+  };
+  // The rules that neither the index nor their heads rule out, sorted, go to `candidates`.
+  void FindCandidates(std::vector<Candidate>* candidates) const;
   // The rules of which no two of principal, action and resource are ruled out by what their heads
   // say: for explanations. Looks at the heads of all.
   void FindNear(std::vector<uint32_t>* rules) const;
@@ -131,6 +133,8 @@ class Facts {
   // By what is not known of it.
   bool PrincipalMayLieIn(EntityGraph::Node node) const;
   Truth PrincipalMayLieInOne(absl::Span<const uint32_t> nodes) const;  // kUnknown or kFalse.
+  // Of a rule that the index has found: what Candidate::head says.
+  Truth MatchesHead(const RuleHead& head) const;
   // As far as the head says it; of Part::kMore, true.
   bool ActionIsOf(const RuleHead& head) const;
   Truth ResourceIsOf(const RuleHead& head) const;

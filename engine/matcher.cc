@@ -1,7 +1,6 @@
 #include "engine/matcher.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "absl/base/attributes.h"
 #include "reeve/engine/cel/operators.h"
@@ -124,29 +123,26 @@ Truth Matcher::MatchesPrincipal(const Alternatives& alternatives) {
   return truth;
 }
 
-Truth Matcher::Matches(uint32_t number, ClauseOutcomes* clauses, Truth* patterns) {
-  const RuleHead& head = set_->head(number);
-  *patterns = facts_.MatchesHead(head);
-  if (*patterns == Truth::kFalse) return Truth::kFalse;
-  if (head.IsWhole()) {
-    if (head.clause_count == 0) return *patterns;
-    MakeReady();
-    return And(*patterns, EvaluateAll(head.clauses(), clauses));
-  }
-  return MatchesRest(number, clauses, patterns);
+Truth Matcher::Matches(Facts::Candidate candidate, ClauseOutcomes* clauses, Truth* patterns) {
+  const RuleHead& head = set_->head(candidate.rule);
+  if (!head.IsWhole()) return MatchesRest(candidate, clauses, patterns);
+  *patterns = candidate.head;
+  if (head.clause_count == 0) return candidate.head;
+  MakeReady();
+  return And(candidate.head, EvaluateAll(head.clauses(), clauses));
 }
 
-Truth Matcher::MatchesRest(uint32_t number, ClauseOutcomes* clauses, Truth* patterns) {
+Truth Matcher::MatchesRest(Facts::Candidate candidate, ClauseOutcomes* clauses, Truth* patterns) {
   using Part = RuleHead::Part;
-  const RuleHead& head = set_->head(number);
-  const CompiledRule rule = set_->compiled(number);
-  const Truth rest = std::exchange(*patterns, Truth::kFalse);
+  const RuleHead& head = set_->head(candidate.rule);
+  const CompiledRule rule = set_->compiled(candidate.rule);
   MakeReady();
+  *patterns = Truth::kFalse;
   if (head.actions == Part::kMore && facts_.MatchesAction(rule) == Truth::kFalse) {
     return Truth::kFalse;
   }
   if (head.binds) return MatchesBinding(rule, clauses, patterns);
-  Truth truth = rest;
+  Truth truth = candidate.head;
   if (head.resources == Part::kMore) {
     truth = And(truth, facts_.MatchesResource(rule.resources, Facts::kAllPatterns));
     if (truth == Truth::kFalse) return truth;
