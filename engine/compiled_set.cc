@@ -23,6 +23,11 @@ CompiledRule CompiledSet::compiled(uint32_t rule) const {
   return read;
 }
 
+absl::Span<const uint32_t> CompiledSet::SomeAt(uint32_t place) const {
+  const Counts counts = ReadCounts(words_.data(), &place);
+  return {words_.data() + place, counts.sizes[0]};
+}
+
 const RuleTexts* CompiledSet::texts(uint32_t rule) const {
   if (!heads_[rule].has_text) return nullptr;
   // Their number stands before the bindings.

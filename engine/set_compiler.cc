@@ -378,6 +378,38 @@ void CompiledSet::Compiler::EndRule(const NumberedRule& rule, RuleTexts texts) {
   set_.heads_.push_back(head);
 }
 
+void CompiledSet::Compiler::NameTexts() {
+  if (!set_.clauses_.asks_membership()) return;
+  for (const auto& [node, attributes] : set_.attributes_) NameTexts(attributes);
+  for (uint32_t i = 0; i < set_.clauses_.size(); ++i) {
+    for (const cel::Cell& constant : set_.clauses_.clause(i).program->constants()) {
+      if (constant.kind() == cel::Kind::kString) NameText(constant.text());
+      if (constant.kind() != cel::Kind::kList) continue;
+      for (size_t element = 0; element < constant.list_size(); ++element) {
+        const cel::Cell cell = constant.At(element);
+        if (cell.kind() == cel::Kind::kString) NameText(cell.text());
+      }
+    }
+  }
+}
+
+void CompiledSet::Compiler::NameTexts(const Attributes& attributes) {
+  for (const auto& [name, value] : attributes) NameTexts(value);
+}
+
+void CompiledSet::Compiler::NameTexts(const Value& value) {
+  if (value.kind() == Value::Kind::kString) NameText(value.string_value());
+  if (value.kind() == Value::Kind::kMap) NameTexts(value.map_value());
+  if (value.kind() != Value::Kind::kList) return;
+  for (const Value& element : value.list_value()) NameTexts(element);
+}
+
+void CompiledSet::Compiler::NameText(std::string_view text) {
+  const EntityGraph::Node node =
+      text.find(':') == std::string_view::npos ? EntityGraph::kNone : set_.graph_.Find(text);
+  if (node != EntityGraph::kNone) set_.named_texts_.Add(text, node);
+}
+
 void CompiledSet::Compiler::BuildIndex() {
   std::vector<uint32_t> of_principal(set_.graph_.size());
   std::vector<uint32_t> of_resource(set_.graph_.size());
@@ -642,37 +674,39 @@ bool CompiledSet::Compiler::FindPrefixes(const Alternatives& alternatives,
 
 void CompiledSet::Compiler::CompleteHead(const CompiledRule& rule, bool by_resource,
                                          RuleHead* head) {
+  using Part = RuleHead::Part;
   head->principals = PartOf(rule.principals, &head->principal);
   head->actions = PartOf(rule.actions, &head->action);
   head->resources = PartOf(rule.resources, &head->resource);
   const auto patterns = set_.Patterns(rule.resources);
-  const bool under_prefix = patterns.size() == 1 && rule.resources.literals.count == 0 &&
-                            set_.pattern(patterns[0]).kind() == Pattern::Kind::kGlob &&
-                            IsWholeTree(set_.pattern(patterns[0]));
-  if (!by_resource || !under_prefix) return;
-  head->resources = RuleHead::Part::kIndexed;
+  if (head->resources != Part::kMore || patterns.size() != 1 || rule.resources.literals.count > 0) {
+    return;
+  }
+  const Pattern& pattern = set_.pattern(patterns[0]);
+  if (pattern.kind() != Pattern::Kind::kGlob) return;
+  const std::string_view wildcards = BehindPrefix(pattern);
+  if (wildcards != "**" && wildcards != "*") return;
+  head->resources = wildcards == "*" ? Part::kFolder : by_resource ? Part::kIndexed : Part::kTree;
   head->resource = PrefixOf(patterns[0]);
 }
 
 RuleHead::Part CompiledSet::Compiler::PartOf(const Alternatives& alternatives,
-                                             uint32_t* one) const {
+                                             uint32_t* number) const {
   if (alternatives.any) return RuleHead::Part::kAny;
   if (alternatives.patterns.count > 0 || alternatives.roles.count > 0) {
     return RuleHead::Part::kMore;
   }
-  if (alternatives.authenticated && alternatives.literals.count == 0) {
-    return RuleHead::Part::kAuthenticated;
+  const uint32_t literals = alternatives.literals.count;
+  if (alternatives.authenticated) {
+    return literals == 0 ? RuleHead::Part::kAuthenticated : RuleHead::Part::kMore;
   }
-  if (alternatives.authenticated || alternatives.literals.count != 1) {
-    return RuleHead::Part::kMore;
-  }
-  *one = set_.Literals(alternatives)[0];
-  return RuleHead::Part::kOne;
+  *number = literals == 1 ? set_.Literals(alternatives)[0] : alternatives.begin;
+  return literals == 1 ? RuleHead::Part::kOne : RuleHead::Part::kSome;
 }
 
-bool CompiledSet::Compiler::IsWholeTree(const Pattern& pattern) {
-  const size_t prefix = pattern.type().size() + 1 + IndexedPrefix(pattern).size();
-  return std::string_view(pattern.text()).substr(prefix) == "**";
+std::string_view CompiledSet::Compiler::BehindPrefix(const Pattern& glob) {
+  const size_t prefix = glob.type().size() + 1 + IndexedPrefix(glob).size();
+  return std::string_view(glob.text()).substr(prefix);
 }
 
 bool CompiledSet::Compiler::OnlyLiterals(const Alternatives& alternatives) {
@@ -702,6 +736,7 @@ absl::Status CompiledSet::Compiler::Close(std::vector<EntityId>* cycle) {
     return absl::InvalidArgumentError(absl::StrCat("parents form a cycle: ", path));
   }
   BuildIndex();
+  NameTexts();
   return absl::OkStatus();
 }
 

@@ -117,6 +117,12 @@ class CompiledSet::Compiler {
   uint32_t SizeOfConditions() const { return static_cast<uint32_t>(set_.conditions_.size()); }
   uint32_t NumberOfBinding(std::string_view name);
 
+  // The texts of the set in which conditions may find names of entities: they stay where they are.
+  void NameTexts();
+  void NameTexts(const Attributes& attributes);
+  void NameTexts(const Value& value);
+  void NameText(std::string_view text);
+
   // Files each rule under principals, resources or actions: where its longest list is shortest.
   void BuildIndex();
   // The node of a glob of resources, by its number.
@@ -125,10 +131,10 @@ class CompiledSet::Compiler {
   bool FindPrefixes(const Alternatives& alternatives, std::vector<uint32_t>* prefixes);
   // `by_resource`: the index finds the rule by its resources alone.
   void CompleteHead(const CompiledRule& rule, bool by_resource, RuleHead* head);
-  // Sets *one if there is but one literal.
-  RuleHead::Part PartOf(const Alternatives& alternatives, uint32_t* one) const;
-  // Whether a glob is its prefix in the index and `**`.
-  static bool IsWholeTree(const Pattern& pattern);
+  // Sets *number to one literal, or to where several are.
+  RuleHead::Part PartOf(const Alternatives& alternatives, uint32_t* number) const;
+  // What follows its prefix in the index.
+  static std::string_view BehindPrefix(const Pattern& glob);
   static bool OnlyLiterals(const Alternatives& alternatives);
 
   class Decoder;  // set_decoder.cc

@@ -52,8 +52,9 @@ inline constexpr uint32_t kAuthenticatedFlag = 2;
 inline constexpr uint32_t kBindsFlag = 4;
 
 inline Alternatives ReadAlternatives(const uint32_t* words, uint32_t* at) {
-  const Counts counts = ReadCounts(words, at);
   Alternatives read;
+  read.begin = *at;
+  const Counts counts = ReadCounts(words, at);
   read.any = (counts.flags & kAnyFlag) != 0;
   read.authenticated = (counts.flags & kAuthenticatedFlag) != 0;
   read.binds = (counts.flags & kBindsFlag) != 0;
