@@ -3,6 +3,7 @@
 #define REEVE_POLICY_CEL_AST_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -94,7 +95,8 @@ struct Expr {
   std::vector<ExprId> args;  // kCall, kList, kMap
   // kList, kMap, `@message`: which were written with `?`; empty if none was.
   std::vector<bool> optional_args;
-  Comprehension comprehension;  // kComprehension
+  // kComprehension, else null. Apart, as few nodes have one.
+  std::shared_ptr<const Comprehension> comprehension;
 };
 
 // A whole expression. A value type.

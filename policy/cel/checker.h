@@ -2,6 +2,7 @@
 #ifndef REEVE_POLICY_CEL_CHECKER_H_
 #define REEVE_POLICY_CEL_CHECKER_H_
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -85,21 +86,23 @@ struct CheckOptions {
 //   (`a.b.c`, without a leading dot);
 // - a kIdent is a variable of the environment, a local one of a comprehension (in which case the
 //   name is that which the comprehension declares, the innermost of that name), or a type
-//   (`types[id]` is then of TypeKind::kType and `is_type[id]` is true, and the name is what
+//   (`type(id)` is then of TypeKind::kType and `is_type[id]` is true, and the name is what
 //   `type(x)` gives: `google.protobuf.Timestamp`). Only where a local one of the same name would
 //   hide it does a variable of the environment keep a leading dot: `.y`;
 // - a kCall that was written `a.b.f(x)` and means the function `a.b.f` has that name and no
 // operand.
 struct CheckedExpr {
   Ast ast;
-  // By ExprId. What nothing determined is kDyn, and so is what is part of a very large type, all
-  // if types were not checked, and nodes that are no longer part of the tree.
-  std::vector<Type> types;
-  std::vector<bool> is_type;  // By ExprId.
+  // What nothing determined is kDyn, and so is what is part of a very large type, all if types were
+  // not checked, and nodes that are no longer part of the tree.
+  const Type& type(ExprId id) const { return types[type_numbers[id]]; }
+  const Type& type() const { return type(ast.root); }
+  std::vector<Type> types;             // Those that there are.
+  std::vector<uint32_t> type_numbers;  // By ExprId, in `types`.
+  std::vector<bool> is_type;           // By ExprId.
   // What records may lack and the expression reads without a has() of the same anywhere:
   // "resource.owner". Without it the expression is unknown.
   std::vector<std::string> may_be_missing;
-  const Type& type() const { return types[ast.root]; }
 };
 
 // Returns nothing, and all that is wrong, if there is any defect. The messages say what to do:

@@ -248,7 +248,7 @@ class Compiler {
       facts.costly |= function != nullptr && function->costly;
     }
     if (expr.kind == ExprKind::kComprehension) {
-      const Comprehension& fold = expr.comprehension;
+      const Comprehension& fold = *expr.comprehension;
       add(fold.range, level);
       add(fold.init, level);
       const size_t outer = scope->size();
@@ -843,7 +843,7 @@ class Compiler {
   }
 
   void EmitComprehension(Unit& unit, ExprId id) {
-    const Comprehension& fold = unit.expr->ast[id].comprehension;
+    const Comprehension& fold = *unit.expr->ast[id].comprehension;
     const size_t outer_locals = locals_.size();
     const uint32_t outer_next = next_local_;
     if (fold.condition == kNoExpr) {

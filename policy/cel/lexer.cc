@@ -99,6 +99,7 @@ class Lexer {
       : source_(source), defects_(defects) {}
 
   std::vector<Token> Run() {
+    tokens_.reserve(source_.size() / 3 + 2);
     for (;;) {
       SkipSpace();
       if (pos_ == source_.size() || stopped_ || defects_->size() >= kMaxExprDefects) break;
@@ -124,7 +125,10 @@ class Lexer {
  private:
   // NUL beyond the end.
   char At(size_t pos) const { return pos < source_.size() ? source_[pos] : '\0'; }
-  bool StartsWith(std::string_view text) const { return source_.substr(pos_, text.size()) == text; }
+  bool StartsWith(std::string_view text) const {
+    // Most differ in the first byte.
+    return At(pos_) == text[0] && source_.substr(pos_, text.size()) == text;
+  }
 
   static SourceRange Range(size_t begin, size_t end) {
     return {static_cast<uint32_t>(begin), static_cast<uint32_t>(end)};
@@ -412,6 +416,10 @@ class Lexer {
 std::vector<Token> Tokenize(std::string_view source, std::vector<Defect>* defects) {
   // Every later step may rely on whole characters.
   for (size_t i = 0; i < source.size();) {
+    if (absl::ascii_isascii(static_cast<unsigned char>(source[i]))) {
+      ++i;
+      continue;
+    }
     char32_t code_point;
     const size_t length = DecodeUtf8(source.substr(i), &code_point);
     if (length == 0) {

@@ -83,8 +83,8 @@ class Parser {
   Parser(std::string_view source, Ast* ast, std::vector<Defect>* defects)
       : source_(source),
         defects_(defects),
-        builder_(ast, defects),
-        tokens_(Tokenize(source, defects)) {}
+        tokens_(Tokenize(source, defects)),
+        builder_(ast, tokens_.size(), defects) {}
 
   ExprId Run() {
     const ExprId root = Expression();
@@ -598,8 +598,8 @@ class Parser {
 
   const std::string_view source_;
   std::vector<Defect>* const defects_;
-  TreeBuilder builder_;
   const std::vector<Token> tokens_;
+  TreeBuilder builder_;
   size_t pos_ = 0;
   size_t bad_name_ = SIZE_MAX;  // the last reserved word that stands where a name must
   int depth_ = 0;

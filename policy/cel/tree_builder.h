@@ -16,7 +16,8 @@ template <typename Visit>
 void ForEachChild(const Expr& expr, Visit visit) {
   if (expr.operand != kNoExpr) visit(expr.operand);
   for (const ExprId arg : expr.args) visit(arg);
-  const Comprehension& fold = expr.comprehension;
+  if (expr.comprehension == nullptr) return;
+  const Comprehension& fold = *expr.comprehension;
   for (const ExprId part : {fold.range, fold.init, fold.condition, fold.step, fold.result}) {
     if (part != kNoExpr) visit(part);
   }
@@ -26,8 +27,12 @@ void ForEachChild(const Expr& expr, Visit visit) {
 // from there on full() is true and nothing is added.
 class TreeBuilder {
  public:
-  TreeBuilder(Ast* ast, std::vector<Defect>* defects)
-      : ast_(ast), defects_(defects), heights_(ast->nodes.size()) {}
+  // With room for `size` nodes to begin with.
+  TreeBuilder(Ast* ast, size_t size, std::vector<Defect>* defects)
+      : ast_(ast), defects_(defects), heights_(ast->nodes.size()) {
+    ast->nodes.reserve(std::min(size, kMaxExprNodes));
+    heights_.reserve(std::min(size, kMaxExprNodes));
+  }
 
   // The new node's id; kNoExpr if full(). The children are in the tree.
   ExprId Add(Expr expr) {
