@@ -51,16 +51,16 @@ enum class ExprKind : uint8_t {
 // `Msg{field: value}` is a call `@message("Msg", "field", value, …)`: the name as it was written,
 // then pairs; optional_args, one for each pair.
 namespace op {
-inline constexpr char kAnd[] = "_&&_", kOr[] = "_||_", kNot[] = "!_", kNegate[] = "-_";
-inline constexpr char kAdd[] = "_+_", kSubtract[] = "_-_", kMultiply[] = "_*_", kDivide[] = "_/_",
-                      kModulo[] = "_%_";
-inline constexpr char kEqual[] = "_==_", kNotEqual[] = "_!=_", kLess[] = "_<_",
-                      kLessOrEqual[] = "_<=_", kGreater[] = "_>_", kGreaterOrEqual[] = "_>=_";
-inline constexpr char kIn[] = "@in", kConditional[] = "_?_:_", kIndex[] = "_[_]",
-                      kOptionalIndex[] = "_[?_]";
-inline constexpr char kNotStrictlyFalse[] = "@not_strictly_false", kAppend[] = "@append",
-                      kPut[] = "@put", kMessage[] = "@message",
-                      kSortByKeys[] = "@sortByAssociatedKeys";
+inline constexpr std::string_view kAnd = "_&&_", kOr = "_||_", kNot = "!_", kNegate = "-_";
+inline constexpr std::string_view kAdd = "_+_", kSubtract = "_-_", kMultiply = "_*_",
+                                  kDivide = "_/_", kModulo = "_%_";
+inline constexpr std::string_view kEqual = "_==_", kNotEqual = "_!=_", kLess = "_<_",
+                                  kLessOrEqual = "_<=_", kGreater = "_>_", kGreaterOrEqual = "_>=_";
+inline constexpr std::string_view kIn = "@in", kConditional = "_?_:_", kIndex = "_[_]",
+                                  kOptionalIndex = "_[?_]";
+inline constexpr std::string_view kNotStrictlyFalse = "@not_strictly_false", kAppend = "@append",
+                                  kPut = "@put", kMessage = "@message",
+                                  kSortByKeys = "@sortByAssociatedKeys";
 }  // namespace op
 
 // `range` is walked; each element (key, or index and element, or key and value) is bound to

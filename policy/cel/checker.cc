@@ -49,8 +49,8 @@ constexpr std::string_view kMemberMacros[] = {
 
 // What users write for an operator.
 constexpr struct {
-  const char* name;
-  const char* symbol;
+  std::string_view name;
+  std::string_view symbol;
 } kSymbols[] = {
     {op::kAdd, "+"},
     {op::kSubtract, "-"},

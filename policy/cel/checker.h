@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,9 +60,8 @@ class Environment {
   const std::vector<Overload>* FindFunction(std::string_view name) const;
   const std::string& container() const { return container_; }
   const std::map<std::string, Type, std::less<>>& variables() const { return variables_; }
-  const std::map<std::string, std::vector<Overload>, std::less<>>& functions() const {
-    return functions_;
-  }
+  using Functions = std::map<std::string, std::vector<Overload>, std::less<>>;
+  const Functions& functions() const { return *functions_; }
 
  private:
   struct Empty {};
@@ -70,7 +70,8 @@ class Environment {
   std::map<std::string, Type, std::less<>> variables_;
   std::map<std::string, std::map<std::string, Type, std::less<>>, std::less<>> fields_;
   std::map<std::string, Record, std::less<>> records_;
-  std::map<std::string, std::vector<Overload>, std::less<>> functions_;
+  // Copies share them, until one adds to its own.
+  std::shared_ptr<const Functions> functions_ = std::make_shared<const Functions>();
   std::string container_;
 };
 

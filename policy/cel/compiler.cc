@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -173,6 +174,7 @@ class Compiler {
     std::vector<Facts> facts;
     std::vector<std::optional<std::optional<Cell>>> constants;  // By node, once it was tried.
   };
+  using PathNames = absl::InlinedVector<std::string_view, 4>;
   struct Local {
     std::string_view name;
     uint32_t number;
@@ -243,10 +245,7 @@ class Compiler {
     }
     add(expr.operand, level);
     for (const ExprId argument : expr.args) add(argument, level);
-    if (expr.kind == ExprKind::kCall) {
-      const Function* function = FindFunction(expr.name);
-      facts.costly |= function != nullptr && function->costly;
-    }
+    if (expr.kind == ExprKind::kCall) facts.costly |= IsCostly(expr.name);
     if (expr.kind == ExprKind::kComprehension) {
       const Comprehension& fold = *expr.comprehension;
       add(fold.range, level);
@@ -267,6 +266,13 @@ class Compiler {
       if (facts.outermost != SIZE_MAX && facts.outermost >= level) facts.outermost = SIZE_MAX;
     }
     unit.facts[id] = facts;
+  }
+
+  // Of a function; operators are not.
+  static bool IsCostly(std::string_view name) {
+    if (FindOperator(name).has_value()) return false;
+    const Function* const function = FindFunction(name);
+    return function != nullptr && function->costly;
   }
 
   static std::string_view WithoutDot(std::string_view name) {
@@ -451,10 +457,8 @@ class Compiler {
         return true;  // a named expression
       case ExprKind::kComprehension:
         return true;
-      case ExprKind::kCall: {
-        const Function* function = FindFunction(expr.name);
-        return function != nullptr && function->costly;
-      }
+      case ExprKind::kCall:
+        return IsCostly(expr.name);
       default:
         return false;
     }
@@ -504,7 +508,7 @@ class Compiler {
 
   // The number of the path that `id` is; nothing if it is none.
   std::optional<uint32_t> FindPath(Unit& unit, ExprId id) {
-    std::vector<std::string_view> names;
+    PathNames names;
     ExprId at = id;
     while (true) {
       const Expr& expr = unit.expr->ast[at];
@@ -527,8 +531,7 @@ class Compiler {
   }
 
   // The number of the path that `names` are from the variable `root`; nothing if that is none.
-  std::optional<uint32_t> PathOf(Unit& unit, ExprId id,
-                                 const std::vector<std::string_view>& names) {
+  std::optional<uint32_t> PathOf(Unit& unit, ExprId id, absl::Span<const std::string_view> names) {
     const Expr& root = unit.expr->ast[id];
     const std::string_view name = WithoutDot(root.name);
     if (names.empty() || root.kind != ExprKind::kIdent || unit.expr->is_type[id] ||
@@ -769,7 +772,7 @@ class Compiler {
   // `a && b && …`, or `||` if `decisive`.
   void EmitLogical(Unit& unit, ExprId id, bool decisive) {
     const Expr& expr = unit.expr->ast[id];
-    std::vector<ExprId> operands;
+    absl::InlinedVector<ExprId, 4> operands;
     for (const ExprId operand : expr.args) {
       const std::optional<Cell> constant = Constant(unit, operand);
       if (!constant.has_value() || constant->kind() != Kind::kBool) {
@@ -779,7 +782,7 @@ class Compiler {
       }
     }
     if (operands.empty()) return EmitConstant(Cell::Bool(!decisive));
-    std::vector<size_t> exits;
+    absl::InlinedVector<size_t, 4> exits;
     for (size_t i = 0; i < operands.size(); ++i) {
       Emit(unit, operands[i]);
       if (i > 0) Add({decisive ? Op::kOr : Op::kAnd});

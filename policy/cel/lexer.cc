@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -41,15 +42,18 @@ constexpr Mark kMarks[] = {
     {"<=", TokenKind::kLessOrEqual}, {">=", TokenKind::kGreaterOrEqual},
     {"&&", TokenKind::kAnd},         {"||", TokenKind::kOr},
     {"<", TokenKind::kLess},         {">", TokenKind::kGreater},
-    {"!", TokenKind::kNot},          {"+", TokenKind::kPlus},
-    {"-", TokenKind::kMinus},        {"*", TokenKind::kStar},
-    {"/", TokenKind::kSlash},        {"%", TokenKind::kPercent},
-    {"?", TokenKind::kQuestion},     {":", TokenKind::kColon},
-    {",", TokenKind::kComma},        {".", TokenKind::kDot},
-    {"(", TokenKind::kLeftParen},    {")", TokenKind::kRightParen},
-    {"[", TokenKind::kLeftBracket},  {"]", TokenKind::kRightBracket},
-    {"{", TokenKind::kLeftBrace},    {"}", TokenKind::kRightBrace},
+    {"!", TokenKind::kNot},          {"/", TokenKind::kSlash},
 };
+
+// Those that are words whatever follows them.
+constexpr std::string_view kAlone = ".,()[]{}?:+-*%";
+constexpr TokenKind kAloneKinds[] = {
+    TokenKind::kDot,        TokenKind::kComma,       TokenKind::kLeftParen,
+    TokenKind::kRightParen, TokenKind::kLeftBracket, TokenKind::kRightBracket,
+    TokenKind::kLeftBrace,  TokenKind::kRightBrace,  TokenKind::kQuestion,
+    TokenKind::kColon,      TokenKind::kPlus,        TokenKind::kMinus,
+    TokenKind::kStar,       TokenKind::kPercent};
+static_assert(std::size(kAloneKinds) == kAlone.size());
 
 // Operators of other languages. No expression has them, whatever stands around them.
 struct Slip {
@@ -346,6 +350,10 @@ class Lexer {
   }
 
   TokenKind ReadMark() {
+    if (const size_t alone = kAlone.find(source_[pos_]); alone != std::string_view::npos) {
+      ++pos_;
+      return kAloneKinds[alone];
+    }
     if (TokenKind kind; ReadSlip(kSlips, &kind)) return kind;
     if (StartsWith("=~")) {
       pos_ += 2;

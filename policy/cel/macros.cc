@@ -305,8 +305,8 @@ class Expander {
     expr.args = std::move(args);
     return builder_.Add(std::move(expr));
   }
-  ExprId Call(std::string name, std::vector<ExprId> args) {
-    return Add(ExprKind::kCall, std::move(name), std::move(args));
+  ExprId Call(std::string_view name, std::vector<ExprId> args) {
+    return Add(ExprKind::kCall, std::string(name), std::move(args));
   }
   ExprId Member(ExprId operand, std::string name) {
     return Add(ExprKind::kCall, std::move(name), {}, operand);

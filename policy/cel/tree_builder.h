@@ -35,20 +35,21 @@ class TreeBuilder {
   }
 
   // The new node's id; kNoExpr if full(). The children are in the tree.
-  ExprId Add(Expr expr) {
+  ExprId Add(Expr&& expr) {
     const SourceRange place = expr.place;
     if (!full_ && ast_->nodes.size() >= kMaxExprNodes) {
       Full(place, "the expression has more than " + std::to_string(kMaxExprNodes) + " parts");
     }
     if (full_) return kNoExpr;
-    const ExprId id = ast_->Add(std::move(expr));
+    const auto id = static_cast<ExprId>(ast_->nodes.size());
+    ast_->nodes.push_back(std::move(expr));
     heights_.push_back(0);
     Measure(id);
     return full_ ? kNoExpr : id;
   }
 
   // Puts `expr` in the place of a node.
-  void Replace(ExprId id, Expr expr) {
+  void Replace(ExprId id, Expr&& expr) {
     if (full_) return;
     ast_->nodes[id] = std::move(expr);
     Measure(id);
