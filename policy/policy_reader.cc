@@ -385,6 +385,7 @@ std::vector<Condition> PolicyReader::ReadWhen(
              absl::StrCat(what, " has more than ", kMaxClauses, " clauses; join some by `&&`"));
       return conditions;
     }
+    conditions.reserve(when.value.size());
     for (const YamlNode item : when.value.items()) read(item);
   }
   // What stands under a name is checked for itself.
@@ -421,7 +422,7 @@ void PolicyReader::ReportDefects(YamlNode node, const std::vector<cel::Defect>& 
 }
 
 void PolicyReader::CountRegexes(const Condition& condition, Place place) {
-  if (regex_steps_ > kMaxRegexSteps) return;  // reported
+  if (condition.program->regexes().empty() || regex_steps_ > kMaxRegexSteps) return;
   // Conditions of one text share their program.
   if (!counted_programs_.insert(condition.program.get()).second) return;
   for (const cel::CompiledRegex& regex : condition.program->regexes()) {

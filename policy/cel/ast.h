@@ -89,9 +89,9 @@ struct Expr {
   // dot of a selection, an opening bracket. Nodes that a macro made are where the macro's name
   // stands.
   SourceRange place;
+  ExprId operand = kNoExpr;  // kSelect; kCall: what stands before the dot, or kNoExpr
   Literal literal;           // kLiteral
   std::string name;          // kIdent, kSelect, kCall
-  ExprId operand = kNoExpr;  // kSelect; kCall: what stands before the dot, or kNoExpr
   std::vector<ExprId> args;  // kCall, kList, kMap
   // kList, kMap, `@message`: which were written with `?`; empty if none was.
   std::vector<bool> optional_args;

@@ -296,7 +296,7 @@ class Compiler {
 
   std::optional<Cell> FindConstant(Unit& unit, ExprId id) {
     const Expr& expr = unit.expr->ast[id];
-    if (expr.kind == ExprKind::kLiteral) return Kept(OfLiteral(expr.literal));
+    if (expr.kind == ExprKind::kLiteral) return OfLiteral(expr.literal);
     if (unit.expr->is_type[id]) return Kept(Cell::Type(expr.name));
     if (expr.kind == ExprKind::kIdent && unit.facts[id].named) {
       const CheckedExpr& named = *FindNamed(WithoutDot(expr.name));
@@ -355,7 +355,8 @@ class Compiler {
     return message;
   }
 
-  static Cell OfLiteral(const Literal& literal) {
+  // It points into the expression. Nothing if there is no room for more texts.
+  std::optional<Cell> OfLiteral(const Literal& literal) {
     struct Visitor {
       Cell operator()(const NullLiteral&) const { return Cell::Null(); }
       Cell operator()(bool value) const { return Cell::Bool(value); }
@@ -365,7 +366,12 @@ class Compiler {
       Cell operator()(const std::string& value) const { return Cell::String(value); }
       Cell operator()(const BytesLiteral& value) const { return Cell::Bytes(value.bytes); }
     };
-    return std::visit(Visitor(), literal);
+    const Cell cell = std::visit(Visitor(), literal);
+    if (cell.kind() == Kind::kString || cell.kind() == Kind::kBytes) {
+      literal_bytes_ += cell.text().size();
+    }
+    if (literal_bytes_ > kMaxConstantBytes) return std::nullopt;
+    return cell;
   }
 
   // The cell, with what it points to kept in the program. Nothing if there is no room.
@@ -379,8 +385,6 @@ class Compiler {
     parts_.constants.push_back(cell);
     return static_cast<uint32_t>(parts_.constants.size() - 1);
   }
-
-  uint32_t AddText(std::string_view text) { return AddConstant(memory_.CopyString(text)); }
 
   // --- Code ---
 
@@ -574,7 +578,7 @@ class Compiler {
     Add({expr.test_only  ? Op::kHas
          : expr.optional ? Op::kOptionalSelect
                          : Op::kSelect,
-         0, 0, AddText(expr.name)});
+         0, 0, AddConstant(Cell::String(expr.name))});
   }
 
   void EmitCall(Unit& unit, ExprId id) {
@@ -891,8 +895,9 @@ class Compiler {
   std::vector<Defect>* const defects_;
   std::vector<Defect>* const warnings_;
   const bool fold_;
-  // What constants point to; names are those of the expressions.
+  // What constants point to that are none of the expressions' own.
   Context memory_;
+  size_t literal_bytes_ = 0;
   ProgramParts parts_;
   absl::flat_hash_map<const CheckedExpr*, std::unique_ptr<Unit>> units_;
   std::vector<Local> locals_;

@@ -103,7 +103,7 @@ class Lexer {
       : source_(source), defects_(defects) {}
 
   std::vector<Token> Run() {
-    tokens_.reserve(source_.size() / 3 + 2);
+    tokens_.reserve(std::min<size_t>(source_.size() / 3 + 2, 16));
     for (;;) {
       SkipSpace();
       if (pos_ == source_.size() || stopped_ || defects_->size() >= kMaxExprDefects) break;
