@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "reeve/engine/cel/function.h"
 #include "reeve/engine/cel/program_encoding.h"
 
 namespace reeve {
@@ -117,6 +118,8 @@ uint32_t ClauseSet::Add(const Condition& condition, const std::vector<std::strin
     ++meaning.uses;
     for (const cel::Instruction& i : program.code()) {
       // `context` as a whole has the time in it.
+      asks_membership_ |= i.op == cel::Op::kIsIn || i.op == cel::Op::kIsInPath ||
+                          (i.op == cel::Op::kCall && cel::Functions()[i.c].name == "isIn");
       reads_time_ |= i.op == cel::Op::kVariable && meaning.variables[i.c] == kContext;
       if (i.op == cel::Op::kPath || i.op == cel::Op::kComparePaths) ++meaning.path_uses[i.c];
       if (cel::IsTest(i.op)) ++meaning.path_uses[i.b];

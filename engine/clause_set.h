@@ -70,10 +70,13 @@ class ClauseSet {
   // The program of a clause. Its value is kept during a decision if several conditions ask for it
   // and it reads no bindings.
   const cel::Link& clause(uint32_t number) const { return clauses_[number]; }
+  size_t size() const { return clauses_.size(); }
   // What a machine needs for them.
   const cel::Machine::Room& room() const { return room_; }
   // Whether one of them may look at the clock.
   bool reads_time() const { return reads_time_; }
+  // Whether one of them asks what an entity lies in.
+  bool asks_membership() const { return asks_membership_; }
 
  private:
   // What the numbers in programs mean. Programs that read the same have it together.
@@ -110,6 +113,7 @@ class ClauseSet {
   std::vector<uint32_t> policies_;  // By clause; empty if none reads roles.
   cel::Machine::Room room_;
   bool reads_time_ = false;
+  bool asks_membership_ = false;
 };
 
 }  // namespace reeve

@@ -109,8 +109,9 @@ constexpr uint32_t kAuthenticatedFlag = 2;
 constexpr uint32_t kBindsFlag = 4;
 
 inline Alternatives ReadAlternatives(const uint32_t* words, uint32_t* at) {
-  const Counts counts = ReadCounts(words, at);
   Alternatives read;
+  read.begin = *at;
+  const Counts counts = ReadCounts(words, at);
   read.any = (counts.flags & kAnyFlag) != 0;
   read.authenticated = (counts.flags & kAuthenticatedFlag) != 0;
   read.binds = (counts.flags & kBindsFlag) != 0;
@@ -425,6 +426,36 @@ class CompiledSet::Compiler {
     return absl::OkStatus();
   }
 
+  // The texts of the set in which conditions may find names of entities: they stay where they are.
+  void NameTexts() {
+    if (!set_.clauses_.asks_membership()) return;
+    for (const auto& [node, attributes] : set_.attributes_) NameTexts(attributes);
+    for (uint32_t i = 0; i < set_.clauses_.size(); ++i) {
+      for (const cel::Cell& constant : set_.clauses_.clause(i).program->constants()) {
+        if (constant.kind() == cel::Kind::kString) NameText(constant.text());
+        if (constant.kind() != cel::Kind::kList) continue;
+        for (size_t element = 0; element < constant.list_size(); ++element) {
+          const cel::Cell cell = constant.At(element);
+          if (cell.kind() == cel::Kind::kString) NameText(cell.text());
+        }
+      }
+    }
+  }
+  void NameTexts(const Attributes& attributes) {
+    for (const auto& [name, value] : attributes) NameTexts(value);
+  }
+  void NameTexts(const Value& value) {
+    if (value.kind() == Value::Kind::kString) NameText(value.string_value());
+    if (value.kind() == Value::Kind::kMap) NameTexts(value.map_value());
+    if (value.kind() != Value::Kind::kList) return;
+    for (const Value& element : value.list_value()) NameTexts(element);
+  }
+  void NameText(std::string_view text) {
+    const EntityGraph::Node node =
+        text.find(':') == std::string_view::npos ? EntityGraph::kNone : set_.graph_.Find(text);
+    if (node != EntityGraph::kNone) set_.named_texts_.Add(text, node);
+  }
+
   // Files each rule under principals, resources or actions: where its longest list is shortest.
   void BuildIndex() {
     std::vector<uint32_t> of_principal(set_.graph_.size());
@@ -706,38 +737,41 @@ class CompiledSet::Compiler {
 
   // `by_resource`: the index finds the rule by its resources alone.
   void CompleteHead(const CompiledRule& rule, bool by_resource, RuleHead* head) {
+    using Part = RuleHead::Part;
     head->principals = PartOf(rule.principals, &head->principal);
     head->actions = PartOf(rule.actions, &head->action);
     head->resources = PartOf(rule.resources, &head->resource);
     const auto patterns = set_.Patterns(rule.resources);
-    const bool under_prefix = patterns.size() == 1 && rule.resources.literals.count == 0 &&
-                              set_.pattern(patterns[0]).kind() == Pattern::Kind::kGlob &&
-                              IsWholeTree(set_.pattern(patterns[0]));
-    if (!by_resource || !under_prefix) return;
-    head->resources = RuleHead::Part::kIndexed;
-    head->resource = AddPrefix(set_.pattern(patterns[0]));
+    if (head->resources != Part::kMore || patterns.size() != 1 ||
+        rule.resources.literals.count > 0) {
+      return;
+    }
+    const Pattern& pattern = set_.pattern(patterns[0]);
+    if (pattern.kind() != Pattern::Kind::kGlob) return;
+    const std::string_view wildcards = BehindPrefix(pattern);
+    if (wildcards != "**" && wildcards != "*") return;
+    head->resources = wildcards == "*" ? Part::kFolder : by_resource ? Part::kIndexed : Part::kTree;
+    head->resource = AddPrefix(pattern);
   }
 
-  // Sets *one if there is but one literal.
-  RuleHead::Part PartOf(const Alternatives& alternatives, uint32_t* one) const {
+  // Sets *number to one literal, or to where several are.
+  RuleHead::Part PartOf(const Alternatives& alternatives, uint32_t* number) const {
     if (alternatives.any) return RuleHead::Part::kAny;
     if (alternatives.patterns.count > 0 || alternatives.roles.count > 0) {
       return RuleHead::Part::kMore;
     }
-    if (alternatives.authenticated && alternatives.literals.count == 0) {
-      return RuleHead::Part::kAuthenticated;
+    const uint32_t literals = alternatives.literals.count;
+    if (alternatives.authenticated) {
+      return literals == 0 ? RuleHead::Part::kAuthenticated : RuleHead::Part::kMore;
     }
-    if (alternatives.authenticated || alternatives.literals.count != 1) {
-      return RuleHead::Part::kMore;
-    }
-    *one = set_.Literals(alternatives)[0];
-    return RuleHead::Part::kOne;
+    *number = literals == 1 ? set_.Literals(alternatives)[0] : alternatives.begin;
+    return literals == 1 ? RuleHead::Part::kOne : RuleHead::Part::kSome;
   }
 
-  // Whether a glob is its prefix in the index and `**`.
-  static bool IsWholeTree(const Pattern& pattern) {
-    const size_t prefix = pattern.type().size() + 1 + IndexedPrefix(pattern).size();
-    return std::string_view(pattern.text()).substr(prefix) == "**";
+  // What follows its prefix in the index.
+  static std::string_view BehindPrefix(const Pattern& glob) {
+    const size_t prefix = glob.type().size() + 1 + IndexedPrefix(glob).size();
+    return std::string_view(glob.text()).substr(prefix);
   }
 
   static bool OnlyLiterals(const Alternatives& alternatives) {
@@ -775,6 +809,7 @@ absl::StatusOr<std::unique_ptr<const CompiledSet>> CompiledSet::Compile(
     return absl::InvalidArgumentError(absl::StrCat("parents form a cycle: ", path));
   }
   compiler.BuildIndex();
+  compiler.NameTexts();
   return std::unique_ptr<const CompiledSet>(std::move(set));
 }
 
@@ -795,6 +830,11 @@ CompiledRule CompiledSet::compiled(uint32_t rule) const {
   read.bindings = Take(counts.sizes[0], &at);
   read.facts = Take(counts.sizes[1], &at);
   return read;
+}
+
+absl::Span<const uint32_t> CompiledSet::SomeAt(uint32_t place) const {
+  const Counts counts = ReadCounts(words_.data(), &place);
+  return {words_.data() + place, counts.sizes[0]};
 }
 
 const RuleTexts* CompiledSet::texts(uint32_t rule) const {

@@ -19,6 +19,7 @@
 #include "engine/clause_set.h"
 #include "engine/compiled_schema.h"
 #include "engine/entity_graph.h"
+#include "engine/named_texts.h"
 #include "engine/names.h"
 #include "engine/rule_index.h"
 #include "reeve/engine/encoding.h"
@@ -33,9 +34,10 @@ struct Alternatives {
   bool authenticated = false;
   bool binds = false;  // One of the patterns binds a name.
   // Of the words of the set:
-  Slice literals;  // Entity nodes, or action numbers; sorted.
-  Slice patterns;  // Numbers of globs and regular expressions.
-  Slice roles;     // Conditional roles, which members.literals do not stand for.
+  uint32_t begin = 0;  // Where this is.
+  Slice literals;      // Entity nodes, or action numbers; sorted.
+  Slice patterns;      // Numbers of globs and regular expressions.
+  Slice roles;         // Conditional roles, which members.literals do not stand for.
 };
 
 // A rule over numbers, as CompiledSet::compiled() reads it from the words of the set.
@@ -63,13 +65,16 @@ struct RuleHead {
     kAny,
     kAuthenticated,
     kOne,      // One literal.
-    kIndexed,  // A glob that says no more than the list says in which the index has the rule.
+    kSome,     // Several literals: see CompiledSet::SomeAt().
+    kTree,     // A glob that is a prefix of whole segments and `**`.
+    kIndexed,  // The same, and the list says it in which the index has the rule.
+    kFolder,   // Such a prefix and `*`.
     kMore,     // Ask Alternatives.
   };
 
   uint32_t principal = 0;  // Of kOne: the node,
   uint32_t action = 0;     // the action's number,
-  uint32_t resource = 0;   // the node; of kIndexed that of the prefix tree.
+  uint32_t resource = 0;   // the node; of a prefix that of the prefix tree.
   Part principals = Part::kMore;
   Part actions = Part::kMore;
   Part resources = Part::kMore;
@@ -82,6 +87,11 @@ struct RuleHead {
   uint32_t words = 0;    // Of the words of the set: where the rest of the compiled rule begins.
   uint32_t written = 0;  // Of the bytes of the set: where the rule is written down.
 
+  // Whether there is nothing else to ask but the clauses.
+  bool IsWhole() const {
+    return principals != Part::kMore && actions != Part::kMore && resources != Part::kMore &&
+           !binds;
+  }
   // Of the words. The first word of a rule with clauses says where what they say is.
   Slice clauses() const { return {words + 1, clause_count}; }
 };
@@ -149,11 +159,18 @@ class CompiledSet {
   // Of no other set of this process, and not 0.
   uint64_t number() const { return number_; }
   const EntityGraph& graph() const { return graph_; }
+  // What graph().Find() says of `type:id`; of texts that conditions find in the set at once.
+  EntityGraph::Node NodeOf(std::string_view text) const {
+    const uint32_t node = named_texts_.Find(text);
+    return node != NamedTexts::kNone ? node : graph_.Find(text);
+  }
   size_t entity_count() const { return attributes_.size(); }
 
   absl::Span<const uint32_t> Literals(const Alternatives& a) const { return Words(a.literals); }
   absl::Span<const uint32_t> Patterns(const Alternatives& a) const { return Words(a.patterns); }
   absl::Span<const uint32_t> Roles(const Alternatives& a) const { return Words(a.roles); }
+  // Of RuleHead::Part::kSome, by what the head says: literals, sorted.
+  absl::Span<const uint32_t> SomeAt(uint32_t place) const;
   absl::Span<const uint32_t> Clauses(Slice clauses) const { return Words(clauses); }
   absl::Span<const uint32_t> Bindings(const CompiledRule& rule) const {
     return Words(rule.bindings);
@@ -224,6 +241,7 @@ class CompiledSet {
   ClauseSet clauses_;
 
   EntityGraph graph_;
+  NamedTexts named_texts_;  // Numbers are nodes.
   absl::flat_hash_map<EntityGraph::Node, Attributes> attributes_;
   Names actions_;  // In scope 0.
   std::unique_ptr<const CompiledSchema> schema_;

@@ -323,11 +323,18 @@ bool Ancestry::CloseSeveral(size_t most) {
 }
 
 bool Ancestry::Contains(EntityGraph::Node node) const {
+  if (ways_.empty()) return false;
   const EntityGraph::Place& place = graph_->places_[node];
-  const auto below =
-      std::lower_bound(ways_.begin(), ways_.end(), place.first,
-                       [](const Way& way, uint32_t number) { return way.first < number; });
-  return below != ways_.end() && below->first <= place.last;
+  // The last way before the node, or the first of all; in a search without branches, since nothing
+  // foretells them.
+  const Way* way = ways_.data();
+  for (size_t left = ways_.size(); left > 1;) {
+    const size_t half = left / 2;
+    way += way[half].first < place.first ? half : 0;
+    left -= half;
+  }
+  way += way->first < place.first ? 1 : 0;
+  return way != ways_.data() + ways_.size() && way->first <= place.last;
 }
 
 std::vector<Node> EntityGraph::Parents(Node node) const {

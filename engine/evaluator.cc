@@ -17,6 +17,19 @@ std::string_view DefectUnder(const CompiledSet& set, const Request& request) {
   });
 }
 
+namespace {
+
+// In place: a copy of what was just written member by member would wait for it.
+template <typename Rules>
+void Add(const Snapshot& snapshot, uint32_t rule, ClauseOutcomes clauses, Rules* rules) {
+  RuleOutcome& added = rules->emplace_back();
+  added.snapshot = &snapshot;
+  added.number = rule;
+  added.clauses = clauses;
+}
+
+}  // namespace
+
 Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
                            const ConditionLimits& limits,
                            const std::vector<std::string>* known_obligations,
@@ -24,11 +37,11 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
   // The memory of one decision, which the next one on this thread takes over.
   struct Scratch {
     Matcher matcher;
-    std::vector<uint32_t> candidates;
+    std::vector<Facts::Candidate> candidates;
   };
   static thread_local Scratch scratch;
   Matcher& matcher = scratch.matcher;
-  std::vector<uint32_t>& candidates = scratch.candidates;
+  std::vector<Facts::Candidate>& candidates = scratch.candidates;
 
   const Gathered gathered = matcher.Begin(set, request, decision->time_, limits, principal);
   if (gathered != Gathered::kSound) {
@@ -37,12 +50,7 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
     decision->defect_ = "the principal or the resource lies in too many entities";
     return Reason::kLimit;
   }
-  candidates.clear();
   matcher.facts().FindCandidates(&candidates);
-  if (candidates.size() > 1) {
-    std::sort(candidates.begin(), candidates.end());
-    candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
-  }
 
   const auto exhaust = [decision] {
     decision->rules_.clear();
@@ -54,7 +62,7 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
   bool has_text = false;
   const Snapshot* const snapshot = decision->snapshot_.get();
   const auto determines = [&](uint32_t number, const RuleHead& head, ClauseOutcomes clauses) {
-    decision->rules_.push_back({snapshot, number, clauses});
+    Add(*snapshot, number, clauses, &decision->rules_);
     decision->audit_level_ = std::max(decision->audit_level_, head.audit);
     has_text |= head.has_text;
   };
@@ -62,47 +70,47 @@ Reason Evaluator::Conclude(const CompiledSet& set, const Request& request,
   bool allows = false;
   bool denied = false;
   bool shadows = false;
-  for (const uint32_t number : candidates) {
-    const RuleHead& head = set.head(number);
+  for (const Facts::Candidate& candidate : candidates) {
+    const RuleHead& head = set.head(candidate.rule);
     shadows |= head.shadow;
     allows |= !head.deny && !head.shadow;
     if (!head.deny || head.shadow) continue;
     ClauseOutcomes clauses;
     Truth patterns;
-    const Truth truth = matcher.Matches(number, &clauses, &patterns);
+    const Truth truth = matcher.Matches(candidate, &clauses, &patterns);
     if (matcher.exhausted()) return exhaust();
-    if (truth != Truth::kFalse) determines(number, head, clauses);
+    if (truth != Truth::kFalse) determines(candidate.rule, head, clauses);
     denied |= truth == Truth::kTrue;
   }
   const bool denies = !decision->rules_.empty();
   for (size_t i = 0; allows && !denies && i < candidates.size(); ++i) {
-    const uint32_t number = candidates[i];
+    const uint32_t number = candidates[i].rule;
     const RuleHead& head = set.head(number);
     if (head.deny || head.shadow) continue;
     ClauseOutcomes clauses;
     Truth patterns;
-    const Truth truth = matcher.Matches(number, &clauses, &patterns);
+    const Truth truth = matcher.Matches(candidates[i], &clauses, &patterns);
     if (matcher.exhausted()) return exhaust();
     if (truth == Truth::kTrue) {
       determines(number, head, clauses);
     } else if (patterns != Truth::kFalse &&
                decision->near_misses_.size() < Decision::kMaxNearMisses) {
-      decision->near_misses_.push_back({snapshot, number, clauses});
+      Add(*snapshot, number, clauses, &decision->near_misses_);
     }
   }
   for (size_t i = 0; shadows && i < candidates.size(); ++i) {
-    const uint32_t number = candidates[i];
+    const uint32_t number = candidates[i].rule;
     const RuleHead& head = set.head(number);
     if (!head.shadow) continue;
     ClauseOutcomes clauses;
     Truth patterns;
-    Truth truth = matcher.Matches(number, &clauses, &patterns);
+    Truth truth = matcher.Matches(candidates[i], &clauses, &patterns);
     // What shadow rules need is not held against the decision, nor against each other.
     if (matcher.exhausted()) {
       truth = matcher.MatchesPatterns(set.compiled(number)) ? Truth::kUnknown : Truth::kFalse;
     }
     const bool matches = head.deny ? truth != Truth::kFalse : truth == Truth::kTrue;
-    if (matches) decision->shadow_rules_.push_back({snapshot, number, clauses});
+    if (matches) Add(*snapshot, number, clauses, &decision->shadow_rules_);
   }
   if (decision->rules_.empty()) return Reason::kNoRule;
   decision->near_misses_.clear();

@@ -167,6 +167,13 @@ Gathered Facts::Gather(const CompiledSet& set, const Request& request, Principal
     return Gathered::kMalformed;
   }
   resource_complete_ = AddProvided(graph, request.provided_resource, &resource_);
+  prefixes_.clear();
+  folder_ = PrefixTree::kNone;
+  set.prefixes().ForEachPrefixOf(resource_type_, request.resource.id,
+                                 [this](uint32_t node, bool is_folder) {
+                                   prefixes_.push_back(node);
+                                   if (is_folder) folder_ = node;
+                                 });
   return gathered == Gathered::kSound && resource_.Close(kMaxAncestors) ? Gathered::kSound
                                                                         : Gathered::kTooMany;
 }
@@ -179,9 +186,12 @@ bool Facts::MatchesAny(const Alternatives& alternatives, Which which, const Ance
 Truth Facts::MatchesPrincipal(const Alternatives& alternatives, Which which) const {
   if (MatchesAny(alternatives, which, principal_->ancestry_, principal_->text_))
     return Truth::kTrue;
-  const auto literals = set_->Literals(alternatives);
+  return PrincipalMayLieInOne(set_->Literals(alternatives));
+}
+
+Truth Facts::PrincipalMayLieInOne(absl::Span<const uint32_t> nodes) const {
   if (principal_->complete_ && request_->principal->groups_complete) return Truth::kFalse;
-  const bool possible = std::any_of(literals.begin(), literals.end(),
+  const bool possible = std::any_of(nodes.begin(), nodes.end(),
                                     [this](uint32_t node) { return PrincipalMayLieIn(node); });
   return possible ? Truth::kUnknown : Truth::kFalse;
 }
@@ -198,42 +208,63 @@ Truth Facts::MatchesAction(const CompiledRule& rule) const {
   return Truth::kFalse;
 }
 
-Truth Facts::MatchesHead(const RuleHead& head) const {
+inline bool Facts::ActionIsOf(const RuleHead& head) const {
   using Part = RuleHead::Part;
-  if (head.actions == Part::kOne && head.action != action_) return Truth::kFalse;
-  Truth truth = Truth::kTrue;
-  if (head.resources == Part::kOne && !Has(resource_.marked(), head.resource)) {
-    if (resource_complete_) return Truth::kFalse;
-    truth = Truth::kUnknown;
+  if (head.actions == Part::kOne) return head.action == action_;
+  return head.actions != Part::kSome || Has(set_->SomeAt(head.action), action_);
+}
+
+inline Truth Facts::ResourceIsOf(const RuleHead& head) const {
+  using Part = RuleHead::Part;
+  const Truth other = resource_complete_ ? Truth::kFalse : Truth::kUnknown;
+  switch (head.resources) {
+    case Part::kOne:
+      return Has(resource_.marked(), head.resource) ? Truth::kTrue : other;
+    case Part::kSome:
+      return Intersect(set_->SomeAt(head.resource), resource_.marked()) ? Truth::kTrue : other;
+    case Part::kIndexed:
+    case Part::kTree:
+      return Has(prefixes_, head.resource) ? Truth::kTrue : Truth::kFalse;
+    case Part::kFolder:
+      return head.resource == folder_ ? Truth::kTrue : Truth::kFalse;
+    default:
+      return Truth::kTrue;
   }
-  if (head.principals == Part::kAuthenticated) {
-    return principal_->anonymous_ ? Truth::kFalse : truth;
+}
+
+inline Truth Facts::PrincipalIsOf(const RuleHead& head) const {
+  using Part = RuleHead::Part;
+  const absl::Span<const uint32_t> marked = principal_->ancestry_.marked();
+  switch (head.principals) {
+    case Part::kAuthenticated:
+      return principal_->anonymous_ ? Truth::kFalse : Truth::kTrue;
+    case Part::kOne:
+      if (Has(marked, head.principal)) return Truth::kTrue;
+      return PrincipalMayLieIn(head.principal) ? Truth::kUnknown : Truth::kFalse;
+    case Part::kSome: {
+      const absl::Span<const uint32_t> some = set_->SomeAt(head.principal);
+      return Intersect(some, marked) ? Truth::kTrue : PrincipalMayLieInOne(some);
+    }
+    default:
+      return Truth::kTrue;
   }
-  if (head.principals == Part::kOne && !Has(principal_->ancestry_.marked(), head.principal)) {
-    return PrincipalMayLieIn(head.principal) ? Truth::kUnknown : Truth::kFalse;
-  }
-  return truth;
+}
+
+inline Truth Facts::MatchesHead(const RuleHead& head) const {
+  using Part = RuleHead::Part;
+  if (!ActionIsOf(head)) return Truth::kFalse;
+  // The list in the index in which the rule was found says the rest.
+  const Truth resource = head.resources == Part::kIndexed ? Truth::kTrue : ResourceIsOf(head);
+  return resource == Truth::kFalse ? resource : And(resource, PrincipalIsOf(head));
 }
 
 void Facts::FindNear(std::vector<uint32_t>* rules) const {
-  using Part = RuleHead::Part;
-  std::vector<uint32_t> prefixes;
-  set_->prefixes().ForEachPrefixOf(resource_type_, request_->resource.id,
-                                   [&](uint32_t node) { prefixes.push_back(node); });
-  std::sort(prefixes.begin(), prefixes.end());
   for (uint32_t i = 0; i < set_->rule_count(); ++i) {
     const RuleHead& head = set_->head(i);
-    const bool action = head.actions == Part::kOne && head.action != action_;
-    const bool resource = head.resources == Part::kIndexed
-                              ? !Has(prefixes, head.resource)
-                              : head.resources == Part::kOne && resource_complete_ &&
-                                    !Has(resource_.marked(), head.resource);
+    const bool action = !ActionIsOf(head);
+    const bool resource = ResourceIsOf(head) == Truth::kFalse;
     if (action && resource) continue;
-    const bool principal = head.principals == Part::kAuthenticated
-                               ? principal_->anonymous_
-                               : head.principals == Part::kOne &&
-                                     !Has(principal_->ancestry_.marked(), head.principal) &&
-                                     !PrincipalMayLieIn(head.principal);
+    const bool principal = PrincipalIsOf(head) == Truth::kFalse;
     if (action + resource + principal < 2) rules->push_back(i);
   }
 }
@@ -254,11 +285,13 @@ bool Facts::PrincipalMayLieIn(EntityGraph::Node node) const {
          (!request_->principal->groups_complete && set_->graph().ThroughGroup(node));
 }
 
-Truth Facts::PrincipalIsIn(std::string_view name) const {
+Truth Facts::ResourceLiesIn(EntityGraph::Node node) const {
+  if (resource_.Contains(node)) return Truth::kTrue;
+  return resource_complete_ ? Truth::kFalse : Truth::kUnknown;
+}
+
+Truth Facts::PrincipalIsNamed(std::string_view name) const {
   const Principal& principal = *request_->principal;
-  const EntityGraph::Node node = set_->graph().Find(name);
-  if (node != EntityGraph::kNone) return PrincipalLiesIn(node);
-  // The set does not speak of it, so it has no members but those that the request names.
   if (name == principal_text()) return Truth::kTrue;
   const EntityView entity = Split(name);
   if (IsAmong(entity, principal.parents) || IsAmong(entity, request_->provided_principal)) {
@@ -273,23 +306,21 @@ Truth Facts::PrincipalIsIn(std::string_view name) const {
   return principal_->complete_ ? Truth::kFalse : Truth::kUnknown;
 }
 
-Truth Facts::ResourceIsIn(std::string_view name) const {
-  const EntityGraph::Node node = set_->graph().Find(name);
-  const bool found = node != EntityGraph::kNone
-                         ? resource_.Contains(node)
-                         : name == resource_text() ||
-                               IsAmong(Split(name), request_->resource_parents) ||
-                               IsAmong(Split(name), request_->provided_resource);
-  if (found) return Truth::kTrue;
+Truth Facts::ResourceIsNamed(std::string_view name) const {
+  const EntityView entity = Split(name);
+  if (name == resource_text() || IsAmong(entity, request_->resource_parents) ||
+      IsAmong(entity, request_->provided_resource)) {
+    return Truth::kTrue;
+  }
   return resource_complete_ ? Truth::kFalse : Truth::kUnknown;
 }
 
-void Facts::FindCandidates(std::vector<uint32_t>* candidates) const {
-  const auto add = [candidates](absl::Span<const uint32_t> rules) {
-    if (rules.size() == 1) {
-      candidates->push_back(rules[0]);
-    } else if (!rules.empty()) {
-      candidates->insert(candidates->end(), rules.begin(), rules.end());
+void Facts::FindCandidates(std::vector<Candidate>* candidates) const {
+  candidates->clear();
+  const auto add = [this, candidates](absl::Span<const uint32_t> rules) {
+    for (const uint32_t rule : rules) {
+      const Truth head = MatchesHead(set_->head(rule));
+      if (head != Truth::kFalse) candidates->push_back({rule, head});
     }
   };
   const absl::Span<const uint32_t> principals = principal_->ancestry_.marked();
@@ -307,9 +338,7 @@ void Facts::FindCandidates(std::vector<uint32_t>* candidates) const {
   } else {
     add(set_->filed_by_resource());
   }
-  set_->prefixes().ForEachPrefixOf(resource_type_, request_->resource.id, [&](uint32_t node) {
-    add_with_principals(set_->by_prefix(), node);
-  });
+  for (const uint32_t prefix : prefixes_) add_with_principals(set_->by_prefix(), prefix);
   if (action_ != CompiledSet::kNoAction) add(set_->ByAction(action_));
   add(set_->unfiled());
   if (principal_complete) {
@@ -323,6 +352,11 @@ void Facts::FindCandidates(std::vector<uint32_t>* candidates) const {
   } else {
     add(set_->filed_by_principal());
   }
+  if (candidates->size() < 2) return;
+  std::sort(candidates->begin(), candidates->end(),
+            [](const Candidate& a, const Candidate& b) { return a.rule < b.rule; });
+  const auto same = [](const Candidate& a, const Candidate& b) { return a.rule == b.rule; };
+  candidates->erase(std::unique(candidates->begin(), candidates->end(), same), candidates->end());
 }
 
 }  // namespace reeve

@@ -96,18 +96,17 @@ class Facts {
   // Whether one of `alternatives` matches the principal, leaving aside roles that have conditions.
   Truth MatchesPrincipal(const Alternatives& alternatives, Which which) const;
   Truth MatchesAction(const CompiledRule& rule) const;
-  // The same of a rule that has no Part::kMore, and whose list in the index it was found in; of a
-  // part that is one, kTrue.
-  Truth MatchesHead(const RuleHead& head) const;
   Truth MatchesResource(const Alternatives& alternatives, Which which) const;
 
-  // Whether the set speaks of the entity of this name; then the questions below take no time.
-  bool Knows(std::string_view name) const { return set_->graph().Find(name) != EntityGraph::kNone; }
-  // Whether the principal is, or lies in, the entity that `name` (`type:id`) names.
-  Truth PrincipalIsIn(std::string_view name) const;
-  Truth ResourceIsIn(std::string_view name) const;
-  // The same of a node.
+  // The node of the entity that `name` (`type:id`) names; EntityGraph::kNone if the set does not
+  // speak of it.
+  EntityGraph::Node NodeOf(std::string_view name) const { return set_->NodeOf(name); }
+  // Whether the principal is, or lies in, an entity, by its node.
   Truth PrincipalLiesIn(EntityGraph::Node node) const;
+  Truth ResourceLiesIn(EntityGraph::Node node) const;
+  // The same by its name, if it has no node: then nothing lies in it but what the request says.
+  Truth PrincipalIsNamed(std::string_view name) const;
+  Truth ResourceIsNamed(std::string_view name) const;
 
   // `type:id`
   std::string_view principal_text() const { return principal_->text_.Get(); }
@@ -120,8 +119,12 @@ class Facts {
   const Attributes* stored_principal() const { return set_->StoredAttributes(principal_->node_); }
   const Attributes* stored_resource() const { return set_->StoredAttributes(resource_node_); }
 
-  // The rules that the index cannot rule out go to `candidates`; some may stand there twice.
-  void FindCandidates(std::vector<uint32_t>* candidates) const;
+  struct Candidate {
+    uint32_t rule;
+    Truth head;  // Whether the rule matches as far as its head says; of a Part::kMore, kTrue.
+  };
+  // The rules that neither the index nor their heads rule out, sorted, go to `candidates`.
+  void FindCandidates(std::vector<Candidate>* candidates) const;
   // The rules of which no two of principal, action and resource are ruled out by what their heads
   // say: for explanations. Looks at the heads of all.
   void FindNear(std::vector<uint32_t>* rules) const;
@@ -129,6 +132,13 @@ class Facts {
  private:
   // By what is not known of it.
   bool PrincipalMayLieIn(EntityGraph::Node node) const;
+  Truth PrincipalMayLieInOne(absl::Span<const uint32_t> nodes) const;  // kUnknown or kFalse.
+  // Of a rule that the index has found: what Candidate::head says.
+  Truth MatchesHead(const RuleHead& head) const;
+  // As far as the head says it; of Part::kMore, true.
+  bool ActionIsOf(const RuleHead& head) const;
+  Truth ResourceIsOf(const RuleHead& head) const;
+  Truth PrincipalIsOf(const RuleHead& head) const;
   bool MatchesAny(const Alternatives& alternatives, Which which, const Ancestry& ancestry,
                   const EntityText& text) const;
 
@@ -141,6 +151,10 @@ class Facts {
   EntityGraph::Node resource_node_ = EntityGraph::kNone;
   uint32_t resource_type_ = Names::kNone;
   bool resource_complete_ = true;  // Whether all parents are known.
+  // Of the prefix tree: the prefixes of the resource's id, each longer than the one before and with
+  // a larger number; and that which is all but the last segment.
+  std::vector<uint32_t> prefixes_;
+  uint32_t folder_ = PrefixTree::kNone;
   uint32_t action_ = CompiledSet::kNoAction;
 };
 

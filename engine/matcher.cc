@@ -123,27 +123,34 @@ Truth Matcher::MatchesPrincipal(const Alternatives& alternatives) {
   return truth;
 }
 
-Truth Matcher::Matches(uint32_t number, ClauseOutcomes* clauses, Truth* patterns) {
+Truth Matcher::Matches(Facts::Candidate candidate, ClauseOutcomes* clauses, Truth* patterns) {
+  const RuleHead& head = set_->head(candidate.rule);
+  if (!head.IsWhole()) return MatchesRest(candidate, clauses, patterns);
+  *patterns = candidate.head;
+  if (head.clause_count == 0) return candidate.head;
+  MakeReady();
+  return And(candidate.head, EvaluateAll(head.clauses(), clauses));
+}
+
+Truth Matcher::MatchesRest(Facts::Candidate candidate, ClauseOutcomes* clauses, Truth* patterns) {
   using Part = RuleHead::Part;
-  const RuleHead& head = set_->head(number);
-  const bool more = head.principals == Part::kMore || head.actions == Part::kMore ||
-                    head.resources == Part::kMore;
-  if (!more && !head.binds) {
-    *patterns = facts_.MatchesHead(head);
-    if (*patterns == Truth::kFalse || head.clause_count == 0) return *patterns;
-    MakeReady();
-    return And(*patterns, EvaluateAll(head.clauses(), clauses));
-  }
-  const CompiledRule rule = set_->compiled(number);
+  const RuleHead& head = set_->head(candidate.rule);
+  const CompiledRule rule = set_->compiled(candidate.rule);
   MakeReady();
   *patterns = Truth::kFalse;
-  if (facts_.MatchesAction(rule) == Truth::kFalse) return Truth::kFalse;
-  if (rule.bindings.count > 0) return MatchesBinding(rule, clauses, patterns);
-  const Truth resource = facts_.MatchesResource(rule.resources, Facts::kAllPatterns);
-  if (resource == Truth::kFalse) return Truth::kFalse;
-  *patterns = And(resource, MatchesPrincipal(rule.principals));
-  if (*patterns == Truth::kFalse || rule.clauses.count == 0) return *patterns;
-  return And(*patterns, EvaluateAll(rule.clauses, clauses));
+  if (head.actions == Part::kMore && facts_.MatchesAction(rule) == Truth::kFalse) {
+    return Truth::kFalse;
+  }
+  if (head.binds) return MatchesBinding(rule, clauses, patterns);
+  Truth truth = candidate.head;
+  if (head.resources == Part::kMore) {
+    truth = And(truth, facts_.MatchesResource(rule.resources, Facts::kAllPatterns));
+    if (truth == Truth::kFalse) return truth;
+  }
+  if (head.principals == Part::kMore) truth = And(truth, MatchesPrincipal(rule.principals));
+  *patterns = truth;
+  if (truth == Truth::kFalse || head.clause_count == 0) return truth;
+  return And(truth, EvaluateAll(head.clauses(), clauses));
 }
 
 bool Matcher::MatchesPatterns(const CompiledRule& rule) const {

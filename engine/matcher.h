@@ -63,10 +63,10 @@ class Matcher {
 
   const Facts& facts() const { return facts_; }
 
-  // Whether the rule of this number matches, which the index has found. Stops at the first part and
-  // at the first clause that is false; the outcomes of the clauses go to *clauses. *patterns tells
-  // whether its patterns match, whatever the clauses say.
-  Truth Matches(uint32_t rule, ClauseOutcomes* clauses, Truth* patterns);
+  // Whether a candidate matches. Stops at the first part and at the first clause that is false; the
+  // outcomes of the clauses go to *clauses. *patterns tells whether its patterns match, whatever the
+  // clauses say.
+  Truth Matches(Facts::Candidate rule, ClauseOutcomes* clauses, Truth* patterns);
   // Whether the patterns could match, whatever roles and clauses say. Asks no condition.
   bool MatchesPatterns(const CompiledRule& rule) const;
   // Asks all of it. What it returns is valid until Renew() or Begin().
@@ -98,6 +98,8 @@ class Matcher {
   void MakeReady() {
     if (!ready_) Renew(*limits_);
   }
+  // The same of a rule whose head does not say all.
+  Truth MatchesRest(Facts::Candidate rule, ClauseOutcomes* clauses, Truth* patterns);
   Truth MatchesPrincipal(const Alternatives& alternatives);
   // What `principal.roles` is to the conditions of a policy.
   cel::Cell RolesOfPolicy(uint32_t policy);

@@ -38,7 +38,11 @@ Cell RolesAreNone() { return Cell::Error(ErrorCode::kBadArgument, "a role is no 
 cel::Variables::Layers RequestVariables::LayersOf(const Attributes* request,
                                                   const ProvidedEntity* provided,
                                                   const Attributes* stored) {
-  if (provided == nullptr) return {request, stored};
+  // What the request says is found first, and mostly it says nothing.
+  if (request != nullptr && request->empty()) request = nullptr;
+  if (provided == nullptr) {
+    return request == nullptr ? Layers{stored} : Layers{request, stored};
+  }
   // What a provider did not tell could overlay what is stored.
   if (!provided->complete) return {request, provided->attributes, nullptr, true};
   if (provided->attributes == nullptr) return {request, stored};
@@ -158,26 +162,25 @@ Cell RequestVariables::Map::All(cel::Context& context) const {
 }
 
 Cell RequestVariables::Map::IsIn(std::string_view name, cel::Context& context) const {
+  if (variable_ == kContext) return Cell::Error(ErrorCode::kNoSuchOverload, "isIn");
   if (NamesRole(name)) return RolesAreNone();
-  if (variable_ != kContext && !variables_.facts_->Knows(name)) {
-    // It is then looked for among all that the request names.
-    const Request& request = *variables_.request_;
-    const size_t named =
-        variable_ == kPrincipal
-            ? request.principal->groups.size() + request.principal->parents.size() +
-                  ParentCount(request.provided_principal)
-            : request.resource_parents.size() + ParentCount(request.provided_resource);
-    if (!context.Charge(named)) return context.LimitError();
+  const Request& request = *variables_.request_;
+  const Facts& facts = *variables_.facts_;
+  const bool of_principal = variable_ == kPrincipal;
+  const ProvidedEntity* const provided =
+      of_principal ? request.provided_principal : request.provided_resource;
+  const EntityGraph::Node node = facts.NodeOf(name);
+  if (node != EntityGraph::kNone) {
+    return OfTruth(of_principal ? facts.PrincipalLiesIn(node) : facts.ResourceLiesIn(node),
+                   provided);
   }
-  switch (variable_) {
-    case kPrincipal:
-      return OfTruth(variables_.facts_->PrincipalIsIn(name),
-                     variables_.request_->provided_principal);
-    case kResource:
-      return OfTruth(variables_.facts_->ResourceIsIn(name), variables_.request_->provided_resource);
-    default:
-      return Cell::Error(ErrorCode::kNoSuchOverload, "isIn");
-  }
+  // It is then looked for among all that the request names.
+  const size_t named = ParentCount(provided) + (of_principal ? request.principal->groups.size() +
+                                                                   request.principal->parents.size()
+                                                             : request.resource_parents.size());
+  if (!context.Charge(named)) return context.LimitError();
+  return OfTruth(of_principal ? facts.PrincipalIsNamed(name) : facts.ResourceIsNamed(name),
+                 provided);
 }
 
 }  // namespace reeve

@@ -86,13 +86,14 @@ class PrefixTree {
   void Close() { segments_.Close(); }
   size_t size() const { return size_; }
 
-  // Calls visit(node) of each node whose prefix `id` has, from the type on.
+  // Calls visit(node, is_folder) of each node whose prefix `id` has, from the type on. `is_folder`:
+  // all but the last segment of `id` is that prefix.
   template <typename Visit>
   void ForEachPrefixOf(uint32_t type, std::string_view id, Visit visit) const {
     if (type >= roots_.size()) return;  // As Names::kNone is.
     for (uint32_t node = roots_[type]; node != kNone;) {
-      visit(node);
       const size_t slash = id.find('/');
+      visit(node, slash == std::string_view::npos);
       if (slash == std::string_view::npos) return;
       const uint32_t segment = segments_.Find(node, id.substr(0, slash));
       node = segment == kNone ? kNone : nodes_[segment];

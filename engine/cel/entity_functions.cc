@@ -9,29 +9,35 @@ Cell IsInNamed(const EntityFacts& entity, const Cell& name, Context& context) {
   return entity.IsIn(name.text(), context);
 }
 
-// Of a list: any of it is enough; else one that cannot be told leaves all of it untold.
-Cell IsIn(absl::Span<const Cell> arguments, Context& context) {
-  const Cell& map = arguments[0];
-  const Cell& names = arguments[1];
-  if (map.kind() != Kind::kMap || map.form() != Cell::Form::kEntity) {
-    return Cell::Error(ErrorCode::kNoSuchOverload, "isIn");
-  }
-  if (names.kind() != Kind::kList) return IsInNamed(map.entity(), names, context);
+// Any of them is enough; else one that cannot be told leaves all of it untold.
+Cell IsInOneOf(const EntityFacts& entity, const Cell& names, Context& context) {
   Cell result = names.is_partial() ? Cell::Error(ErrorCode::kIncomplete) : Cell::Bool(false);
   for (size_t i = 0; i < names.list_size(); ++i) {
     const Cell name = names.At(i);
-    const Cell is_in = name.is_error() ? name : IsInNamed(map.entity(), name, context);
+    const Cell is_in = name.is_error() ? name : IsInNamed(entity, name, context);
     if (is_in.is_bool(true) || context.exhausted()) return is_in;
     if (is_in.is_error()) result = is_in;
   }
   return result;
 }
 
+Cell CallIsIn(absl::Span<const Cell> arguments, Context& context) {
+  return IsIn(arguments[0], arguments[1], context);
+}
+
 constexpr Function kFunctions[] = {
-    {"isIn", 2, 2, IsIn, /*costly=*/true},
+    {"isIn", 2, 2, CallIsIn},
 };
 
 }  // namespace
+
+Cell IsIn(const Cell& entity, const Cell& names, Context& context) {
+  if (entity.kind() != Kind::kMap || entity.form() != Cell::Form::kEntity) {
+    return Cell::Error(ErrorCode::kNoSuchOverload, "isIn");
+  }
+  return names.kind() == Kind::kList ? IsInOneOf(entity.entity(), names, context)
+                                     : IsInNamed(entity.entity(), names, context);
+}
 
 absl::Span<const Function> EntityFunctions() { return kFunctions; }
 

@@ -41,6 +41,9 @@ absl::Span<const Function> NetworkFunctions();
 absl::Span<const Function> OptionalFunctions();
 absl::Span<const Function> EntityFunctions();  // isIn
 
+// `entity.isIn(names)`, where neither is an error.
+Cell IsIn(const Cell& entity, const Cell& names, Context& context);
+
 }  // namespace reeve::cel
 
 #endif  // REEVE_ENGINE_CEL_FUNCTION_H_

@@ -260,6 +260,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Test(const Link& link, const V
       return value.is_error() ? value : In(link.constants[test.c], value, context_);
     case Op::kPathInSet:
       return value.is_error() ? value : Contains(link.program->sets()[test.c], value, context_);
+    case Op::kIsInPath:
+      return IsInOf(link, variables, test.c, value);
     default:
       break;
   }
@@ -272,6 +274,19 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Test(const Link& link, const V
   const Path& path = link.program->paths()[test.b];
   return Has(variables.Get(link.variables[path.variable], context_), link.paths[test.b].name,
              context_);
+}
+
+Cell Machine::IsInOf(const Link& link, const Variables& variables, uint32_t variable,
+                     const Cell& names) {
+  const Cell entity = variables.Get(link.variables[variable], context_);
+  const Cell* const error = ErrorOf(entity, names);
+  return error != nullptr ? *error : IsIn(entity, names, context_);
+}
+
+template <>
+inline Cell Machine::Test<Op::kIsIn>(const Link& link, const Variables& variables,
+                                     Instruction test) {
+  return IsInOf(link, variables, test.b, link.constants[test.c]);
 }
 
 template <Op kTest, bool kNegated>
@@ -325,6 +340,13 @@ Link::Link(const Program& linked_program, absl::Span<const uint32_t> variable_nu
       break;
     case Op::kHasPath:
       run = negated ? Machine::RunTest<Op::kHasPath, true> : Machine::RunTest<Op::kHasPath, false>;
+      break;
+    case Op::kIsInPath:
+      run =
+          negated ? Machine::RunTest<Op::kIsInPath, true> : Machine::RunTest<Op::kIsInPath, false>;
+      break;
+    case Op::kIsIn:
+      run = negated ? Machine::RunTest<Op::kIsIn, true> : Machine::RunTest<Op::kIsIn, false>;
       break;
     default:
       break;
@@ -404,6 +426,12 @@ Cell Machine::RunCode(const Link& link, const Variables& variables) {
         break;
       case Op::kHasPath:
         push(Test<Op::kHasPath>(link, variables, i));
+        break;
+      case Op::kIsInPath:
+        push(Test<Op::kIsInPath>(link, variables, i));
+        break;
+      case Op::kIsIn:
+        push(Test<Op::kIsIn>(link, variables, i));
         break;
       case Op::kLocal:
         push(locals[i.c]);

@@ -168,9 +168,11 @@ class Machine {
   Cell Call(const Function& function, absl::Span<const Cell> arguments);
   // The map of *builder, which is null if there is none yet, with an entry more.
   Cell Put(const Cell& map, const Cell& key, const Cell& value, MapBuilder** builder);
-  // What an instruction of which IsTest() is true gives.
+  // What an instruction of which IsTest() is true gives, and kIsIn.
   template <Op kTest>
   Cell Test(const Link& link, const Variables& variables, Instruction test);
+  // `variable.isIn(names)`, by the number of the variable in the program.
+  Cell IsInOf(const Link& link, const Variables& variables, uint32_t variable, const Cell& names);
   Cell Follow(const Link::Path& path, const Variables& variables);
   Cell FollowAnew(const Link::Path& path, const Variables& variables);
   Cell FollowRest(const Link::Path& path, Cell value);

@@ -72,6 +72,8 @@ constexpr std::array<std::string_view, static_cast<size_t>(Op::kReturn) + 1> kNa
     "InPath",
     "PathInSet",
     "HasPath",
+    "IsInPath",
+    "IsIn",
     "Return",
 };
 
@@ -107,6 +109,11 @@ std::string OperandsText(const Program& program, const Instruction& i) {
     case Op::kComparePaths:
       return absl::StrCat(PathText(program, i.b), " ", std::string(ToString(static_cast<Op>(i.a))),
                           " ", PathText(program, i.c));
+    case Op::kIsInPath:
+      return absl::StrCat(std::string(program.variable(i.c)), " ", PathText(program, i.b));
+    case Op::kIsIn:
+      return absl::StrCat(std::string(program.variable(i.b)), " ",
+                          ToString(program.constants()[i.c]));
     case Op::kPathInSet:
       return absl::StrCat(PathText(program, i.b), " of ", program.sets()[i.c].size());
     case Op::kLocal:

@@ -93,6 +93,9 @@ enum class Op : uint8_t {
   kInPath,          // -> constants[c] in paths[b]
   kPathInSet,       // -> paths[b] in sets[c]
   kHasPath,         // -> has(paths[b]), a path of one name
+  kIsInPath,        // -> variables[c].isIn(paths[b])
+                    // No test, but alike
+  kIsIn,            // -> variables[b].isIn(constants[c])
   kReturn,          // x        is the result
 };
 
@@ -104,8 +107,8 @@ struct Instruction {
 };
 static_assert(sizeof(Instruction) == 8);
 
-// Whether it is one that looks at facts only, and at nothing on the stack, and gives a bool.
-constexpr bool IsTest(Op op) { return op >= Op::kCompare && op <= Op::kHasPath; }
+// Whether it is one that looks at paths[b], and at nothing on the stack, and gives a bool.
+constexpr bool IsTest(Op op) { return op >= Op::kCompare && op <= Op::kIsInPath; }
 
 // Whether it has two operands that Instruction::a is about.
 inline bool IsBinary(Op op) { return op >= Op::kIndex && op <= Op::kEndsWith; }

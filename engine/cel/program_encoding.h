@@ -45,7 +45,7 @@ namespace reeve::cel {
 
 // Of all versions of Reeve with the same instructions, functions and encoding, of which each means
 // the same. Bytes of another one are refused. program_encoding_test.cc lists what it stands for.
-inline constexpr uint8_t kProgramFormat = 1;
+inline constexpr uint8_t kProgramFormat = 2;
 
 void AppendProgram(const Program& program, std::string* out);
 // Programs with the same encoding have the same value where their variables have.

@@ -31,7 +31,7 @@ TEST(ProgramFormatTest, StandsForTheseOperations) {
     names += std::to_string(op) + " " + std::string(ToString(static_cast<Op>(op))) +
              (op % 6 == 5 ? "\n" : ", ");
   }
-  EXPECT_EQ(kProgramFormat, 1);
+  EXPECT_EQ(kProgramFormat, 2);
   EXPECT_EQ(names, R"(0 Constant, 1 Variable, 2 Path, 3 Local, 4 Store, 5 Select
 6 Has, 7 OptionalSelect, 8 Index, 9 OptionalIndex, 10 Equal, 11 NotEqual
 12 Less, 13 LessOrEqual, 14 Greater, 15 GreaterOrEqual, 16 Add, 17 Subtract
@@ -41,7 +41,7 @@ TEST(ProgramFormatTest, StandsForTheseOperations) {
 36 Put, 37 Jump, 38 JumpIfFalse, 39 JumpIfTrue, 40 JumpIfNotBool, 41 JumpIfError
 42 PopJumpIfFalse, 43 PopJumpIfTrue, 44 JumpIfPresent, 45 Optional, 46 Loop, 47 Next
 48 Shared, 49 Keep, 50 Compare, 51 ComparePaths, 52 InPath, 53 PathInSet
-54 HasPath, 55 Return, )");
+54 HasPath, 55 IsInPath, 56 IsIn, 57 Return, )");
 }
 
 // --- Values ---
@@ -152,7 +152,7 @@ struct Bytes {
   std::string paths = "\0"s;
   std::string rare = "\0"s;
   std::string code = Instructions({"\0\0"s, {kReturn}});
-  std::string format = "\1";
+  std::string format = "\2";
   std::string end;
 
   std::string All() const {
@@ -187,7 +187,7 @@ TEST_P(DecodeTest, SaysWhatIsWrong) {
 
 const Case kCases[] = {
     {"Null", [](Bytes*) {}, ""},
-    {"OtherFormat", [](Bytes* b) { b->format = "\2"; },
+    {"OtherFormat", [](Bytes* b) { b->format = "\1"; },
      "the program is of another version of Reeve; compile the set anew"},
     {"LeftOver", [](Bytes* b) { b->end = "\0"s; }, "bytes are left over"},
     {"Function",
@@ -295,7 +295,7 @@ const Case kCases[] = {
     {"FlagOfTwo", [](Bytes* b) { b->rare = "\x8\1\1\2"s; }, "a number is out of range"},
     {"LoopOfManyLocals", [](Bytes* b) { b->rare = "\x10\1\xff\xff\1\0"s; },
      "a number is out of range"},
-    {"UnknownOperation", [](Bytes* b) { b->code = Instructions({"\x38"}); },
+    {"UnknownOperation", [](Bytes* b) { b->code = Instructions({"\x3a"}); },
      "an operation that does not exist"},
     {"NoCode", [](Bytes* b) { b->code = "\0"s; }, "the program has no return at its end"},
     {"ConstantOutOfRange",

@@ -442,6 +442,10 @@ Operands OperandsOf(Op op) {
       return {kNothing, Operand::kPath, Operand::kSet};
     case Op::kHasPath:
       return {kNothing, Operand::kPathOfOne, kNothing};
+    case Op::kIsInPath:
+      return {kNothing, Operand::kPath, Operand::kVariable};
+    case Op::kIsIn:
+      return {kNothing, Operand::kVariable, Operand::kConstant};
     default:
       return {};
   }

@@ -510,6 +510,17 @@ class Compiler {
     std::swap(locals, locals_);
   }
 
+  // The number of the variable that `id` is; nothing if it is none.
+  std::optional<uint32_t> FindVariable(const Unit& unit, ExprId id) {
+    const Expr& expr = unit.expr->ast[id];
+    const std::string_view name = WithoutDot(expr.name);
+    if (expr.kind != ExprKind::kIdent || unit.expr->is_type[id] ||
+        FindLocal(expr.name) != nullptr || FindNamed(name) != nullptr) {
+      return std::nullopt;
+    }
+    return VariableNumber(name);
+  }
+
   // The number of the path that `id` is; nothing if it is none.
   std::optional<uint32_t> FindPath(Unit& unit, ExprId id) {
     PathNames names;
@@ -536,13 +547,9 @@ class Compiler {
 
   // The number of the path that `names` are from the variable `root`; nothing if that is none.
   std::optional<uint32_t> PathOf(Unit& unit, ExprId id, absl::Span<const std::string_view> names) {
-    const Expr& root = unit.expr->ast[id];
-    const std::string_view name = WithoutDot(root.name);
-    if (names.empty() || root.kind != ExprKind::kIdent || unit.expr->is_type[id] ||
-        FindLocal(root.name) != nullptr || FindNamed(name) != nullptr) {
-      return std::nullopt;
-    }
-    const uint32_t variable = VariableNumber(name);
+    const std::optional<uint32_t> root = names.empty() ? std::nullopt : FindVariable(unit, id);
+    if (!root.has_value()) return std::nullopt;
+    const uint32_t variable = *root;
     for (size_t i = 0; i < parts_.paths.size(); ++i) {
       const Path& path = parts_.paths[i];
       const auto first = parts_.names.begin() + path.first;
@@ -635,7 +642,10 @@ class Compiler {
     if (function == nullptr || arguments.size() > UINT8_MAX) {
       return Fail(expr.place, absl::StrCat("`", Printable(expr.name), "` cannot be called here"));
     }
-    if (expr.name == "isIn" && arguments.size() == 2) CheckNames(unit, arguments[1]);
+    if (expr.name == "isIn" && arguments.size() == 2) {
+      CheckNames(unit, arguments[1]);
+      if (EmitIsIn(unit, arguments[0], arguments[1])) return;
+    }
     for (const ExprId argument : arguments) Emit(unit, argument);
     Add({Op::kCall, static_cast<uint8_t>(arguments.size()), 0,
          static_cast<uint32_t>(function - Functions().data())});
@@ -664,6 +674,20 @@ class Compiler {
     const auto function = static_cast<uint32_t>(FindFunction(expr.name) - Functions().data());
     Add({Op::kLocalTime, 0, static_cast<uint16_t>(function), number});
     Add({Op::kCall, 1, 0, function});
+    return true;
+  }
+
+  // `variable.isIn(names)`, of a path or a constant, in one instruction.
+  bool EmitIsIn(Unit& unit, ExprId entity, ExprId names) {
+    const std::optional<uint32_t> variable = FindVariable(unit, entity);
+    if (!variable.has_value() || *variable > UINT16_MAX) return false;
+    if (const std::optional<Cell> constant = Constant(unit, names); constant.has_value()) {
+      Add({Op::kIsIn, 0, static_cast<uint16_t>(*variable), AddConstant(*constant)});
+      return true;
+    }
+    const std::optional<uint32_t> path = FindPath(unit, names);
+    if (!path.has_value() || *path > UINT16_MAX) return false;
+    Add({Op::kIsInPath, 0, static_cast<uint16_t>(*path), *variable});
     return true;
   }
 

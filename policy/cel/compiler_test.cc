@@ -270,12 +270,35 @@ const Case kCases[] = {
 1 InSet of 5
 2 Return
 )"},
-    {"SharedCall", "principal.isIn('group:staff')", R"(
-0 Shared 0 :principal.isIn("group:staff") -> 5
-1 Variable principal
-2 Constant "group:staff"
-3 Call isIn/2
-4 Keep 0
+    {"SharedCall", "ip(action)", R"(
+0 Shared 0 :ip(action) -> 4
+1 Variable action
+2 Call ip/1
+3 Keep 0
+4 Return
+)"},
+    {"IsIn", "principal.isIn('group:staff')", R"(
+0 IsIn principal "group:staff"
+1 Return
+)"},
+    {"IsInOneOf", "!principal.isIn(['group:staff', 'group:ops'])", R"(
+0 IsIn principal ["group:staff", "group:ops"]
+1 Not
+2 Return
+)"},
+    {"IsInPath", "principal.isIn(resource.team) || resource.isIn(principal.box.name)", R"(
+0 IsInPath principal resource.team
+1 JumpIfTrue -> 4
+2 IsInPath resource principal.box.name
+3 Or
+4 Return
+)"},
+    {"IsInOfNoVariable", "cel.bind(p, principal, p.isIn('group:staff'))", R"(
+0 Variable principal
+1 Store 0
+2 Local 0
+3 Constant "group:staff"
+4 Call isIn/2
 5 Return
 )"},
     {"NotSharedIfItChanges", "principal.isIn('group:' + name)", R"(

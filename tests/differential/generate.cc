@@ -24,9 +24,9 @@ constexpr std::string_view kActions[] = {"read",      "write",    "doc.read",
 constexpr std::string_view kActionPatterns[] = {
     "read", "write", "doc.read", "doc.write", "doc.*", "*", "**", "*.read", "r*d", "{a}.{b}", "a/*",
 };
-constexpr std::string_view kAttributes[] = {"level", "level",  "owner",     "owner", "tags", "tags",
-                                            "meta",  "since",  "color",     "type",  "id",   "name",
-                                            "time",  "groups", "assurance", "via",   "roles"};
+constexpr std::string_view kAttributes[] = {
+    "level", "level", "owner", "owner",  "tags",      "tags", "meta",  "since", "color", "type",
+    "id",    "name",  "time",  "groups", "assurance", "via",  "roles", "team",  "team",  "teams"};
 // Of rules and of roles. Those that do not compile are left out.
 constexpr std::string_view kClauses[] = {
     "principal.level > 3",
@@ -82,6 +82,12 @@ constexpr std::string_view kClauses[] = {
     "principal.isIn('rol' + resource.owner)",
     "principal.isIn(['group:a', 'role:r0'])",
     "principal.isIn(resource.tags)",
+    "principal.isIn(resource.team)",
+    "principal.isIn(resource.teams)",
+    "principal.isIn(context.team) || principal.isIn(principal.team)",
+    "!resource.isIn(principal.team)",
+    "!resource.isIn(resource.teams)",
+    "context.isIn(context.team)",
     "resource.isIn('folder:n0')",
     "resource.isIn('group:n0')",
     "resource.isIn('folder:unheard')",
@@ -295,6 +301,12 @@ Value MakeScalar(Choices& choices, const Size& size) {
   }
 }
 
+// `type:id`, mostly of an entity that there may be.
+std::string MakeEntityName(Choices& choices, const Size& size) {
+  constexpr std::string_view kTypes[] = {"group", "team", "user", "folder", "doc", "role", ""};
+  return absl::StrCat(std::string(Pick(choices, kTypes)), ":", MakeSegment(choices, size));
+}
+
 Value MakeValue(Choices& choices, const Size& size, std::string_view name) {
   if (choices.OneIn(6)) return MakeScalar(choices, size);  // maybe not what conditions expect
   if (name == "level") return Value::Int(choices.Below(6));
@@ -305,6 +317,14 @@ Value MakeValue(Choices& choices, const Size& size, std::string_view name) {
                                       : Value::String(MakeSegment(choices, size)));
     }
     return Value::Of(std::move(tags));
+  }
+  if (name == "team") return Value::String(MakeEntityName(choices, size));
+  if (name == "teams") {
+    Value::List teams;
+    for (uint32_t n = choices.Below(4); n > 0; --n) {
+      teams.push_back(Value::String(MakeEntityName(choices, size)));
+    }
+    return Value::Of(std::move(teams));
   }
   if (name == "meta") {
     Attributes meta;
