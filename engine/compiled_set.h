@@ -19,11 +19,11 @@
 #include "engine/clause_set.h"
 #include "engine/compiled_schema.h"
 #include "engine/entity_graph.h"
-#include "engine/named_texts.h"
 #include "engine/names.h"
 #include "engine/rule_index.h"
 #include "reeve/engine/encoding.h"
 #include "reeve/engine/entity.h"
+#include "reeve/engine/named_texts.h"
 #include "reeve/engine/rule.h"
 #include "reeve/engine/snapshot_image.h"
 

@@ -37,7 +37,6 @@ class Glob {
 
   // The text before the first wildcard.
   std::string_view literal_prefix() const;
-  bool has_wildcard() const { return tokens_.size() > 1 || tokens_[0].kind != Kind::kLiteral; }
   std::vector<std::string_view> binding_names() const;
   bool binds() const { return binds_; }
   bool Binds(std::string_view name) const;

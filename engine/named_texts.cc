@@ -1,4 +1,4 @@
-#include "engine/named_texts.h"
+#include "reeve/engine/named_texts.h"
 
 #include <utility>
 

@@ -2,6 +2,7 @@
 
 #include <re2/re2.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -15,6 +16,10 @@ namespace {
 absl::Status Malformed(std::string_view pattern, std::string_view what) {
   return absl::InvalidArgumentError(
       absl::StrCat("`", Printable(pattern), "`: ", absl::string_view(what.data(), what.size())));
+}
+
+absl::Status NeverMatches(std::string_view pattern, std::string_view defect) {
+  return Malformed(pattern, absl::StrCat("can never match: ", std::string(defect)));
 }
 
 // What the pattern looks like where its wildcards stand for an ordinary letter: as harmless as any
@@ -36,15 +41,20 @@ std::string Example(std::string_view pattern) {
   return example;
 }
 
+// Whether the text says nothing but itself: what Glob::Parse() makes of it has one token.
+bool IsLiteral(std::string_view text) {
+  return !text.empty() && text.size() <= UINT32_MAX &&
+         std::none_of(text.begin(), text.end(),
+                      [](char c) { return c == '*' || c == '{' || c == '}'; });
+}
+
 }  // namespace
 
 Pattern Pattern::Make(Kind kind, std::string text) {
   return Pattern(std::make_shared<const Content>(Content{kind, std::move(text), {}, nullptr}));
 }
 
-// One without wildcards names what it says.
 Pattern Pattern::Make(Glob glob) {
-  if (!glob.has_wildcard()) return Make(Kind::kLiteral, glob.text());
   return Pattern(
       std::make_shared<const Content>(Content{Kind::kGlob, "", std::move(glob), nullptr}));
 }
@@ -66,6 +76,13 @@ absl::StatusOr<Pattern> Pattern::Entity(std::string_view text) {
   if (colon == std::string_view::npos) {
     return Malformed(text, "a pattern is `type:id`, as in `group:staff`");
   }
+  // One without wildcards names what it says.
+  if (IsLiteral(text)) {
+    const std::string_view defect =
+        DefectOf(EntityView{text.substr(0, colon), text.substr(colon + 1)});
+    if (!defect.empty()) return NeverMatches(text, defect);
+    return Make(Kind::kLiteral, std::string(text));
+  }
   absl::StatusOr<Glob> glob = Glob::Parse(text);
   if (!glob.ok()) return glob.status();
   const std::string_view type = text.substr(0, colon);
@@ -77,16 +94,20 @@ absl::StatusOr<Pattern> Pattern::Entity(std::string_view text) {
   const std::string example = id.size() > kMaxIdBytes ? Example(id) : std::string();
   if (!example.empty()) id = example;
   const std::string_view defect = DefectOf(EntityView{type, id});
-  if (!defect.empty())
-    return Malformed(text, absl::StrCat("can never match: ", std::string(defect)));
+  if (!defect.empty()) return NeverMatches(text, defect);
   return Make(*std::move(glob));
 }
 
 absl::StatusOr<Pattern> Pattern::Action(std::string_view text) {
+  if (IsLiteral(text)) {
+    const std::string_view defect = DefectOfAction(text);
+    if (!defect.empty()) return NeverMatches(text, defect);
+    return Make(Kind::kLiteral, std::string(text));
+  }
   absl::StatusOr<Glob> glob = Glob::Parse(text);
   if (!glob.ok()) return glob.status();
   if (std::string_view defect = DefectOfAction(Example(text)); !defect.empty()) {
-    return Malformed(text, absl::StrCat("can never match: ", std::string(defect)));
+    return NeverMatches(text, defect);
   }
   return Make(*std::move(glob));
 }

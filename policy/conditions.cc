@@ -328,11 +328,9 @@ std::optional<Condition> Conditions::Compile(Kind kind, std::string_view text,
                                              std::vector<std::string>* used,
                                              ConditionDefects* defects) {
   Key key = {kind, reach_ == nullptr ? 0 : reach_->number, bindings, std::string(text)};
-  auto found = compiled_.find(key);
-  if (found == compiled_.end()) {
-    found = compiled_.emplace(std::move(key), Compile(kind, text, bindings)).first;
-  }
-  const Compiled& compiled = found->second;
+  const auto [known, is_new] = compiled_.try_emplace(std::move(key));
+  if (is_new) known->second = Compile(kind, text, bindings);
+  const Compiled& compiled = known->second;
   used->insert(used->end(), compiled.used.begin(), compiled.used.end());
   defects->errors.insert(defects->errors.end(), compiled.defects.errors.begin(),
                          compiled.defects.errors.end());

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 #include "policy/cel/ast.h"
 #include "policy/cel/checker.h"
 #include "policy/cel/compiler.h"
@@ -142,7 +143,7 @@ class Conditions {
   cel::NamedExprs named_;
   absl::flat_hash_map<std::string, size_t> sizes_;  // Of named_, as Expand() returns them.
   size_t expanded_ = 0;                             // By Expand(), in all.
-  absl::flat_hash_map<Key, Compiled> compiled_;
+  absl::node_hash_map<Key, Compiled> compiled_;
 };
 
 }  // namespace reeve

@@ -31,7 +31,7 @@ void EntitiesReader::ReadEntities(YamlNode node) {
 void EntitiesReader::ReadEntity(YamlNode node) {
   const auto fields = ReadFields(node, "the entity", kEntityFormat);
   if (!fields.has_value()) return;
-  const auto id_node = Require(*fields, "id", node.position(), "the entity");
+  const auto id_node = Require(*fields, "id", node, "the entity");
   EntitiesDocument::EntityDefinition definition;
   bool complete = false;
   const Schema::EntityType* type = nullptr;

@@ -40,56 +40,53 @@ std::string FieldReader::Suggest(std::string_view word,
   return DidYouMean(word, known);
 }
 
-std::optional<FieldReader::Fields> FieldReader::ReadFields(YamlNode node, const std::string& what,
-                                                           const ValueFormat& mapping) {
-  std::vector<std::string_view> known;
-  known.reserve(mapping.keys.size());
-  for (const KeyFormat& key : mapping.keys) known.push_back(key.name);
-  return ReadFields(node, what, known);
+const YamlMember* FieldReader::Fields::Find(std::string_view key) const {
+  const auto found = std::find_if(
+      begin(), end(), [key](const YamlMember& member) { return member.key.text() == key; });
+  return found == end() ? nullptr : &*found;
 }
 
-std::optional<FieldReader::Fields> FieldReader::ReadFields(
-    YamlNode node, const std::string& what, const std::vector<std::string_view>& known) {
+std::optional<FieldReader::Fields> FieldReader::ReadFields(YamlNode node, const std::string& what,
+                                                           const ValueFormat& mapping) {
   if (!node.IsMapping()) {
     Report(node.position(), absl::StrCat(what, " is not a mapping of keys to values"));
     return std::nullopt;
   }
   Fields fields;
+  fields.reserve(std::min(node.size(), mapping.keys.size()));
   for (const YamlMember member : node.members()) {
     const std::string_view key = member.key.text();
-    if (std::find(known.begin(), known.end(), key) == known.end()) {
-      Report(member.key.position(),
-             absl::StrCat("unknown key ", Quoted(key), " in ", what, Suggest(key, known)));
-      fields.misspelt.push_back(NearestWord(key, known));
-    } else {
-      fields.emplace(key, member);
+    if (FindKey(mapping, key) != nullptr) {
+      fields.push_back(member);
+      continue;
     }
+    std::vector<std::string_view> known;
+    for (const KeyFormat& format : mapping.keys) known.push_back(format.name);
+    Report(member.key.position(),
+           absl::StrCat("unknown key ", Quoted(key), " in ", what, Suggest(key, known)));
+    fields.misspelt.push_back(NearestWord(key, known));
   }
   return fields;
 }
 
 std::optional<YamlNode> FieldReader::Find(const Fields& fields, std::string_view key) {
-  const auto at = fields.find(key);
-  if (at == fields.end()) return std::nullopt;
-  const YamlMember& member = at->second;
-  if (member.value.IsNull()) {
-    Report(member.key.position(),
+  const YamlMember* const member = fields.Find(key);
+  if (member == nullptr) return std::nullopt;
+  if (member->value.IsNull()) {
+    Report(member->key.position(),
            absl::StrCat("`", View(key), "` has no value; write one or remove the key"));
     return std::nullopt;
   }
-  return member.value;
+  return member->value;
 }
 
 std::optional<YamlNode> FieldReader::Require(const Fields& fields, std::string_view key,
-                                             Position owner, const std::string& what) {
-  if (fields.find(key) == fields.end()) {
-    const bool reported =
-        std::find(fields.misspelt.begin(), fields.misspelt.end(), key) != fields.misspelt.end();
-    if (reported) return std::nullopt;
-    Report(owner, absl::StrCat(what, " has no `", View(key), "`"));
-    return std::nullopt;
-  }
-  return Find(fields, key);
+                                             YamlNode owner, const std::string& what) {
+  if (fields.Find(key) != nullptr) return Find(fields, key);
+  const bool reported =
+      std::find(fields.misspelt.begin(), fields.misspelt.end(), key) != fields.misspelt.end();
+  if (!reported) Report(owner.position(), absl::StrCat(what, " has no `", View(key), "`"));
+  return std::nullopt;
 }
 
 std::optional<std::string_view> FieldReader::ReadText(YamlNode node, std::string_view what,
@@ -128,6 +125,10 @@ std::optional<std::string_view> FieldReader::ReadVisibleText(YamlNode node, std:
     return std::nullopt;
   }
   for (std::string_view rest = *text; !rest.empty();) {
+    if (absl::ascii_isprint(static_cast<unsigned char>(rest[0]))) {
+      rest.remove_prefix(1);
+      continue;
+    }
     char32_t c;
     const size_t length = DecodeUtf8(rest, &c);
     if (length == 0 || !IsVisible(c)) {
@@ -160,7 +161,7 @@ std::optional<bool> FieldReader::ReadBool(YamlNode node, std::string_view what) 
   return std::nullopt;
 }
 
-bool FieldReader::CheckList(YamlNode node, std::string_view what, const std::string& if_empty) {
+bool FieldReader::CheckList(YamlNode node, std::string_view what, std::string_view if_empty) {
   if (!node.IsSequence()) {
     const std::string shown =
         node.IsScalar() ? absl::StrCat("; write `[", View(node.text().substr(0, 60)), "]`") : "";
@@ -168,7 +169,7 @@ bool FieldReader::CheckList(YamlNode node, std::string_view what, const std::str
     return false;
   }
   if (node.size() == 0) {
-    Report(node.position(), absl::StrCat("`", View(what), "` is empty", if_empty));
+    Report(node.position(), absl::StrCat("`", View(what), "` is empty", View(if_empty)));
     return false;
   }
   if (node.size() > limits_.max_list) {

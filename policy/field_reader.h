@@ -2,7 +2,6 @@
 #ifndef REEVE_POLICY_FIELD_READER_H_
 #define REEVE_POLICY_FIELD_READER_H_
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,8 +29,11 @@ class FieldReader {
       : file_(file), limits_(limits), issues_(*issues) {}
 
  protected:
-  // The members of a mapping by their keys.
-  struct Fields : std::map<std::string_view, YamlMember> {
+  // The members of a mapping, few as its known keys are.
+  struct Fields : std::vector<YamlMember> {
+    // Null if it is not there.
+    const YamlMember* Find(std::string_view key) const;
+
     std::vector<std::string_view> misspelt;  // What unknown keys were probably meant to be.
   };
 
@@ -49,17 +51,15 @@ class FieldReader {
   bool HasErrors() const { return errors_ > 0; }
   size_t errors() const { return errors_; }
 
-  // Takes a mapping apart. Reports keys that `mapping` does not have, or that are not among
-  // `known`; `what` says in what they stand.
+  // Takes a mapping apart. Reports keys that `mapping` does not have; `what` says in what they
+  // stand.
   std::optional<Fields> ReadFields(YamlNode node, const std::string& what,
                                    const ValueFormat& mapping);
-  std::optional<Fields> ReadFields(YamlNode node, const std::string& what,
-                                   const std::vector<std::string_view>& known);
   // The value under `key`, if it is there and not null.
   std::optional<YamlNode> Find(const Fields& fields, std::string_view key);
   // The same, and it must be there; else it is missed at `owner`, unless a key that was probably
   // meant to be it has been reported.
-  std::optional<YamlNode> Require(const Fields& fields, std::string_view key, Position owner,
+  std::optional<YamlNode> Require(const Fields& fields, std::string_view key, YamlNode owner,
                                   const std::string& what);
 
   // Text that cannot be mistaken for something else, of at most `most` bytes.
@@ -75,7 +75,7 @@ class FieldReader {
   // Checks the text under `description`, which only readers of the file want.
   void CheckDescription(const Fields& fields);
   // Whether `node` is a list that is not empty and not too long. `if_empty` says what to write.
-  bool CheckList(YamlNode node, std::string_view what, const std::string& if_empty);
+  bool CheckList(YamlNode node, std::string_view what, std::string_view if_empty);
 
   // Adds the warnings that are accepted under `accept`, by the whole file or by what `owner` is,
   // to *accepted.

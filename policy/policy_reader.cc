@@ -22,6 +22,7 @@ constexpr size_t kMaxExpandedActions = 1'000'000;
 
 // Keeps one of those that are the same.
 void Unite(std::vector<Pattern>* patterns) {
+  if (patterns->size() < 2) return;
   absl::flat_hash_set<std::string> seen;
   const auto is_again = [&seen](const Pattern& pattern) {
     const char* const kind = pattern.kind() == Pattern::Kind::kAny ? "any " : "";
@@ -66,7 +67,7 @@ PolicyDocument PolicyReader::Read(YamlNode root, const ProgramBytes& programs) {
   if (const auto node = Find(*fields, "let")) ReadNamedConditions(*node);
   if (const auto node = Find(*fields, "actions")) ReadActionSets(*node);
   if (const auto node = Find(*fields, "roles")) ReadRoles(*node);
-  if (const auto node = Require(*fields, "rules", root.position(), "the policy")) ReadRules(*node);
+  if (const auto node = Require(*fields, "rules", root, "the policy")) ReadRules(*node);
   if (programs.made != nullptr) *programs.made = conditions_->Export(programs.schemas);
   return std::move(policy_);
 }
@@ -308,10 +309,9 @@ void PolicyReader::ReadRole(std::string_view name, YamlNode node) {
     } else {
       role.members = {Pattern::Any()};  // whoever meets the condition
     }
-    const auto when = fields->find("when");
-    if (when != fields->end()) {
+    if (const YamlMember* const when = fields->Find("when")) {
       SetReachOfRole(role.members);
-      role.when = ReadWhen(when->second, what, {}, nullptr);
+      role.when = ReadWhen(*when, what, {}, nullptr);
     } else if (std::find(fields->misspelt.begin(), fields->misspelt.end(), "when") ==
                fields->misspelt.end()) {
       Report(node.position(),
@@ -369,8 +369,8 @@ std::vector<Condition> PolicyReader::ReadWhen(
     for (const std::string& name : used) named_conditions_[name].used = true;
     ReportDefects(node, defects.errors);
     if (!condition.has_value()) return;
-    CountRegexes(*condition, node.position());
-    CheckRolesRead(*condition, node.position(), may_be_missing == nullptr);
+    CountRegexes(*condition, {node, {}});
+    CheckRolesRead(*condition, {node, {}}, may_be_missing == nullptr);
     uses_names |= !used.empty();
     missing.insert(defects.may_be_missing.begin(), defects.may_be_missing.end());
     conditions.push_back(*std::move(condition));
@@ -385,6 +385,7 @@ std::vector<Condition> PolicyReader::ReadWhen(
              absl::StrCat(what, " has more than ", kMaxClauses, " clauses; join some by `&&`"));
       return conditions;
     }
+    conditions.reserve(when.value.size());
     for (const YamlNode item : when.value.items()) read(item);
   }
   // What stands under a name is checked for itself.
@@ -394,8 +395,9 @@ std::vector<Condition> PolicyReader::ReadWhen(
   return conditions;
 }
 
-void PolicyReader::CheckRolesRead(const Condition& condition, Position position, bool in_role) {
+void PolicyReader::CheckRolesRead(const Condition& condition, Place place, bool in_role) {
   if (!Conditions::ReadsRoles(condition)) return;
+  const Position position = place.position();
   if (in_role) {
     Report(position,
            "the condition of a role reads `principal.roles`, which is made of the roles; name the "
@@ -419,13 +421,13 @@ void PolicyReader::ReportDefects(YamlNode node, const std::vector<cel::Defect>& 
   }
 }
 
-void PolicyReader::CountRegexes(const Condition& condition, Position position) {
-  if (regex_steps_ > kMaxRegexSteps) return;  // reported
+void PolicyReader::CountRegexes(const Condition& condition, Place place) {
+  if (condition.program->regexes().empty() || regex_steps_ > kMaxRegexSteps) return;
   // Conditions of one text share their program.
   if (!counted_programs_.insert(condition.program.get()).second) return;
   for (const cel::CompiledRegex& regex : condition.program->regexes()) {
     regex_steps_ += regex.regex->steps();
-    if (regex_steps_ > kMaxRegexSteps) return ReportRegexSteps(position);
+    if (regex_steps_ > kMaxRegexSteps) return ReportRegexSteps(place.position());
   }
 }
 
@@ -438,7 +440,7 @@ void PolicyReader::ReportRegexSteps(Position position) {
 std::optional<Pattern> PolicyReader::ReadRegex(YamlNode node, std::string_view what) {
   const auto fields = ReadFields(node, absl::StrCat("the pattern of ", View(what)), kRegexFormat);
   if (!fields.has_value()) return std::nullopt;
-  const auto expression = Require(*fields, "re", node.position(), "the pattern");
+  const auto expression = Require(*fields, "re", node, "the pattern");
   if (!expression.has_value()) return std::nullopt;
   const auto text = ReadText(*expression, "the regular expression", kMaxIdBytes);
   if (!text.has_value()) return std::nullopt;
@@ -493,7 +495,7 @@ std::optional<Pattern> PolicyReader::ReadPrincipal(YamlNode node, RoleSet* in_ro
     Report(node.position(), std::string(pattern.status().message()));
     return std::nullopt;
   }
-  CheckDeclared(*pattern, node.position());
+  CheckDeclared(*pattern, node);
   if (pattern->kind() == Pattern::Kind::kGlob && pattern->type() == "group") {
     Warn(node.position(), Warning::kGroupGlob,
          absl::StrCat(Quoted(*text),
@@ -524,7 +526,7 @@ std::optional<Pattern> PolicyReader::ReadResource(YamlNode node) {
   }
   absl::StatusOr<Pattern> pattern = Pattern::Entity(*text);
   if (pattern.ok()) {
-    CheckDeclared(*pattern, node.position());
+    CheckDeclared(*pattern, node);
     return *std::move(pattern);
   }
   Report(node.position(), std::string(pattern.status().message()));
@@ -555,8 +557,7 @@ void PolicyReader::ReadActions(YamlNode node, std::vector<Pattern>* actions) {
     actions->insert(actions->end(), members.begin(), members.end());
     return;
   }
-  const std::vector<std::string_view> words = {"all", "anything", "everything"};
-  if (std::find(words.begin(), words.end(), *text) != words.end()) {
+  if (*text == "all" || *text == "anything" || *text == "everything") {
     Warn(node.position(), Warning::kSuspectAction,
          absl::StrCat("`", View(*text),
                       "` is an action of that name; write `any` to "
@@ -571,26 +572,26 @@ void PolicyReader::ReadActions(YamlNode node, std::vector<Pattern>* actions) {
   if (pattern->kind() == Pattern::Kind::kGlob && !pattern->glob().binding_names().empty()) {
     Report(node.position(), absl::StrCat(Quoted(*text), " binds a name in an action; write `*`"));
   }
-  CheckDeclaredAction(*pattern, node.position());
+  CheckDeclaredAction(*pattern, node);
   actions->push_back(*std::move(pattern));
 }
 
-void PolicyReader::CheckDeclared(const Pattern& pattern, Position position) {
+void PolicyReader::CheckDeclared(const Pattern& pattern, YamlNode node) {
   if (schema_ == nullptr || schema_->FindType(pattern.type()) != nullptr) return;
-  Report(position,
+  Report(node.position(),
          absl::StrCat("entity type `", View(pattern.type()), "` is not declared by the schema",
                       Suggest(pattern.type(), schema_->types())));
 }
 
-void PolicyReader::CheckDeclaredAction(const Pattern& pattern, Position position) {
+void PolicyReader::CheckDeclaredAction(const Pattern& pattern, YamlNode node) {
   if (schema_ == nullptr) return;
   Reach reach = schema_->Nothing();
   if (schema_->AddActions(pattern, &reach.actions)) return;
   const bool is_glob = pattern.kind() == Pattern::Kind::kGlob;
-  Report(position, absl::StrCat(Quoted(pattern.text()),
-                                is_glob ? " matches no action that the schema declares"
-                                        : " is not an action that the schema declares",
-                                is_glob ? "" : Suggest(pattern.text(), schema_->actions())));
+  Report(node.position(), absl::StrCat(Quoted(pattern.text()),
+                                       is_glob ? " matches no action that the schema declares"
+                                               : " is not an action that the schema declares",
+                                       is_glob ? "" : Suggest(pattern.text(), schema_->actions())));
 }
 
 void PolicyReader::AddPrincipalTypes(const std::vector<Pattern>& patterns,
@@ -643,37 +644,38 @@ void PolicyReader::SetReachOfRule(const Rule& rule, Position position, bool has_
   conditions_->SetReach(reach);
 }
 
-void PolicyReader::CheckBindings(const Pattern& pattern, Position position,
+void PolicyReader::CheckBindings(const Pattern& pattern, YamlNode node,
                                  const Names& bound_elsewhere, Names* bound) {
   if (pattern.kind() != Pattern::Kind::kGlob) return;
   for (const std::string_view name : pattern.glob().binding_names()) {
     if (named_conditions_.count(name) > 0 || conditions_->IsTaken(name)) {
-      Report(position, absl::StrCat("`{", View(name),
-                                    "}` has another meaning in conditions; use another name"));
+      Report(
+          node.position(),
+          absl::StrCat("`{", View(name), "}` has another meaning in conditions; use another name"));
       continue;
     }
     if (bound_elsewhere.contains(View(name))) {
-      Report(position, absl::StrCat("`{", View(name),
-                                    "}` is bound by another list of this rule; "
-                                    "use another name"));
+      Report(node.position(), absl::StrCat("`{", View(name),
+                                           "}` is bound by another list of this rule; "
+                                           "use another name"));
     }
     bound->insert(std::string(name));
   }
 }
 
-void PolicyReader::CheckAllBind(const Rule& rule, const Condition& condition, Position position,
+void PolicyReader::CheckAllBind(const Rule& rule, const Condition& condition, Place place,
                                 Names* reported) {
-  for (const std::string_view view : condition.program->variables()) {
-    const std::string name(view);
-    const auto binds = [&name](const Pattern& pattern) {
+  for (uint32_t i = 0; i < condition.program->variable_count(); ++i) {
+    const std::string_view name = condition.program->variable(i);
+    const auto binds = [name](const Pattern& pattern) {
       return pattern.kind() == Pattern::Kind::kGlob && pattern.glob().Binds(name);
     };
     for (const auto* patterns : {&rule.principals, &rule.resources}) {
       const auto bound = std::count_if(patterns->begin(), patterns->end(), binds);
       if (bound == 0 || bound == static_cast<std::ptrdiff_t>(patterns->size())) continue;
-      if (!reported->insert(name).second) continue;
-      Report(position,
-             absl::StrCat("`", name, "` is bound by some patterns of ",
+      if (!reported->emplace(name).second) continue;
+      Report(place.position(),
+             absl::StrCat("`", View(name), "` is bound by some patterns of ",
                           patterns == &rule.principals ? "`principals`" : "`resources`",
                           " only, so the condition has no value for the others; write two "
                           "rules"));
@@ -695,28 +697,26 @@ void PolicyReader::ReadRule(YamlNode node) {
   if (!fields.has_value()) return;
   PolicyDocument::RuleDefinition definition;
   Rule& rule = definition.rule;
-  definition.id = node.position();
-  if (const auto id = Require(*fields, "id", node.position(), what)) {
-    definition.id = id->position();
-    ReadRuleId(*id, &rule);
-  }
-  if (const auto effect = Require(*fields, "effect", node.position(), what)) {
+  const auto id = Require(*fields, "id", node, what);
+  definition.id = id.value_or(node).position();
+  if (id.has_value()) ReadRuleId(*id, &rule);
+  if (const auto effect = Require(*fields, "effect", node, what)) {
     ReadEffect(*effect, &rule);
   }
   Names bound_by_principals;
   std::vector<std::string> bindings;
-  if (const auto list = Require(*fields, "principals", node.position(), what)) {
+  if (const auto list = Require(*fields, "principals", node, what)) {
     if (CheckList(*list, "principals", "; write `[anyone]` to mean anyone")) {
       rule.principals.reserve(list->size());
       for (const YamlNode item : list->items()) {
         std::optional<Pattern> pattern = ReadPrincipal(item, nullptr);
         if (!pattern.has_value()) continue;
-        CheckBindings(*pattern, item.position(), {}, &bound_by_principals);
+        CheckBindings(*pattern, item, {}, &bound_by_principals);
         rule.principals.push_back(*std::move(pattern));
       }
     }
   }
-  if (const auto list = Require(*fields, "actions", node.position(), what)) {
+  if (const auto list = Require(*fields, "actions", node, what)) {
     if (CheckList(*list, "actions", "; write `[any]` to mean every action")) {
       for (const YamlNode item : list->items()) {
         if (const auto set = action_sets_.find(item.IsScalar() ? item.text() : std::string_view());
@@ -728,14 +728,14 @@ void PolicyReader::ReadRule(YamlNode node) {
       Unite(&rule.actions);
     }
   }
-  if (const auto list = Require(*fields, "resources", node.position(), what)) {
+  if (const auto list = Require(*fields, "resources", node, what)) {
     if (CheckList(*list, "resources", "; write `[any]` to mean every resource")) {
       Names bound;
       rule.resources.reserve(list->size());
       for (const YamlNode item : list->items()) {
         std::optional<Pattern> pattern = ReadResource(item);
         if (!pattern.has_value()) continue;
-        CheckBindings(*pattern, item.position(), bound_by_principals, &bound);
+        CheckBindings(*pattern, item, bound_by_principals, &bound);
         rule.resources.push_back(*std::move(pattern));
       }
       bindings.assign(bound.begin(), bound.end());
@@ -744,13 +744,13 @@ void PolicyReader::ReadRule(YamlNode node) {
   bindings.insert(bindings.end(), bound_by_principals.begin(), bound_by_principals.end());
   std::sort(bindings.begin(), bindings.end());
   SetReachOfRule(rule, definition.id, errors() > errors_before);
-  if (const auto when = fields->find("when"); when != fields->end()) {
-    rule.when = ReadWhen(when->second, what, bindings, &definition.may_be_missing);
+  if (const YamlMember* const when = fields->Find("when")) {
+    rule.when = ReadWhen(*when, what, bindings, &definition.may_be_missing);
     Names reported;
     for (const Condition& condition : rule.when) {
-      CheckAllBind(rule, condition, when->second.key.position(), &reported);
+      CheckAllBind(rule, condition, {when->key, {}}, &reported);
     }
-    const YamlNode clauses = when->second.value;
+    const YamlNode clauses = when->value;
     if (clauses.IsSequence()) {
       for (const YamlNode clause : clauses.items()) definition.when.push_back(clause.position());
     } else {
@@ -776,10 +776,11 @@ void PolicyReader::ReadRuleId(YamlNode node, Rule* rule) {
   const auto name = ReadName(node, "the id");
   if (!name.has_value()) return;
   rule->id = absl::StrCat(policy_.name, "/", View(*name));
-  const auto [first, is_new] = rule_ids_.try_emplace(std::string(*name), node.position());
+  const auto [first, is_new] = rule_ids_.try_emplace(*name, node);
   if (is_new) return;
+  const Position known = first->second.position();
   Report(node.position(), absl::StrCat("rule `", View(*name), "` is defined twice; first at ",
-                                       first->second.line, ":", first->second.column));
+                                       known.line, ":", known.column));
 }
 
 void PolicyReader::ReadEffect(YamlNode node, Rule* rule) {
@@ -825,10 +826,10 @@ std::optional<TextTemplate> PolicyReader::ReadTemplate(YamlNode node, std::strin
     for (const std::string& name : used) named_conditions_[name].used = true;
     ReportDefects(node, defects.errors, begin);
     if (!expression.has_value()) continue;
-    const Position position = node.PositionInScalar(begin);
-    CountRegexes(*expression, position);
-    CheckRolesRead(*expression, position, false);
-    CheckAllBind(rule, *expression, position, &reported);
+    const Place place = {node, begin};
+    CountRegexes(*expression, place);
+    CheckRolesRead(*expression, place, false);
+    CheckAllBind(rule, *expression, place, &reported);
     read.facts.push_back({fact.at, *std::move(expression)});
   }
   return read;
@@ -848,7 +849,7 @@ void PolicyReader::ReadObligations(YamlNode node, const std::vector<std::string>
     if (const auto with = Find(*fields, "with")) {
       ReadParameters(*with, bindings, *rule, &obligation);
     }
-    const auto id = Require(*fields, "id", item.position(), "the obligation");
+    const auto id = Require(*fields, "id", item, "the obligation");
     if (!id.has_value()) continue;
     if (const auto name = ReadName(*id, "the id")) {
       obligation.id = *name;

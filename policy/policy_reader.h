@@ -72,25 +72,33 @@ class PolicyReader : public FieldReader {
   std::optional<std::string_view> ReadConditionText(YamlNode node, std::string_view what);
   // `offset` is that of what has the defects in the text of `node`.
   void ReportDefects(YamlNode node, const std::vector<cel::Defect>& defects, size_t offset = 0);
+  // Of a node, or within its text. Line and column are looked up if they are told.
+  struct Place {
+    YamlNode node;
+    std::optional<size_t> offset;
+
+    Position position() const {
+      return offset.has_value() ? node.PositionInScalar(*offset) : node.position();
+    }
+  };
   // Counts what the regular expressions of a condition need.
-  void CountRegexes(const Condition& condition, Position position);
+  void CountRegexes(const Condition& condition, Place place);
   void ReportRegexSteps(Position position);
   // Reports names that only some patterns of a list bind, and that a condition of the rule reads.
-  void CheckAllBind(const Rule& rule, const Condition& condition, Position position,
-                    Names* reported);
+  void CheckAllBind(const Rule& rule, const Condition& condition, Place place, Names* reported);
   // Reports a condition that reads the roles where there are none to read. `in_role` if it is of
   // one.
-  void CheckRolesRead(const Condition& condition, Position position, bool in_role);
+  void CheckRolesRead(const Condition& condition, Place place, bool in_role);
   // Adds an action, or the members of a set.
   void ReadActions(YamlNode node, std::vector<Pattern>* actions);
   // Reports `pattern` if it binds a name that `bound_elsewhere` holds, and adds what it binds to
   // *bound.
-  void CheckBindings(const Pattern& pattern, Position position, const Names& bound_elsewhere,
+  void CheckBindings(const Pattern& pattern, YamlNode node, const Names& bound_elsewhere,
                      Names* bound);
 
   // Reports a type, or an action, that the schema does not declare.
-  void CheckDeclared(const Pattern& pattern, Position position);
-  void CheckDeclaredAction(const Pattern& pattern, Position position);
+  void CheckDeclared(const Pattern& pattern, YamlNode node);
+  void CheckDeclaredAction(const Pattern& pattern, YamlNode node);
   // The types of principals that match one of `patterns`.
   void AddPrincipalTypes(const std::vector<Pattern>& patterns, std::vector<bool>* types) const;
   // Lets conditions from now on be of what those of a role, or of a rule, can be about.
@@ -119,7 +127,7 @@ class PolicyReader : public FieldReader {
   std::map<std::string, ActionSet, std::less<>> action_sets_;
   std::map<std::string, RoleSet, std::less<>> roles_;
   bool roles_read_ = false;  // By a condition: then all are used.
-  absl::flat_hash_map<std::string, Position> rule_ids_;
+  absl::flat_hash_map<std::string_view, YamlNode> rule_ids_;
   absl::flat_hash_set<const cel::Program*> counted_programs_;
   size_t regex_steps_ = 0;       // Of all regular expressions of the file.
   size_t expanded_actions_ = 0;  // That names of action sets stood for.

@@ -59,7 +59,8 @@ SchemaDocument SchemaReader::Read(YamlNode root) {
                                           "by it; remove it"));
     }
   }
-  if (fields->count("entities") + fields->count("actions") + fields->count("context") == 0) {
+  if (fields->Find("entities") == nullptr && fields->Find("actions") == nullptr &&
+      fields->Find("context") == nullptr) {
     Report(root.position(),
            "the schema declares nothing; write `entities` and `actions`, or remove the file");
   }
@@ -147,10 +148,10 @@ void SchemaReader::ReadAction(YamlMember member) {
   const auto fields = ReadFields(member.value, what, kSchemaActionFormat);
   if (!fields.has_value()) return;
   CheckDescription(*fields);
-  if (const auto node = Require(*fields, "principals", member.key.position(), what)) {
+  if (const auto node = Require(*fields, "principals", member.key, what)) {
     action.principals = ReadTypeNames(*node, "principals", "; write `[anyone]` to mean every type");
   }
-  if (const auto node = Require(*fields, "resources", member.key.position(), what)) {
+  if (const auto node = Require(*fields, "resources", member.key, what)) {
     action.resources = ReadTypeNames(*node, "resources", "; write `[any]` to mean every type");
   }
   if (const auto node = Find(*fields, "context")) {
@@ -248,9 +249,9 @@ std::optional<SchemaType> SchemaReader::ReadType(YamlNode node, const std::strin
   }
   const auto record = Find(*fields, "fields");
   const auto of = Find(*fields, "of");
-  const auto named = fields->find("type");
+  const YamlMember* const named = fields->Find("type");
   if (record.has_value()) {
-    if (named != fields->end() || of.has_value()) {
+    if (named != nullptr || of.has_value()) {
       Report(record->position(),
              absl::StrCat(what, " has `fields`, so it is a record; remove `type` and `of`"));
       return std::nullopt;
@@ -261,13 +262,13 @@ std::optional<SchemaType> SchemaReader::ReadType(YamlNode node, const std::strin
     }
     return SchemaType::Record(std::move(members));
   }
-  if (named == fields->end()) {
+  if (named == nullptr) {
     if (fields->misspelt.empty()) {
       Report(node.position(), absl::StrCat(what, " has no `type`; write one, or `fields`"));
     }
     return std::nullopt;
   }
-  const YamlNode type = named->second.value;
+  const YamlNode type = named->value;
   if (type.IsScalar() && (type.text() == "list" || type.text() == "map")) {
     if (!of.has_value()) {
       Report(type.position(),

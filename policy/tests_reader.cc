@@ -55,7 +55,7 @@ TestsDocument TestsReader::Read(YamlNode root) {
     suite_.principals.push_back({"anonymous", Principal()});
     principals_.by_name["anonymous"] = {index, {}, /*used=*/true};
   }
-  if (const auto node = Require(*fields, "cases", root.position(), "the file")) ReadCases(*node);
+  if (const auto node = Require(*fields, "cases", root, "the file")) ReadCases(*node);
   if (!HasErrors()) {
     for (const Fixtures* fixtures : {&principals_, &resources_, &contexts_}) {
       WarnOfUnused(*fixtures);
@@ -117,7 +117,7 @@ void TestsReader::ReadPrincipal(std::string_view name, YamlNode node) {
   if (!node.IsScalar()) {
     fields = ReadFields(node, what, kPrincipalFormat);
     if (!fields.has_value()) return;
-    id = Require(*fields, "id", node.position(), what);
+    id = Require(*fields, "id", node, what);
   }
   if (id.has_value()) {
     if (std::optional<EntityId> read = ReadEntityId(*id)) principal.id = *std::move(read);
@@ -202,7 +202,7 @@ void TestsReader::ReadResource(std::string_view name, YamlNode node) {
   if (!node.IsScalar()) {
     fields = ReadFields(node, what, kTestedResourceFormat);
     if (!fields.has_value()) return;
-    id = Require(*fields, "id", node.position(), what);
+    id = Require(*fields, "id", node, what);
   }
   if (id.has_value()) {
     if (std::optional<EntityId> read = ReadEntityId(*id)) resource.id = *std::move(read);
@@ -265,7 +265,7 @@ void TestsReader::ReadCases(YamlNode node) {
 }
 
 std::string TestsReader::ReadCaseName(const Fields& fields, YamlNode node) {
-  const auto value = Require(fields, "name", node.position(), "the case");
+  const auto value = Require(fields, "name", node, "the case");
   if (!value.has_value()) return {};
   const auto name = ReadText(*value, "the name of the case", kMaxCaseNameBytes);
   if (!name.has_value()) return {};
@@ -303,7 +303,7 @@ void TestsReader::ReadCase(YamlNode node) {
   Axes axes;
   bool complete = true;
   const auto take = [&](const char* key, std::vector<Named>* axis) {
-    if (!Require(*fields, key, node.position(), what).has_value()) {
+    if (!Require(*fields, key, node, what).has_value()) {
       complete = false;
       return;
     }
@@ -314,7 +314,7 @@ void TestsReader::ReadCase(YamlNode node) {
   take("principals", &axes.principals);
   take("actions", &axes.actions);
   take("resources", &axes.resources);
-  if (fields->find("contexts") != fields->end()) take("contexts", &axes.contexts);
+  if (fields->Find("contexts") != nullptr) take("contexts", &axes.contexts);
   // All of them, so that all mistakes are reported.
   const bool known[] = {Resolve(what, &principals_, &axes.principals), CheckActions(&axes.actions),
                         Resolve(what, &resources_, &axes.resources),
@@ -322,10 +322,10 @@ void TestsReader::ReadCase(YamlNode node) {
   for (const bool one : known) complete &= one;
   if (complete) MakeRequests(axes, node, &made);
 
-  const auto expect = Require(*fields, "expect", node.position(), what);
+  const auto expect = Require(*fields, "expect", node, what);
   if (expect.has_value() && expect->IsMapping()) {
     const auto expected = ReadFields(*expect, "the expectation", kExpectationFormat);
-    auto expectation = ReadExpectation(*expected, expect->position());
+    auto expectation = ReadExpectation(*expected, *expect);
     if (expectation.has_value()) made.expectations.push_back(*std::move(expectation));
     for (TestRequest& request : made.requests) request.expectation = 0;
   } else if (expect.has_value() && expect->IsScalar()) {
@@ -467,11 +467,10 @@ void TestsReader::MakeRequests(const Axes& axes, YamlNode node, TestCase* made) 
 
 // --- Expectations ---
 
-std::optional<TestExpectation> TestsReader::ReadExpectation(const Fields& fields,
-                                                            Position position) {
+std::optional<TestExpectation> TestsReader::ReadExpectation(const Fields& fields, YamlNode node) {
   TestExpectation expectation;
-  expectation.position = position;
-  const auto decision = Require(fields, "decision", position, "the expectation");
+  expectation.position = node.position();
+  const auto decision = Require(fields, "decision", node, "the expectation");
   bool known = false;
   if (decision.has_value()) {
     const auto word = ReadWord(*decision, "decision", kDecisionFormat);
@@ -509,7 +508,7 @@ std::optional<TestExpectation> TestsReader::ReadExpectation(const Fields& fields
 std::vector<TestExpectation::Name> TestsReader::ReadExpectedNames(const Fields& fields,
                                                                   std::string_view key) {
   std::vector<TestExpectation::Name> read;
-  if (fields.find(key) == fields.end()) return read;
+  if (fields.Find(key) == nullptr) return read;
   const auto names = ReadNames(fields, key);
   if (!names.has_value()) return read;
   for (const Named& name : *names) read.push_back({std::string(name.text), name.position});
@@ -520,7 +519,7 @@ std::optional<std::vector<size_t>> TestsReader::Select(const Fields& fields, std
                                                        const std::vector<Named>& axis,
                                                        Position owner, const std::string& what) {
   std::vector<size_t> selected;
-  if (fields.find(key) == fields.end()) {
+  if (fields.Find(key) == nullptr) {
     for (const std::string_view misspelt : fields.misspelt) {
       if (misspelt == key) return std::nullopt;  // reported
     }
@@ -553,7 +552,7 @@ void TestsReader::ReadExpectItem(YamlNode node, const std::string& what, const A
                                  TestCase* made) {
   const auto fields = ReadFields(node, "the expectation", kExpectedOfSomeFormat);
   if (!fields.has_value()) return;
-  auto expectation = ReadExpectation(*fields, node.position());
+  auto expectation = ReadExpectation(*fields, node);
   if (made->requests.empty()) return;  // reported
   const auto principals = Select(*fields, "principals", axes.principals, node.position(), what);
   const auto actions = Select(*fields, "actions", axes.actions, node.position(), what);

@@ -74,7 +74,7 @@ class TestsReader : public ValueReader {
   void WarnOfWildcard(const Named& name, std::string_view kind);
   void MakeRequests(const Axes& axes, YamlNode node, TestCase* made);
 
-  std::optional<TestExpectation> ReadExpectation(const Fields& fields, Position position);
+  std::optional<TestExpectation> ReadExpectation(const Fields& fields, YamlNode node);
   std::vector<TestExpectation::Name> ReadExpectedNames(const Fields& fields, std::string_view key);
   // One item under `expect`: says of which requests, and what they come to.
   void ReadExpectItem(YamlNode node, const std::string& what, const Axes& axes, TestCase* made);

@@ -63,7 +63,7 @@ class Printer {
         PrintArgs(expr, "{", "}");
         break;
       case ExprKind::kComprehension:
-        PrintComprehension(expr.comprehension);
+        PrintComprehension(*expr.comprehension);
         break;
     }
   }

@@ -3,6 +3,7 @@
 #define REEVE_POLICY_CEL_AST_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -50,16 +51,16 @@ enum class ExprKind : uint8_t {
 // `Msg{field: value}` is a call `@message("Msg", "field", value, …)`: the name as it was written,
 // then pairs; optional_args, one for each pair.
 namespace op {
-inline constexpr char kAnd[] = "_&&_", kOr[] = "_||_", kNot[] = "!_", kNegate[] = "-_";
-inline constexpr char kAdd[] = "_+_", kSubtract[] = "_-_", kMultiply[] = "_*_", kDivide[] = "_/_",
-                      kModulo[] = "_%_";
-inline constexpr char kEqual[] = "_==_", kNotEqual[] = "_!=_", kLess[] = "_<_",
-                      kLessOrEqual[] = "_<=_", kGreater[] = "_>_", kGreaterOrEqual[] = "_>=_";
-inline constexpr char kIn[] = "@in", kConditional[] = "_?_:_", kIndex[] = "_[_]",
-                      kOptionalIndex[] = "_[?_]";
-inline constexpr char kNotStrictlyFalse[] = "@not_strictly_false", kAppend[] = "@append",
-                      kPut[] = "@put", kMessage[] = "@message",
-                      kSortByKeys[] = "@sortByAssociatedKeys";
+inline constexpr std::string_view kAnd = "_&&_", kOr = "_||_", kNot = "!_", kNegate = "-_";
+inline constexpr std::string_view kAdd = "_+_", kSubtract = "_-_", kMultiply = "_*_",
+                                  kDivide = "_/_", kModulo = "_%_";
+inline constexpr std::string_view kEqual = "_==_", kNotEqual = "_!=_", kLess = "_<_",
+                                  kLessOrEqual = "_<=_", kGreater = "_>_", kGreaterOrEqual = "_>=_";
+inline constexpr std::string_view kIn = "@in", kConditional = "_?_:_", kIndex = "_[_]",
+                                  kOptionalIndex = "_[?_]";
+inline constexpr std::string_view kNotStrictlyFalse = "@not_strictly_false", kAppend = "@append",
+                                  kPut = "@put", kMessage = "@message",
+                                  kSortByKeys = "@sortByAssociatedKeys";
 }  // namespace op
 
 // `range` is walked; each element (key, or index and element, or key and value) is bound to
@@ -88,13 +89,14 @@ struct Expr {
   // dot of a selection, an opening bracket. Nodes that a macro made are where the macro's name
   // stands.
   SourceRange place;
+  ExprId operand = kNoExpr;  // kSelect; kCall: what stands before the dot, or kNoExpr
   Literal literal;           // kLiteral
   std::string name;          // kIdent, kSelect, kCall
-  ExprId operand = kNoExpr;  // kSelect; kCall: what stands before the dot, or kNoExpr
   std::vector<ExprId> args;  // kCall, kList, kMap
   // kList, kMap, `@message`: which were written with `?`; empty if none was.
   std::vector<bool> optional_args;
-  Comprehension comprehension;  // kComprehension
+  // kComprehension, else null. Apart, as few nodes have one.
+  std::shared_ptr<const Comprehension> comprehension;
 };
 
 // A whole expression. A value type.

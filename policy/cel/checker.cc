@@ -7,11 +7,12 @@
 #include <set>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/types/span.h"
 #include "policy/cel/unifier.h"
 #include "reeve/engine/text.h"
 #include "reeve/policy/spelling.h"
@@ -21,8 +22,8 @@ namespace {
 
 // Names of types, which are values: `type(x) == int`. The name is what type(x) gives.
 constexpr struct {
-  const char* name;
-  const char* type;
+  std::string_view name;
+  std::string_view type;
 } kTypeNames[] = {
     {"bool", "bool"},
     {"bytes", "bytes"},
@@ -48,8 +49,8 @@ constexpr std::string_view kMemberMacros[] = {
 
 // What users write for an operator.
 constexpr struct {
-  const char* name;
-  const char* symbol;
+  std::string_view name;
+  std::string_view symbol;
 } kSymbols[] = {
     {op::kAdd, "+"},
     {op::kSubtract, "-"},
@@ -145,8 +146,7 @@ class Checker {
       }
       return std::nullopt;
     }
-    checked_.types.reserve(types_.size());
-    for (const TypeId type : types_) checked_.types.push_back(unifier_.Export(type));
+    ExportTypes();
     for (const std::string& path : unsure_) {
       if (guarded_.count(path) == 0) checked_.may_be_missing.push_back(path);
     }
@@ -154,6 +154,10 @@ class Checker {
   }
 
  private:
+  using Path = absl::InlinedVector<ExprId, 4>;
+  using Ends = absl::InlinedVector<size_t, 4>;
+  using Candidates = absl::InlinedVector<const Overload*, 8>;
+
   static constexpr TypeId kDyn = static_cast<TypeId>(TypeKind::kDyn);
   static constexpr TypeId kError = static_cast<TypeId>(TypeKind::kError);
   static constexpr TypeId kBool = static_cast<TypeId>(TypeKind::kBool);
@@ -164,18 +168,25 @@ class Checker {
     std::string_view name;
     TypeId type;
   };
-  // A way to call a function, its parameters being variables that stand for themselves.
-  struct Signature {
-    std::vector<TypeId> arguments;
-    TypeId result = kDyn;
-    std::vector<TypeId> variables;
-  };
   // What a name of the environment means.
   struct Meaning {
     std::string name;
     TypeId type = kDyn;
     bool is_type = false;
   };
+
+  // Each type once: most nodes have one of a few.
+  void ExportTypes() {
+    std::vector<uint32_t> numbers(unifier_.size(), UINT32_MAX);  // by TypeId
+    checked_.type_numbers.reserve(types_.size());
+    for (const TypeId type : types_) {
+      if (numbers[type] == UINT32_MAX) {
+        numbers[type] = static_cast<uint32_t>(checked_.types.size());
+        checked_.types.push_back(unifier_.Export(type));
+      }
+      checked_.type_numbers.push_back(numbers[type]);
+    }
+  }
 
   Expr& At(ExprId id) { return checked_.ast.nodes[id]; }
   const Expr& At(ExprId id) const { return checked_.ast.nodes[id]; }
@@ -220,7 +231,7 @@ class Checker {
       case ExprKind::kMap:
         return CheckMap(At(id));
       case ExprKind::kComprehension:
-        return CheckComprehension(At(id).comprehension);
+        return CheckComprehension(*At(id).comprehension);
     }
     return kError;
   }
@@ -244,18 +255,19 @@ class Checker {
   // Calls `found` with each name that `name` may be short for, until it returns true.
   template <typename Found>
   bool ForEachQualified(std::string_view name, Found found) const {
-    if (!name.empty() && name.front() == '.') return found(std::string(name.substr(1)));
+    if (!name.empty() && name.front() == '.') return found(name.substr(1));
     std::string_view container = environment_.container();
     while (!container.empty()) {
-      if (found(absl::StrCat(View(container), ".", View(name)))) return true;
+      const std::string full = absl::StrCat(View(container), ".", View(name));
+      if (found(std::string_view(full))) return true;
       const size_t dot = container.rfind('.');
       container = container.substr(0, dot == std::string_view::npos ? 0 : dot);
     }
-    return found(std::string(name));
+    return found(name);
   }
 
   bool FindMeaning(std::string_view name, Meaning* meaning) {
-    return ForEachQualified(name, [&](std::string full) {
+    return ForEachQualified(name, [&](std::string_view full) {
       if (const Type* type = environment_.FindVariable(full)) {
         Unifier::Variables variables;
         meaning->type = unifier_.Import(*type, &variables);
@@ -267,24 +279,24 @@ class Checker {
         meaning->type = unifier_.TypeOf(unifier_.Import(*ParseType(known->type), &variables));
         meaning->is_type = true;
       }
-      meaning->name = std::move(full);
+      meaning->name = full;
       return true;
     });
   }
 
   const std::vector<Overload>* FindFunction(std::string_view name, std::string* full_name) const {
     const std::vector<Overload>* function = nullptr;
-    ForEachQualified(name, [&](std::string full) {
+    ForEachQualified(name, [&](std::string_view full) {
       function = environment_.FindFunction(full);
-      if (function != nullptr) *full_name = std::move(full);
+      if (function != nullptr) *full_name = full;
       return function != nullptr;
     });
     return function;
   }
 
   // The selections of `a.b.c` from the last to the first, and what they begin with.
-  std::vector<ExprId> PathTo(ExprId id) const {
-    std::vector<ExprId> path = {id};
+  Path PathTo(ExprId id) const {
+    Path path = {id};
     while (At(path.back()).kind == ExprKind::kSelect && !At(path.back()).optional &&
            !At(path.back()).test_only) {
       path.push_back(At(path.back()).operand);
@@ -293,11 +305,12 @@ class Checker {
   }
 
   // `a.b.c`, and in *ends where each name of it ends. Empty if the path does not begin with a name.
-  std::string NameOfPath(const std::vector<ExprId>& path, std::vector<size_t>* ends) const {
+  std::string NameOfPath(const Path& path, Ends* ends) const {
     if (At(path.back()).kind != ExprKind::kIdent) return {};
     std::string name;
     for (size_t i = path.size(); i-- > 0;) {
-      absl::StrAppend(&name, name.empty() ? "" : ".", At(path[i]).name);
+      if (!name.empty()) name += '.';
+      name += At(path[i]).name;
       ends->push_back(name.size());
     }
     return name;
@@ -305,9 +318,9 @@ class Checker {
 
   // A name, or selections: `a`, `a.b.c`, `f(x).a`. The longest part that is a name is one.
   TypeId CheckPath(ExprId id) {
-    const std::vector<ExprId> path = PathTo(id);
+    const Path path = PathTo(id);
     size_t resolved = path.size() - 1;  // place in `path` of what is resolved so far
-    std::vector<size_t> ends;
+    Ends ends;
     const std::string name = NameOfPath(path, &ends);
     TypeId type;
     bool global = false;
@@ -342,8 +355,7 @@ class Checker {
     return environment_.FindField(name, expr.name);
   }
 
-  TypeId CheckName(const std::vector<ExprId>& path, std::string_view name,
-                   const std::vector<size_t>& ends, size_t* resolved) {
+  TypeId CheckName(const Path& path, std::string_view name, const Ends& ends, size_t* resolved) {
     Meaning meaning;
     for (size_t length = path.size(); length > 0; --length) {
       if (!FindMeaning(name.substr(0, ends[length - 1]), &meaning)) continue;
@@ -444,7 +456,7 @@ class Checker {
       return Fail(expr.place,
                   absl::StrCat(record->lacks, " `", Printable(name), "`", DidYouMean(name, words)));
     }
-    std::vector<size_t> ends;
+    Ends ends;
     std::string path = NameOfPath(PathTo(operand), &ends);
     if ((!is_declared || field->second.may_be_missing) && !path.empty() && !expr.optional &&
         expr.name != op::kOptionalIndex) {
@@ -551,7 +563,7 @@ class Checker {
   void PushVariables(const Comprehension& fold, TypeId range) {
     TypeId first = kDyn;
     TypeId second = kDyn;
-    const std::vector<TypeId>& parameters = unifier_[range].parameters;
+    const Unifier::Parameters& parameters = unifier_[range].parameters;
     switch (KindOf(range)) {
       case TypeKind::kList:
         first = fold.variable2.empty() ? parameters[0] : kInt;
@@ -593,7 +605,7 @@ class Checker {
     if (expr.name == op::kMessage) {
       return Fail(expr.place, "messages are not supported; write a map: `{\"a\": 1}`");
     }
-    std::vector<ExprId> arguments = expr.args;
+    absl::InlinedVector<ExprId, 4> arguments(expr.args.begin(), expr.args.end());
     const size_t defects = defects_.size();
     for (const ExprId argument : arguments) Check(argument);
     const size_t defects_of_arguments = defects_.size() - defects;
@@ -626,7 +638,7 @@ class Checker {
 
   // `a.b.f` for `a.b.f(x)`; empty if what stands before the call is not a name.
   std::string NameOfCall(const Expr& expr) const {
-    std::vector<size_t> ends;
+    Ends ends;
     const std::string path = NameOfPath(PathTo(expr.operand), &ends);
     return path.empty() ? path : absl::StrCat(path, ".", expr.name);
   }
@@ -699,9 +711,9 @@ class Checker {
 
   // A call of a known function.
   TypeId Apply(const Expr& expr, const std::vector<Overload>& overloads,
-               const std::vector<ExprId>& arguments) {
+               absl::Span<const ExprId> arguments) {
     const bool member = expr.operand != kNoExpr;
-    std::vector<const Overload*> candidates;
+    Candidates candidates;
     for (const Overload& overload : overloads) {
       if (overload.member == member && TakesNumber(overload, arguments.size())) {
         candidates.push_back(&overload);
@@ -728,7 +740,7 @@ class Checker {
   }
 
   // Of a record by a name that is written out: what stands under it. Else dyn.
-  TypeId IndexOfRecord(const Expr& expr, const std::vector<ExprId>& arguments) {
+  TypeId IndexOfRecord(const Expr& expr, absl::Span<const ExprId> arguments) {
     if (expr.name != op::kIndex && expr.name != op::kOptionalIndex) return kDyn;
     const TypeId record = unifier_.Resolve(types_[arguments[0]]);
     const Expr& key = At(arguments[1]);
@@ -743,7 +755,7 @@ class Checker {
   }
 
   // Numbers of one type give that type, others give what is only known later.
-  TypeId Extreme(const std::vector<ExprId>& arguments) {
+  TypeId Extreme(absl::Span<const ExprId> arguments) {
     const TypeId first = unifier_.Resolve(types_[arguments[0]]);
     TypeId result = first;
     for (const ExprId argument : arguments) {
@@ -757,43 +769,31 @@ class Checker {
     return result;
   }
 
-  const Signature& SignatureOf(const Overload& overload) {
-    const auto [entry, is_new] = signatures_.try_emplace(&overload);
-    if (is_new) {
-      Unifier::Variables variables;
-      Signature& signature = entry->second;
-      for (const Type& argument : overload.arguments) {
-        signature.arguments.push_back(unifier_.Import(argument, &variables));
-      }
-      signature.result = unifier_.Import(overload.result, &variables);
-      for (const auto& [name, variable] : variables) signature.variables.push_back(variable);
-    }
-    return entry->second;
+  // The type of the argument `i` of a call.
+  static const Type& ArgumentOf(const Overload& overload, size_t i) {
+    return overload.arguments[std::min(i, overload.arguments.size() - 1)];
   }
 
   // Whether the arguments are such as `overload` takes; *result is then what it gives.
-  bool Fits(const Overload& overload, const std::vector<ExprId>& arguments, TypeId* result) {
-    const Signature& signature = SignatureOf(overload);
-    std::vector<std::pair<TypeId, TypeId>> pairs;
+  bool Fits(const Overload& overload, absl::Span<const ExprId> arguments, TypeId* result) {
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      if (!MayFit(types_[arguments[i]], ArgumentOf(overload, i).kind)) return false;
+    }
+    Unifier::Variables variables;
+    absl::InlinedVector<Unifier::Pair, 4> pairs;
     for (size_t i = 0; i < arguments.size(); ++i) {
       pairs.emplace_back(types_[arguments[i]],
-                         signature.arguments[std::min(i, signature.arguments.size() - 1)]);
-      if (!MayFit(pairs.back().first, pairs.back().second)) return false;
+                         unifier_.Import(ArgumentOf(overload, i), &variables));
     }
-    std::vector<std::pair<TypeId, TypeId>> fresh;
-    for (const TypeId variable : signature.variables) {
-      fresh.emplace_back(variable, unifier_.NewVariable());
-    }
-    for (auto& [given, taken] : pairs) taken = unifier_.Rename(taken, fresh);
     if (!unifier_.Assign(pairs)) return false;
-    *result = unifier_.Resolve(unifier_.Rename(signature.result, fresh));
+    *result = unifier_.Resolve(unifier_.Import(overload.result, &variables));
     return true;
   }
 
   // A quick look that spares making variables for overloads that are out of the question.
-  bool MayFit(TypeId given, TypeId taken) const {
+  bool MayFit(TypeId given, TypeKind taken) const {
     const TypeKind a = KindOf(given);
-    const TypeKind b = KindOf(taken);
+    const TypeKind b = taken;
     const auto open = [](TypeKind kind) {
       return kind == TypeKind::kDyn || kind == TypeKind::kError || kind == TypeKind::kNull ||
              kind == TypeKind::kParameter;
@@ -808,7 +808,7 @@ class Checker {
 
   // `f` is known, but not so called, or not with this number of arguments.
   TypeId WrongStyle(const Expr& expr, const std::vector<Overload>& overloads,
-                    const std::vector<ExprId>& arguments) {
+                    absl::Span<const ExprId> arguments) {
     const bool member = expr.operand != kNoExpr;
     std::set<size_t> numbers;
     bool more = false;
@@ -838,8 +838,8 @@ class Checker {
   }
 
   // No overload takes arguments of these types.
-  TypeId Mismatch(const Expr& expr, const std::vector<const Overload*>& candidates,
-                  const std::vector<ExprId>& arguments) {
+  TypeId Mismatch(const Expr& expr, const Candidates& candidates,
+                  absl::Span<const ExprId> arguments) {
     std::vector<TypeId> types;
     for (const ExprId argument : arguments) {
       types.push_back(unifier_.Resolve(types_[argument]));
@@ -857,7 +857,7 @@ class Checker {
     }
     // Those overloads that fewest arguments do not fit.
     size_t least = SIZE_MAX;
-    std::vector<const Overload*> nearest;
+    Candidates nearest;
     std::set<size_t> wrong;
     for (const Overload* candidate : candidates) {
       const std::set<size_t> misfits = Misfits(*candidate, types);
@@ -887,20 +887,16 @@ class Checker {
   }
 
   std::set<size_t> Misfits(const Overload& overload, const std::vector<TypeId>& types) {
-    const Signature& signature = SignatureOf(overload);
-    std::vector<std::pair<TypeId, TypeId>> fresh;
-    for (const TypeId variable : signature.variables) {
-      fresh.emplace_back(variable, unifier_.NewVariable());
-    }
+    Unifier::Variables variables;
     std::set<size_t> misfits;
     for (size_t i = 0; i < types.size(); ++i) {
-      const TypeId taken = signature.arguments[std::min(i, signature.arguments.size() - 1)];
-      if (!unifier_.Assign(types[i], unifier_.Rename(taken, fresh))) misfits.insert(i);
+      const TypeId taken = unifier_.Import(ArgumentOf(overload, i), &variables);
+      if (!unifier_.Assign(types[i], taken)) misfits.insert(i);
     }
     return misfits;
   }
 
-  TypeId WrongOperands(const Expr& expr, const std::vector<ExprId>& arguments,
+  TypeId WrongOperands(const Expr& expr, absl::Span<const ExprId> arguments,
                        const std::vector<TypeId>& types) {
     const std::string_view symbol = SymbolOf(expr.name);
     if (expr.name == op::kConditional) return WrongConditional(expr, arguments, types);
@@ -923,7 +919,7 @@ class Checker {
                                          ", ", NameOf(types[1]), ")", hint));
   }
 
-  TypeId WrongConditional(const Expr& expr, const std::vector<ExprId>& arguments,
+  TypeId WrongConditional(const Expr& expr, absl::Span<const ExprId> arguments,
                           const std::vector<TypeId>& types) {
     if (!unifier_.Assign(types[0], kBool)) {
       CheckBool(arguments[0], types[0]);
@@ -934,7 +930,7 @@ class Checker {
                              "; make them one type, or write `dyn(", Brief(arguments[1]), ")`"));
   }
 
-  TypeId WrongIndex(const Expr& expr, const std::vector<ExprId>& arguments,
+  TypeId WrongIndex(const Expr& expr, absl::Span<const ExprId> arguments,
                     const std::vector<TypeId>& types) {
     TypeId held = types[0];
     UnwrapOptional(&held);
@@ -953,7 +949,7 @@ class Checker {
                                              : ""));
   }
 
-  TypeId WrongIn(const Expr& expr, const std::vector<ExprId>& arguments,
+  TypeId WrongIn(const Expr& expr, absl::Span<const ExprId> arguments,
                  const std::vector<TypeId>& types) {
     const TypeKind kind = KindOf(types[1]);
     if (kind == TypeKind::kMap) {
@@ -974,7 +970,7 @@ class Checker {
   }
 
   // What to write instead, if that is plain: "; write `string(n)`".
-  std::string Hint(std::string_view name, const std::vector<ExprId>& arguments,
+  std::string Hint(std::string_view name, absl::Span<const ExprId> arguments,
                    const std::vector<TypeId>& types) const {
     for (size_t i = 0; i < 2; ++i) {
       const TypeKind kind = KindOf(types[i]);
@@ -1026,8 +1022,8 @@ class Checker {
   std::string Brief(ExprId id) const {
     constexpr size_t kMaxBrief = 24;
     std::string text = "...";
-    const std::vector<ExprId> path = PathTo(id);
-    std::vector<size_t> ends;
+    const Path path = PathTo(id);
+    Ends ends;
     if (At(path.back()).kind == ExprKind::kIdent) {
       text = NameOfPath(path, &ends);
       if (text.front() == '@') return "...";
@@ -1046,7 +1042,6 @@ class Checker {
   Unifier unifier_;
   std::vector<TypeId> types_;  // by ExprId
   std::vector<Local> locals_;  // the innermost last
-  absl::flat_hash_map<const Overload*, Signature> signatures_;
   std::vector<Defect> defects_;
   std::vector<std::string> unsure_;
   std::set<std::string> guarded_;  // What has() asks for.
@@ -1079,17 +1074,19 @@ void Print(const CheckedExpr& checked, ExprId id, int depth, std::string* text) 
       absl::StrAppend(text, "map");
       break;
     case ExprKind::kComprehension:
-      absl::StrAppend(text, expr.comprehension.step == kNoExpr ? "bind " : "fold ",
-                      expr.comprehension.accumulator);
-      for (const std::string& name : {expr.comprehension.variable, expr.comprehension.variable2}) {
+      absl::StrAppend(text, expr.comprehension->step == kNoExpr ? "bind " : "fold ",
+                      expr.comprehension->accumulator);
+      for (const std::string& name :
+           {expr.comprehension->variable, expr.comprehension->variable2}) {
         if (!name.empty()) absl::StrAppend(text, ", ", name);
       }
       break;
   }
-  absl::StrAppend(text, ": ", ToString(checked.types[id]), "\n");
+  absl::StrAppend(text, ": ", ToString(checked.type(id)), "\n");
   Print(checked, expr.operand, depth + 1, text);
   for (const ExprId argument : expr.args) Print(checked, argument, depth + 1, text);
-  const Comprehension& fold = expr.comprehension;
+  if (expr.comprehension == nullptr) return;
+  const Comprehension& fold = *expr.comprehension;
   if (fold.step != kNoExpr) Print(checked, fold.range, depth + 1, text);
   for (const ExprId part : {fold.init, fold.condition, fold.step, fold.result}) {
     Print(checked, part, depth + 1, text);

@@ -2,7 +2,9 @@
 #ifndef REEVE_POLICY_CEL_CHECKER_H_
 #define REEVE_POLICY_CEL_CHECKER_H_
 
+#include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -58,9 +60,8 @@ class Environment {
   const std::vector<Overload>* FindFunction(std::string_view name) const;
   const std::string& container() const { return container_; }
   const std::map<std::string, Type, std::less<>>& variables() const { return variables_; }
-  const std::map<std::string, std::vector<Overload>, std::less<>>& functions() const {
-    return functions_;
-  }
+  using Functions = std::map<std::string, std::vector<Overload>, std::less<>>;
+  const Functions& functions() const { return *functions_; }
 
  private:
   struct Empty {};
@@ -69,7 +70,8 @@ class Environment {
   std::map<std::string, Type, std::less<>> variables_;
   std::map<std::string, std::map<std::string, Type, std::less<>>, std::less<>> fields_;
   std::map<std::string, Record, std::less<>> records_;
-  std::map<std::string, std::vector<Overload>, std::less<>> functions_;
+  // Copies share them, until one adds to its own.
+  std::shared_ptr<const Functions> functions_ = std::make_shared<const Functions>();
   std::string container_;
 };
 
@@ -85,21 +87,23 @@ struct CheckOptions {
 //   (`a.b.c`, without a leading dot);
 // - a kIdent is a variable of the environment, a local one of a comprehension (in which case the
 //   name is that which the comprehension declares, the innermost of that name), or a type
-//   (`types[id]` is then of TypeKind::kType and `is_type[id]` is true, and the name is what
+//   (`type(id)` is then of TypeKind::kType and `is_type[id]` is true, and the name is what
 //   `type(x)` gives: `google.protobuf.Timestamp`). Only where a local one of the same name would
 //   hide it does a variable of the environment keep a leading dot: `.y`;
 // - a kCall that was written `a.b.f(x)` and means the function `a.b.f` has that name and no
 // operand.
 struct CheckedExpr {
   Ast ast;
-  // By ExprId. What nothing determined is kDyn, and so is what is part of a very large type, all
-  // if types were not checked, and nodes that are no longer part of the tree.
-  std::vector<Type> types;
-  std::vector<bool> is_type;  // By ExprId.
+  // What nothing determined is kDyn, and so is what is part of a very large type, all if types were
+  // not checked, and nodes that are no longer part of the tree.
+  const Type& type(ExprId id) const { return types[type_numbers[id]]; }
+  const Type& type() const { return type(ast.root); }
+  std::vector<Type> types;             // Those that there are.
+  std::vector<uint32_t> type_numbers;  // By ExprId, in `types`.
+  std::vector<bool> is_type;           // By ExprId.
   // What records may lack and the expression reads without a has() of the same anywhere:
   // "resource.owner". Without it the expression is unknown.
   std::vector<std::string> may_be_missing;
-  const Type& type() const { return types[ast.root]; }
 };
 
 // Returns nothing, and all that is wrong, if there is any defect. The messages say what to do:

@@ -46,7 +46,7 @@ void CheckOnce(const Ast& ast, size_t size, bool check_types) {
     for (const char c : defect.message) Expect(c >= 0x20 && c < 0x7F, "a defect is one line");
   }
   if (!checked) return;
-  Expect(checked->types.size() == checked->ast.nodes.size(), "each node has a type");
+  Expect(checked->type_numbers.size() == checked->ast.nodes.size(), "each node has a type");
   Expect(checked->is_type.size() == checked->ast.nodes.size(), "each node is a type or is not");
   Expect(checked->type().kind != TypeKind::kError, "what passes has a type");
   Expect(!ToString(*checked).empty(), "it prints");

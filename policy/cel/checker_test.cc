@@ -514,7 +514,7 @@ TEST(Check, TellsGlobalsFromLocalsAndTypes) {
   EXPECT_FALSE(checked->is_type[equal.args[0]]);
   const ExprId type = checked->ast[equal.args[1]].args[0];
   EXPECT_TRUE(checked->is_type[type]);
-  EXPECT_EQ(checked->types[type], T("type(int)"));
+  EXPECT_EQ(checked->type(type), T("type(int)"));
 }
 
 TEST(Check, PrintsEachNode) {

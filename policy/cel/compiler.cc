@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -173,6 +174,7 @@ class Compiler {
     std::vector<Facts> facts;
     std::vector<std::optional<std::optional<Cell>>> constants;  // By node, once it was tried.
   };
+  using PathNames = absl::InlinedVector<std::string_view, 4>;
   struct Local {
     std::string_view name;
     uint32_t number;
@@ -243,12 +245,9 @@ class Compiler {
     }
     add(expr.operand, level);
     for (const ExprId argument : expr.args) add(argument, level);
-    if (expr.kind == ExprKind::kCall) {
-      const Function* function = FindFunction(expr.name);
-      facts.costly |= function != nullptr && function->costly;
-    }
+    if (expr.kind == ExprKind::kCall) facts.costly |= IsCostly(expr.name);
     if (expr.kind == ExprKind::kComprehension) {
-      const Comprehension& fold = expr.comprehension;
+      const Comprehension& fold = *expr.comprehension;
       add(fold.range, level);
       add(fold.init, level);
       const size_t outer = scope->size();
@@ -267,6 +266,13 @@ class Compiler {
       if (facts.outermost != SIZE_MAX && facts.outermost >= level) facts.outermost = SIZE_MAX;
     }
     unit.facts[id] = facts;
+  }
+
+  // Of a function; operators are not.
+  static bool IsCostly(std::string_view name) {
+    if (FindOperator(name).has_value()) return false;
+    const Function* const function = FindFunction(name);
+    return function != nullptr && function->costly;
   }
 
   static std::string_view WithoutDot(std::string_view name) {
@@ -290,7 +296,7 @@ class Compiler {
 
   std::optional<Cell> FindConstant(Unit& unit, ExprId id) {
     const Expr& expr = unit.expr->ast[id];
-    if (expr.kind == ExprKind::kLiteral) return Kept(OfLiteral(expr.literal));
+    if (expr.kind == ExprKind::kLiteral) return OfLiteral(expr.literal);
     if (unit.expr->is_type[id]) return Kept(Cell::Type(expr.name));
     if (expr.kind == ExprKind::kIdent && unit.facts[id].named) {
       const CheckedExpr& named = *FindNamed(WithoutDot(expr.name));
@@ -349,7 +355,8 @@ class Compiler {
     return message;
   }
 
-  static Cell OfLiteral(const Literal& literal) {
+  // It points into the expression. Nothing if there is no room for more texts.
+  std::optional<Cell> OfLiteral(const Literal& literal) {
     struct Visitor {
       Cell operator()(const NullLiteral&) const { return Cell::Null(); }
       Cell operator()(bool value) const { return Cell::Bool(value); }
@@ -359,7 +366,12 @@ class Compiler {
       Cell operator()(const std::string& value) const { return Cell::String(value); }
       Cell operator()(const BytesLiteral& value) const { return Cell::Bytes(value.bytes); }
     };
-    return std::visit(Visitor(), literal);
+    const Cell cell = std::visit(Visitor(), literal);
+    if (cell.kind() == Kind::kString || cell.kind() == Kind::kBytes) {
+      literal_bytes_ += cell.text().size();
+    }
+    if (literal_bytes_ > kMaxConstantBytes) return std::nullopt;
+    return cell;
   }
 
   // The cell, with what it points to kept in the program. Nothing if there is no room.
@@ -373,8 +385,6 @@ class Compiler {
     parts_.constants.push_back(cell);
     return static_cast<uint32_t>(parts_.constants.size() - 1);
   }
-
-  uint32_t AddText(std::string_view text) { return AddConstant(memory_.CopyString(text)); }
 
   // --- Code ---
 
@@ -451,10 +461,8 @@ class Compiler {
         return true;  // a named expression
       case ExprKind::kComprehension:
         return true;
-      case ExprKind::kCall: {
-        const Function* function = FindFunction(expr.name);
-        return function != nullptr && function->costly;
-      }
+      case ExprKind::kCall:
+        return IsCostly(expr.name);
       default:
         return false;
     }
@@ -515,7 +523,7 @@ class Compiler {
 
   // The number of the path that `id` is; nothing if it is none.
   std::optional<uint32_t> FindPath(Unit& unit, ExprId id) {
-    std::vector<std::string_view> names;
+    PathNames names;
     ExprId at = id;
     while (true) {
       const Expr& expr = unit.expr->ast[at];
@@ -538,8 +546,7 @@ class Compiler {
   }
 
   // The number of the path that `names` are from the variable `root`; nothing if that is none.
-  std::optional<uint32_t> PathOf(Unit& unit, ExprId id,
-                                 const std::vector<std::string_view>& names) {
+  std::optional<uint32_t> PathOf(Unit& unit, ExprId id, absl::Span<const std::string_view> names) {
     const std::optional<uint32_t> root = names.empty() ? std::nullopt : FindVariable(unit, id);
     if (!root.has_value()) return std::nullopt;
     const uint32_t variable = *root;
@@ -578,7 +585,7 @@ class Compiler {
     Add({expr.test_only  ? Op::kHas
          : expr.optional ? Op::kOptionalSelect
                          : Op::kSelect,
-         0, 0, AddText(expr.name)});
+         0, 0, AddConstant(Cell::String(expr.name))});
   }
 
   void EmitCall(Unit& unit, ExprId id) {
@@ -793,7 +800,7 @@ class Compiler {
   // `a && b && …`, or `||` if `decisive`.
   void EmitLogical(Unit& unit, ExprId id, bool decisive) {
     const Expr& expr = unit.expr->ast[id];
-    std::vector<ExprId> operands;
+    absl::InlinedVector<ExprId, 4> operands;
     for (const ExprId operand : expr.args) {
       const std::optional<Cell> constant = Constant(unit, operand);
       if (!constant.has_value() || constant->kind() != Kind::kBool) {
@@ -803,7 +810,7 @@ class Compiler {
       }
     }
     if (operands.empty()) return EmitConstant(Cell::Bool(!decisive));
-    std::vector<size_t> exits;
+    absl::InlinedVector<size_t, 4> exits;
     for (size_t i = 0; i < operands.size(); ++i) {
       Emit(unit, operands[i]);
       if (i > 0) Add({decisive ? Op::kOr : Op::kAnd});
@@ -867,7 +874,7 @@ class Compiler {
   }
 
   void EmitComprehension(Unit& unit, ExprId id) {
-    const Comprehension& fold = unit.expr->ast[id].comprehension;
+    const Comprehension& fold = *unit.expr->ast[id].comprehension;
     const size_t outer_locals = locals_.size();
     const uint32_t outer_next = next_local_;
     if (fold.condition == kNoExpr) {
@@ -912,8 +919,9 @@ class Compiler {
   std::vector<Defect>* const defects_;
   std::vector<Defect>* const warnings_;
   const bool fold_;
-  // What constants point to; names are those of the expressions.
+  // What constants point to that are none of the expressions' own.
   Context memory_;
+  size_t literal_bytes_ = 0;
   ProgramParts parts_;
   absl::flat_hash_map<const CheckedExpr*, std::unique_ptr<Unit>> units_;
   std::vector<Local> locals_;

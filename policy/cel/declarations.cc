@@ -9,7 +9,7 @@ namespace reeve::cel {
 namespace {
 
 struct Declaration {
-  const char* name;
+  std::string_view name;
   // `(int, int) -> int`, or `string.(string) -> bool` of a member; `(int...) -> int` if the last
   // argument may be repeated. Capital letters are any type. Several are separated by `;`.
   const char* signatures;
@@ -236,13 +236,15 @@ Overload ReadSignature(absl::string_view text) {
 
 const Environment& Environment::Standard() {
   static const Environment* const standard = [] {
-    auto* environment = new Environment(Empty());
+    auto functions = std::make_shared<Functions>();
     for (const Declaration& declaration : kDeclarations) {
+      std::vector<Overload>& overloads = (*functions)[std::string(declaration.name)];
       for (const absl::string_view signature : absl::StrSplit(declaration.signatures, ';')) {
-        environment->AddFunction(declaration.name,
-                                 ReadSignature(absl::StripAsciiWhitespace(signature)));
+        overloads.push_back(ReadSignature(absl::StripAsciiWhitespace(signature)));
       }
     }
+    auto* environment = new Environment(Empty());
+    environment->functions_ = std::move(functions);
     return environment;
   }();
   return *standard;
@@ -255,7 +257,9 @@ void Environment::AddVariable(std::string name, Type type) {
 }
 
 void Environment::AddFunction(std::string name, Overload overload) {
-  functions_[std::move(name)].push_back(std::move(overload));
+  auto functions = std::make_shared<Functions>(*functions_);
+  (*functions)[std::move(name)].push_back(std::move(overload));
+  functions_ = std::move(functions);
 }
 
 void Environment::SetContainer(std::string container) { container_ = std::move(container); }
@@ -286,8 +290,8 @@ const Type* Environment::FindVariable(std::string_view name) const {
 }
 
 const std::vector<Overload>* Environment::FindFunction(std::string_view name) const {
-  const auto found = functions_.find(name);
-  return found == functions_.end() ? nullptr : &found->second;
+  const auto found = functions_->find(name);
+  return found == functions_->end() ? nullptr : &found->second;
 }
 
 }  // namespace reeve::cel

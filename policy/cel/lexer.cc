@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -41,15 +42,18 @@ constexpr Mark kMarks[] = {
     {"<=", TokenKind::kLessOrEqual}, {">=", TokenKind::kGreaterOrEqual},
     {"&&", TokenKind::kAnd},         {"||", TokenKind::kOr},
     {"<", TokenKind::kLess},         {">", TokenKind::kGreater},
-    {"!", TokenKind::kNot},          {"+", TokenKind::kPlus},
-    {"-", TokenKind::kMinus},        {"*", TokenKind::kStar},
-    {"/", TokenKind::kSlash},        {"%", TokenKind::kPercent},
-    {"?", TokenKind::kQuestion},     {":", TokenKind::kColon},
-    {",", TokenKind::kComma},        {".", TokenKind::kDot},
-    {"(", TokenKind::kLeftParen},    {")", TokenKind::kRightParen},
-    {"[", TokenKind::kLeftBracket},  {"]", TokenKind::kRightBracket},
-    {"{", TokenKind::kLeftBrace},    {"}", TokenKind::kRightBrace},
+    {"!", TokenKind::kNot},          {"/", TokenKind::kSlash},
 };
+
+// Those that are words whatever follows them.
+constexpr std::string_view kAlone = ".,()[]{}?:+-*%";
+constexpr TokenKind kAloneKinds[] = {
+    TokenKind::kDot,        TokenKind::kComma,       TokenKind::kLeftParen,
+    TokenKind::kRightParen, TokenKind::kLeftBracket, TokenKind::kRightBracket,
+    TokenKind::kLeftBrace,  TokenKind::kRightBrace,  TokenKind::kQuestion,
+    TokenKind::kColon,      TokenKind::kPlus,        TokenKind::kMinus,
+    TokenKind::kStar,       TokenKind::kPercent};
+static_assert(std::size(kAloneKinds) == kAlone.size());
 
 // Operators of other languages. No expression has them, whatever stands around them.
 struct Slip {
@@ -99,6 +103,7 @@ class Lexer {
       : source_(source), defects_(defects) {}
 
   std::vector<Token> Run() {
+    tokens_.reserve(std::min<size_t>(source_.size() / 3 + 2, 16));
     for (;;) {
       SkipSpace();
       if (pos_ == source_.size() || stopped_ || defects_->size() >= kMaxExprDefects) break;
@@ -124,7 +129,10 @@ class Lexer {
  private:
   // NUL beyond the end.
   char At(size_t pos) const { return pos < source_.size() ? source_[pos] : '\0'; }
-  bool StartsWith(std::string_view text) const { return source_.substr(pos_, text.size()) == text; }
+  bool StartsWith(std::string_view text) const {
+    // Most differ in the first byte.
+    return At(pos_) == text[0] && source_.substr(pos_, text.size()) == text;
+  }
 
   static SourceRange Range(size_t begin, size_t end) {
     return {static_cast<uint32_t>(begin), static_cast<uint32_t>(end)};
@@ -342,6 +350,10 @@ class Lexer {
   }
 
   TokenKind ReadMark() {
+    if (const size_t alone = kAlone.find(source_[pos_]); alone != std::string_view::npos) {
+      ++pos_;
+      return kAloneKinds[alone];
+    }
     if (TokenKind kind; ReadSlip(kSlips, &kind)) return kind;
     if (StartsWith("=~")) {
       pos_ += 2;
@@ -412,6 +424,10 @@ class Lexer {
 std::vector<Token> Tokenize(std::string_view source, std::vector<Defect>* defects) {
   // Every later step may rely on whole characters.
   for (size_t i = 0; i < source.size();) {
+    if (absl::ascii_isascii(static_cast<unsigned char>(source[i]))) {
+      ++i;
+      continue;
+    }
     char32_t code_point;
     const size_t length = DecodeUtf8(source.substr(i), &code_point);
     if (length == 0) {

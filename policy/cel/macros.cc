@@ -1,3 +1,4 @@
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -55,16 +56,17 @@ bool IsSimpleName(std::string_view name) {
 class Expander {
  public:
   Expander(Ast* ast, std::vector<Defect>* defects)
-      : ast_(*ast), defects_(defects), builder_(ast, defects) {}
+      : ast_(*ast), defects_(defects), builder_(ast, ast->nodes.size(), defects) {}
 
   // From the leaves to the root, as the arguments of a macro may be macros: `x.all(cel.iterVar(0,
   // 0), …)`. The depth of the recursion is that of the tree before it grows.
   void Expand(ExprId id) {
-    ForEachChild(Expr(ast_[id]), [this](ExprId child) { Expand(child); });
+    // Nodes move when nodes are added.
+    if (ast_[id].operand != kNoExpr) Expand(ast_[id].operand);
+    for (size_t i = 0; i < ast_[id].args.size(); ++i) Expand(ast_[id].args[i]);
     if (builder_.full()) return;
     builder_.Measure(id);
-    if (ast_[id].kind != ExprKind::kCall) return;
-    // A copy: nodes move when nodes are added.
+    if (!MayBeMacro(ast_[id])) return;
     const Expr call = ast_[id];
     place_ = call.place;
     const size_t defects = defects_->size();
@@ -76,6 +78,10 @@ class Expander {
   }
 
  private:
+  static bool MayBeMacro(const Expr& expr) {
+    return expr.kind == ExprKind::kCall && (expr.operand != kNoExpr || expr.name == "has");
+  }
+
   // Whether `call` is a macro. If it is and has no defect, *made is what it stands for.
   bool ExpandCall(const Expr& call, Expr* made) {
     if (call.operand == kNoExpr) {
@@ -117,8 +123,7 @@ class Expander {
   }
 
   bool Fold(const Expr& call, const FoldMacro& macro, Expr* made) {
-    made->kind = ExprKind::kComprehension;
-    Comprehension& fold = made->comprehension;
+    Comprehension fold;
     fold.range = call.operand;
     fold.accumulator = kResult;
     if (!Variable(call.args[0], &fold.variable)) return true;
@@ -136,13 +141,13 @@ class Expander {
         fold.condition = Call(op::kNotStrictlyFalse, {Result()});
         fold.step = Call(op::kAnd, {Result(), body});
         fold.result = Result();
-        return true;
+        break;
       case FoldKind::kExists:
         fold.init = Constant(false);
         fold.condition = Call(op::kNotStrictlyFalse, {Call(op::kNot, {Result()})});
         fold.step = Call(op::kOr, {Result(), body});
         fold.result = Result();
-        return true;
+        break;
       case FoldKind::kExistsOne:
         fold.init = Constant(int64_t{0});
         fold.step = If(body, Call(op::kAdd, {Result(), Constant(int64_t{1})}));
@@ -179,8 +184,8 @@ class Expander {
       }
     }
     if (macro.filtered) fold.step = If(call.args[macro.variables], fold.step);
-    fold.condition = Constant(true);
-    return true;
+    if (fold.condition == kNoExpr) fold.condition = Constant(true);
+    return Make(std::move(fold), made);
   }
 
   // list.sortBy(e, key): the keys of all elements, then both lists sorted by the second.
@@ -190,7 +195,7 @@ class Expander {
     Expr map_call = call;
     map_call.operand = Ident(kInput);
     Fold(map_call, {"map", 1, false, FoldKind::kList}, &keys);
-    if (keys.comprehension.step == kNoExpr) return true;
+    if (keys.comprehension == nullptr) return true;
     const ExprId sorted = Call(op::kSortByKeys, {Ident(kInput), builder_.Add(std::move(keys))});
     return Bind(kInput, call.operand, sorted, made);
   }
@@ -277,11 +282,17 @@ class Expander {
   }
 
   bool Bind(std::string name, ExprId value, ExprId body, Expr* made) {
+    Comprehension binding;
+    binding.range = Empty(ExprKind::kList);
+    binding.accumulator = std::move(name);
+    binding.init = value;
+    binding.result = body;
+    return Make(std::move(binding), made);
+  }
+
+  static bool Make(Comprehension comprehension, Expr* made) {
     made->kind = ExprKind::kComprehension;
-    made->comprehension.range = Empty(ExprKind::kList);
-    made->comprehension.accumulator = std::move(name);
-    made->comprehension.init = value;
-    made->comprehension.result = body;
+    made->comprehension = std::make_shared<const Comprehension>(std::move(comprehension));
     return true;
   }
 
@@ -294,8 +305,8 @@ class Expander {
     expr.args = std::move(args);
     return builder_.Add(std::move(expr));
   }
-  ExprId Call(std::string name, std::vector<ExprId> args) {
-    return Add(ExprKind::kCall, std::move(name), std::move(args));
+  ExprId Call(std::string_view name, std::vector<ExprId> args) {
+    return Add(ExprKind::kCall, std::string(name), std::move(args));
   }
   ExprId Member(ExprId operand, std::string name) {
     return Add(ExprKind::kCall, std::move(name), {}, operand);

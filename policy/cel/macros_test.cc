@@ -256,7 +256,7 @@ TEST(MacrosTest, Places) {
   const auto place = [&](ExprId id) {
     return source.substr((*ast)[id].place.begin, (*ast)[id].place.end - (*ast)[id].place.begin);
   };
-  const Comprehension& fold = (*ast)[ast->root].comprehension;
+  const Comprehension& fold = *(*ast)[ast->root].comprehension;
   EXPECT_EQ(place(ast->root), "all");
   EXPECT_EQ(place(fold.range), "x");
   for (const ExprId made : {fold.init, fold.condition, fold.step, fold.result}) {

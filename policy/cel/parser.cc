@@ -26,7 +26,7 @@ enum Strength : int { kOrStrength, kAndStrength, kRelation, kAddition, kMultipli
 
 struct Operator {
   TokenKind token;
-  const char* name;
+  std::string_view name;
   Strength strength;
 };
 constexpr Operator kOperators[] = {
@@ -83,8 +83,8 @@ class Parser {
   Parser(std::string_view source, Ast* ast, std::vector<Defect>* defects)
       : source_(source),
         defects_(defects),
-        builder_(ast, defects),
-        tokens_(Tokenize(source, defects)) {}
+        tokens_(Tokenize(source, defects)),
+        builder_(ast, tokens_.size(), defects) {}
 
   ExprId Run() {
     const ExprId root = Expression();
@@ -179,7 +179,7 @@ class Parser {
     return false;
   }
 
-  ExprId Add(Expr expr) { return failed() ? kNoExpr : builder_.Add(std::move(expr)); }
+  ExprId Add(Expr&& expr) { return failed() ? kNoExpr : builder_.Add(std::move(expr)); }
 
   ExprId AddLiteral(SourceRange place, Literal literal) {
     Expr expr;
@@ -189,11 +189,11 @@ class Parser {
     return Add(std::move(expr));
   }
 
-  ExprId AddCall(SourceRange place, std::string name, std::vector<ExprId> args) {
+  ExprId AddCall(SourceRange place, std::string_view name, std::vector<ExprId> args) {
     Expr expr;
     expr.kind = ExprKind::kCall;
     expr.place = place;
-    expr.name = std::move(name);
+    expr.name = name;
     expr.args = std::move(args);
     return Add(std::move(expr));
   }
@@ -256,7 +256,9 @@ class Parser {
       const Operator* const here = OperatorHere(&slip);
       if (here == nullptr || here->strength < least) break;
       const SourceRange place = Now().place;
-      std::vector<ExprId> args = {left};
+      std::vector<ExprId> args;
+      args.reserve(2);
+      args.push_back(left);
       do {
         TakeOperator(slip);
         args.push_back(Binary(here->strength + 1));
@@ -343,7 +345,7 @@ class Parser {
   bool FieldName(std::string* name) {
     switch (Now().kind) {
       case TokenKind::kIdent:
-        *name = std::string(Word());
+        *name = Word();
         break;
       case TokenKind::kQuotedIdent:
         *name = std::string(Word().substr(1, Word().size() - 2));
@@ -352,7 +354,7 @@ class Parser {
       case TokenKind::kFalse:
       case TokenKind::kNull:
       case TokenKind::kIn:
-        *name = std::string(Word());
+        *name = Word();
         Report(Now().place, absl::StrCat(Text(), " is a keyword; as the name of a field it needs ",
                                          "back-quotes around it"));
         break;
@@ -530,7 +532,7 @@ class Parser {
     expr.kind = ExprKind::kIdent;
     expr.place = {tokens_[begin].place.begin, token.place.end};
     if (token.kind == TokenKind::kIdent) {
-      expr.name = std::string(Word());
+      expr.name = Word();
       CheckReserved();
     } else if (token.kind == TokenKind::kQuotedIdent) {
       expr.name = std::string(Word().substr(1, Word().size() - 2));
@@ -598,8 +600,8 @@ class Parser {
 
   const std::string_view source_;
   std::vector<Defect>* const defects_;
-  TreeBuilder builder_;
   const std::vector<Token> tokens_;
+  TreeBuilder builder_;
   size_t pos_ = 0;
   size_t bad_name_ = SIZE_MAX;  // the last reserved word that stands where a name must
   int depth_ = 0;

@@ -44,7 +44,7 @@ int Depth(const Ast& ast, ExprId id, std::string_view source, std::vector<bool>*
   Require(expr.optional_args.empty() || expr.optional_args.size() <= expr.args.size(),
           "marks belong to arguments");
   std::vector<ExprId> children = expr.args;
-  const Comprehension& fold = expr.comprehension;
+  const Comprehension fold = expr.comprehension == nullptr ? Comprehension() : *expr.comprehension;
   for (const ExprId child :
        {expr.operand, fold.range, fold.init, fold.condition, fold.step, fold.result}) {
     if (child != kNoExpr) children.push_back(child);

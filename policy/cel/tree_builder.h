@@ -16,7 +16,8 @@ template <typename Visit>
 void ForEachChild(const Expr& expr, Visit visit) {
   if (expr.operand != kNoExpr) visit(expr.operand);
   for (const ExprId arg : expr.args) visit(arg);
-  const Comprehension& fold = expr.comprehension;
+  if (expr.comprehension == nullptr) return;
+  const Comprehension& fold = *expr.comprehension;
   for (const ExprId part : {fold.range, fold.init, fold.condition, fold.step, fold.result}) {
     if (part != kNoExpr) visit(part);
   }
@@ -26,24 +27,29 @@ void ForEachChild(const Expr& expr, Visit visit) {
 // from there on full() is true and nothing is added.
 class TreeBuilder {
  public:
-  TreeBuilder(Ast* ast, std::vector<Defect>* defects)
-      : ast_(ast), defects_(defects), heights_(ast->nodes.size()) {}
+  // With room for `size` nodes to begin with.
+  TreeBuilder(Ast* ast, size_t size, std::vector<Defect>* defects)
+      : ast_(ast), defects_(defects), heights_(ast->nodes.size()) {
+    ast->nodes.reserve(std::min(size, kMaxExprNodes));
+    heights_.reserve(std::min(size, kMaxExprNodes));
+  }
 
   // The new node's id; kNoExpr if full(). The children are in the tree.
-  ExprId Add(Expr expr) {
+  ExprId Add(Expr&& expr) {
     const SourceRange place = expr.place;
     if (!full_ && ast_->nodes.size() >= kMaxExprNodes) {
       Full(place, "the expression has more than " + std::to_string(kMaxExprNodes) + " parts");
     }
     if (full_) return kNoExpr;
-    const ExprId id = ast_->Add(std::move(expr));
+    const auto id = static_cast<ExprId>(ast_->nodes.size());
+    ast_->nodes.push_back(std::move(expr));
     heights_.push_back(0);
     Measure(id);
     return full_ ? kNoExpr : id;
   }
 
   // Puts `expr` in the place of a node.
-  void Replace(ExprId id, Expr expr) {
+  void Replace(ExprId id, Expr&& expr) {
     if (full_) return;
     ast_->nodes[id] = std::move(expr);
     Measure(id);

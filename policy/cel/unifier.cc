@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
-
 namespace reeve::cel {
 namespace {
 
@@ -17,56 +15,63 @@ bool TakesNull(TypeKind kind) {
 
 }  // namespace
 
-Unifier::Unifier() {
-  for (uint8_t kind = 0; kind <= static_cast<uint8_t>(TypeKind::kType); ++kind) {
-    Node& node = nodes_.emplace_back();
-    node.kind = static_cast<TypeKind>(kind);
-    bindings_.push_back(kind);
-  }
+const Unifier::Node* Unifier::SimpleNodes() {
+  static const Node* const nodes = [] {
+    auto* made = new Node[kSimple];
+    for (TypeId id = 0; id < kSimple; ++id) {
+      made[id].kind = static_cast<TypeKind>(id);
+      made[id].binding = id;
+    }
+    return made;
+  }();
+  return nodes;
+}
+
+Unifier::Node& Unifier::AddNode(TypeKind kind) {
+  const auto id = static_cast<TypeId>(size());
+  Node& node = nodes_.emplace_back();
+  node.kind = kind;
+  node.binding = id;
+  return node;
 }
 
 TypeId Unifier::NewVariable() {
-  const TypeId id = static_cast<TypeId>(nodes_.size());
-  Node& node = nodes_.emplace_back();
-  node.kind = TypeKind::kParameter;
+  Node& node = AddNode(TypeKind::kParameter);
   node.open = true;
-  bindings_.push_back(id);
-  return id;
+  return node.binding;
 }
 
-TypeId Unifier::Make(TypeKind kind, std::string_view name, std::vector<TypeId> parameters) {
+TypeId Unifier::Make(TypeKind kind, std::string_view name, Parameters parameters) {
   uint32_t parts = 1;
-  for (const TypeId parameter : parameters) parts += nodes_[parameter].parts;
+  for (const TypeId parameter : parameters) parts += (*this)[parameter].parts;
   if (parts > kMaxTypeParts) {
     parts = 1 + static_cast<uint32_t>(parameters.size());
     std::fill(parameters.begin(), parameters.end(), Of(TypeKind::kDyn));
   }
-  std::string key =
-      absl::StrCat(static_cast<int>(kind), " ", absl::string_view(name.data(), name.size()));
-  for (const TypeId parameter : parameters) absl::StrAppend(&key, " ", parameter);
-  const auto [made, is_new] = made_.try_emplace(std::move(key), nodes_.size());
-  if (!is_new) return made->second;
-  Node& node = nodes_.emplace_back();
-  node.kind = kind;
+  if (const auto made = made_.find(Key{kind, name, parameters}); made != made_.end()) {
+    return made->second;
+  }
+  Node& node = AddNode(kind);
   node.name = name;
   node.parts = parts;
-  for (const TypeId parameter : parameters) node.open |= nodes_[parameter].open;
+  for (const TypeId parameter : parameters) node.open |= (*this)[parameter].open;
   node.parameters = std::move(parameters);
-  bindings_.push_back(made->second);
-  return made->second;
+  made_.emplace(Key{kind, node.name, node.parameters}, node.binding);
+  return node.binding;
 }
 
 TypeId Unifier::Import(const Type& type, Variables* variables) {
   if (type.kind == TypeKind::kParameter) {
-    const auto [variable, is_new] = variables->try_emplace(type.name, 0);
-    if (is_new) variable->second = NewVariable();
-    return variable->second;
+    for (const auto& [name, variable] : *variables) {
+      if (name == type.name) return variable;
+    }
+    return variables->emplace_back(type.name, NewVariable()).second;
   }
   if (type.parameters.empty() && type.kind != TypeKind::kAbstract &&
       type.kind != TypeKind::kRecord) {
     return Of(type.kind);
   }
-  std::vector<TypeId> parameters;
+  Parameters parameters;
   for (const Type& parameter : type.parameters) parameters.push_back(Import(parameter, variables));
   return Make(type.kind, type.name, std::move(parameters));
 }
@@ -78,12 +83,13 @@ Type Unifier::Export(TypeId id) const {
 
 Type Unifier::Export(TypeId id, uint32_t* parts) const {
   if (++*parts > kMaxTypeParts) return Type::Dyn();
-  for (uint32_t steps = 0; bindings_[id] != id; id = bindings_[id]) {
+  for (uint32_t steps = 0; (*this)[id].binding != id; id = (*this)[id].binding) {
     if (++steps > kMaxSteps) return Type::Dyn();
   }
-  const Node& node = nodes_[id];
+  const Node& node = (*this)[id];
   if (node.kind == TypeKind::kParameter) return Type::Dyn();
   Type type{node.kind, node.name, {}};
+  type.parameters.reserve(node.parameters.size());
   for (const TypeId parameter : node.parameters)
     type.parameters.push_back(Export(parameter, parts));
   return type;
@@ -95,43 +101,30 @@ TypeId Unifier::Resolve(TypeId id) {
 }
 
 TypeId Unifier::Resolve(TypeId id, uint32_t* steps) {
-  for (; bindings_[id] != id; id = bindings_[id]) {
+  for (; (*this)[id].binding != id; id = (*this)[id].binding) {
     if (++*steps > kMaxSteps) return Of(TypeKind::kDyn);
   }
-  const Node& node = nodes_[id];
+  const Node& node = (*this)[id];
   if (!node.open || node.kind == TypeKind::kParameter) return id;
   if (++*steps > kMaxSteps) return Of(TypeKind::kDyn);
-  std::vector<TypeId> parameters;
+  Parameters parameters;
   for (const TypeId parameter : node.parameters) parameters.push_back(Resolve(parameter, steps));
   return parameters == node.parameters ? id : Make(node.kind, node.name, std::move(parameters));
 }
 
-TypeId Unifier::Rename(TypeId type, const std::vector<std::pair<TypeId, TypeId>>& renamed) {
-  const Node& node = nodes_[type];
-  if (!node.open) return type;
-  if (node.kind == TypeKind::kParameter) {
-    for (const auto& [from, to] : renamed) {
-      if (from == type) return to;
-    }
-    return type;
-  }
-  std::vector<TypeId> parameters;
-  for (const TypeId parameter : node.parameters) parameters.push_back(Rename(parameter, renamed));
-  return Make(node.kind, node.name, std::move(parameters));
-}
-
 void Unifier::Bind(TypeId variable, TypeId type) {
-  trail_.emplace_back(variable, bindings_[variable]);
-  bindings_[variable] = type;
+  TypeId& binding = nodes_[variable - kSimple].binding;
+  trail_.emplace_back(variable, binding);
+  binding = type;
 }
 
-bool Unifier::Assign(const std::vector<std::pair<TypeId, TypeId>>& pairs) {
+bool Unifier::Assign(absl::Span<const Pair> pairs) {
   trail_.clear();
   for (const auto& [a, b] : pairs) {
     steps_ = 0;
     if (Assignable(a, b)) continue;
     for (; !trail_.empty(); trail_.pop_back()) {
-      bindings_[trail_.back().first] = trail_.back().second;
+      nodes_[trail_.back().first - kSimple].binding = trail_.back().second;
     }
     return false;
   }
@@ -145,8 +138,8 @@ TypeId Unifier::Join(TypeId a, TypeId b) {
 
 bool Unifier::Assignable(TypeId a, TypeId b) {
   if (!Step()) return true;
-  const Node& left = nodes_[a];
-  const Node& right = nodes_[b];
+  const Node& left = (*this)[a];
+  const Node& right = (*this)[b];
   if (right.kind == TypeKind::kParameter) {
     bool bound = false;
     if (Substitutable(a, b, &bound)) return true;
@@ -176,7 +169,7 @@ bool Unifier::Assignable(TypeId a, TypeId b) {
 // Whether `type` can be what `variable` stands for. *bound tells whether it stood for something.
 bool Unifier::Substitutable(TypeId type, TypeId variable, bool* bound) {
   *bound = true;
-  const TypeId known = bindings_[variable];
+  const TypeId known = (*this)[variable].binding;
   if (type == variable || type == known) return true;
   if (known == variable) {
     *bound = false;
@@ -192,10 +185,10 @@ bool Unifier::Substitutable(TypeId type, TypeId variable, bool* bound) {
 
 bool Unifier::OccursIn(TypeId variable, TypeId type) {
   if (variable == type || !Step()) return true;
-  const Node& node = nodes_[type];
+  const Node& node = (*this)[type];
   if (!node.open) return false;
   if (node.kind == TypeKind::kParameter) {
-    return bindings_[type] != type && OccursIn(variable, bindings_[type]);
+    return node.binding != type && OccursIn(variable, node.binding);
   }
   return std::any_of(node.parameters.begin(), node.parameters.end(),
                      [&](TypeId parameter) { return OccursIn(variable, parameter); });
@@ -204,8 +197,8 @@ bool Unifier::OccursIn(TypeId variable, TypeId type) {
 // Whether `a` says less than `b`, or the same. Both are known to be assignable. Null gives
 // way to all: what may be null is still what it is otherwise.
 bool Unifier::MoreGeneral(TypeId a, TypeId b) const {
-  const Node& left = nodes_[a];
-  const Node& right = nodes_[b];
+  const Node& left = (*this)[a];
+  const Node& right = (*this)[b];
   if (a == b || IsDynOrError(left.kind) || left.kind == TypeKind::kParameter) return true;
   if (IsDynOrError(right.kind) || right.kind == TypeKind::kParameter) return false;
   if (left.kind != right.kind) {

@@ -5,13 +5,14 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/types/span.h"
 #include "policy/cel/type.h"
 
 namespace reeve::cel {
@@ -31,15 +32,17 @@ class Unifier {
  public:
   static constexpr uint32_t kMaxTypeParts = 32;
 
+  using Parameters = absl::InlinedVector<TypeId, 2>;
   struct Node {
     TypeKind kind = TypeKind::kDyn;
-    std::string name;
-    std::vector<TypeId> parameters;
-    uint32_t parts = 1;  // itself and its parameters
     bool open = false;   // a variable is in it
+    uint32_t parts = 1;  // itself and its parameters
+    TypeId binding = 0;  // what a variable stands for; itself if it is free or none
+    std::string name;
+    Parameters parameters;
   };
 
-  Unifier();
+  Unifier() : simple_(SimpleNodes()) {}
 
   // Of types without parameters, and of kType.
   static TypeId Of(TypeKind kind) { return static_cast<TypeId>(kind); }
@@ -49,27 +52,50 @@ class Unifier {
   TypeId TypeOf(TypeId type) { return Make(TypeKind::kType, {}, {type}); }
   TypeId NewVariable();
 
-  // The same parameter becomes the same variable in all calls that share `variables`.
-  using Variables = std::map<std::string, TypeId>;
+  // The same parameter becomes the same variable in all calls that share `variables`, which points
+  // into the types.
+  using Variables = absl::InlinedVector<std::pair<std::string_view, TypeId>, 2>;
   TypeId Import(const Type& type, Variables* variables);
   // Variables that are still free become dyn.
   Type Export(TypeId id) const;
 
   // What `id` is by now: variables replaced by what they stand for.
   TypeId Resolve(TypeId id);
-  const Node& operator[](TypeId id) const { return nodes_[id]; }
-
-  // `type` with each variable of `from` replaced by that of `to` beside it.
-  TypeId Rename(TypeId type, const std::vector<std::pair<TypeId, TypeId>>& renamed);
+  const Node& operator[](TypeId id) const {
+    return id < kSimple ? simple_[id] : nodes_[id - kSimple];
+  }
+  // All numbers are below.
+  size_t size() const { return kSimple + nodes_.size(); }
 
   // Whether the one can stand for the other. Variables are bound if so, else left as they were.
-  bool Assign(TypeId a, TypeId b) { return Assign({{a, b}}); }
-  bool Assign(const std::vector<std::pair<TypeId, TypeId>>& pairs);
+  using Pair = std::pair<TypeId, TypeId>;
+  bool Assign(TypeId a, TypeId b) {
+    const Pair pair = {a, b};
+    return Assign(absl::MakeConstSpan(&pair, 1));
+  }
+  bool Assign(absl::Span<const Pair> pairs);
   // The type of a list that has elements of both types: dyn if they have nothing in common.
   TypeId Join(TypeId a, TypeId b);
 
  private:
-  TypeId Make(TypeKind kind, std::string_view name, std::vector<TypeId> parameters);
+  // What tells a node from others. Points into it.
+  struct Key {
+    TypeKind kind;
+    std::string_view name;
+    absl::Span<const TypeId> parameters;
+
+    friend bool operator==(const Key& a, const Key& b) {
+      return a.kind == b.kind && a.name == b.name && a.parameters == b.parameters;
+    }
+    template <typename H>
+    friend H AbslHashValue(H hash, const Key& key) {
+      return H::combine(std::move(hash), key.kind, key.name, key.parameters);
+    }
+  };
+
+  static const Node* SimpleNodes();
+  Node& AddNode(TypeKind kind);
+  TypeId Make(TypeKind kind, std::string_view name, Parameters parameters);
   void Bind(TypeId variable, TypeId type);
   TypeId Resolve(TypeId id, uint32_t* steps);
   Type Export(TypeId id, uint32_t* parts) const;
@@ -81,11 +107,13 @@ class Unifier {
   bool MoreGeneral(TypeId a, TypeId b) const;
 
   static constexpr uint32_t kMaxSteps = 1000;
+  // The types that Of() gives come first.
+  static constexpr TypeId kSimple = static_cast<TypeId>(TypeKind::kType) + 1;
 
-  std::deque<Node> nodes_;
-  std::vector<TypeId> bindings_;                  // by TypeId; itself if free or no variable
-  std::vector<std::pair<TypeId, TypeId>> trail_;  // what Bind() changed, to take it back
-  absl::flat_hash_map<std::string, TypeId> made_;
+  const Node* const simple_;
+  std::deque<Node> nodes_;   // The others. They stay where they are.
+  std::vector<Pair> trail_;  // what Bind() changed, to take it back
+  absl::flat_hash_map<Key, TypeId> made_;
   uint32_t steps_ = 0;
 };
 

@@ -80,7 +80,7 @@ Outcome OfTimestamps(Wide nanos) {
 }
 
 // `+ - * / %` of two numbers of one type.
-Outcome Arithmetic(const std::string& name, const RefValue& a, const RefValue& b) {
+Outcome Arithmetic(std::string_view name, const RefValue& a, const RefValue& b) {
   if (a.As<double>() != nullptr && b.As<double>() != nullptr) {
     const double x = *a.As<double>();
     const double y = *b.As<double>();
@@ -540,7 +540,7 @@ class Evaluator {
 
   // Nothing if it is none.
   std::optional<Outcome> Operator(const Expr& expr) {
-    static const char* const kOperators[] = {
+    static const std::string_view kOperators[] = {
         op::kNot,      op::kNegate,         op::kAdd,         op::kSubtract,
         op::kMultiply, op::kDivide,         op::kModulo,      op::kEqual,
         op::kNotEqual, op::kLess,           op::kLessOrEqual, op::kGreater,

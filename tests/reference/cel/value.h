@@ -17,7 +17,9 @@ inline Outcome Ok(RefValue::Variant value) {
 }
 inline Outcome Ok(RefValue value) { return {std::move(value), false, false, {}}; }
 inline Outcome Fail(std::string error) { return {std::nullopt, true, false, std::move(error)}; }
-inline Outcome NoOverload(std::string name) { return Fail("no such overload: " + std::move(name)); }
+inline Outcome NoOverload(std::string_view name) {
+  return Fail("no such overload: " + std::string(name));
+}
 
 // Towards minus infinity; `b` is positive.
 inline Wide FloorDivide(Wide a, Wide b) { return a / b - (a % b < 0 ? 1 : 0); }
