@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "reeve/engine/cel/function.h"
@@ -76,15 +77,45 @@ bool ReadsRoles(const Condition& condition) {
   });
 }
 
+bool ClauseSet::HasMeaning(const Meaning& meaning, const cel::Program& program,
+                           absl::Span<const uint32_t> variables, uint32_t policy) {
+  const cel::Program& other = *meaning.program;
+  const auto paths = program.paths();
+  const auto others = other.paths();
+  if (meaning.policy != policy || variables != absl::MakeConstSpan(meaning.variables) ||
+      paths.size() != others.size() || program.shared() != other.shared()) {
+    return false;
+  }
+  for (uint32_t i = 0; i < variables.size(); ++i) {
+    if (program.variable(i) != other.variable(i)) return false;
+  }
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const auto names = program.names(paths[i]);
+    const auto other_names = other.names(others[i]);
+    if (paths[i].variable != others[i].variable ||
+        !std::equal(names.begin(), names.end(), other_names.begin(), other_names.end(),
+                    [](const cel::Cell& a, const cel::Cell& b) { return a.text() == b.text(); })) {
+      return false;
+    }
+  }
+  return true;
+}
+
 ClauseSet::Meaning& ClauseSet::MeaningOf(const cel::Program& program,
                                          const std::vector<std::string_view>& bindings,
                                          uint32_t policy) {
+  absl::InlinedVector<uint32_t, 8> variables;
+  for (uint32_t i = 0; i < program.variable_count(); ++i) {
+    variables.push_back(VariableNumber(program.variable(i), bindings));
+  }
+  for (Meaning* const recent : sources_->recent) {
+    if (recent != nullptr && HasMeaning(*recent, program, variables, policy)) return *recent;
+  }
   auto meaning = std::make_unique<Meaning>();
   meaning->program = &program;
   meaning->policy = policy;
   std::string key = PartKey("", policy);
-  for (uint32_t i = 0; i < program.variable_count(); ++i) {
-    const uint32_t number = VariableNumber(program.variable(i), bindings);
+  for (const uint32_t number : variables) {
     meaning->variables.push_back(number);
     meaning->binds |= number >= kFirstBinding;
     absl::StrAppend(&key, " ", number);
@@ -97,18 +128,20 @@ ClauseSet::Meaning& ClauseSet::MeaningOf(const cel::Program& program,
     absl::StrAppend(&key, "\n", part.size(), ":", part);
   }
   Meaning*& known = sources_->meanings[key];
-  if (known != nullptr) return *known;
-  meaning->path_uses.resize(program.paths().size());
-  known = meaning.get();
-  meanings_.push_back(std::move(meaning));
+  if (known == nullptr) {
+    meaning->path_uses.resize(program.paths().size());
+    known = meaning.get();
+    meanings_.push_back(std::move(meaning));
+  }
+  sources_->recent[sources_->next_recent++ % sources_->recent.size()] = known;
   return *known;
 }
 
 uint32_t ClauseSet::Add(const Condition& condition, const std::vector<std::string_view>& bindings,
-                        uint32_t policy) {
+                        uint32_t policy, std::string_view encoding) {
   const cel::Program& program = *condition.program;
   Meaning& meaning = MeaningOf(program, bindings, ReadsRoles(condition) ? policy : kReadsNoRoles);
-  std::string key = cel::EncodingOf(program);
+  std::string key = encoding.empty() ? cel::EncodingOf(program) : std::string(encoding);
   absl::StrAppend(&key, " ", absl::StrJoin(meaning.variables, " "), PartKey("", meaning.policy));
   const auto number = static_cast<uint32_t>(sources_->entries.size());
   const auto [found, is_new] = sources_->numbers.try_emplace(std::move(key), number);

@@ -2,6 +2,7 @@
 #ifndef REEVE_ENGINE_CLAUSE_SET_H_
 #define REEVE_ENGINE_CLAUSE_SET_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -59,8 +60,11 @@ class ClauseSet {
   // Returns the clause's number. `bindings` are the names that the rule's patterns bind, in the
   // order in which they are numbered. `policy` is the number of the policy whose roles
   // `principal.roles` names, if the condition reads it. Requires that the condition has a program.
+  // `encoding`, if it is not empty, is cel::EncodingOf() the program.
   uint32_t Add(const Condition& condition, const std::vector<std::string_view>& bindings,
-               uint32_t policy);
+               uint32_t policy, std::string_view encoding = {});
+  // Adds once more what Add() has given a number.
+  void AddAgain(uint32_t number) { ++sources_->entries[number].uses; }
   void Close();
 
   // Whether some clause reads `principal.roles`, and of which policy one does, or kReadsNoRoles.
@@ -101,8 +105,14 @@ class ClauseSet {
     // By what the programs are, and what they read.
     absl::flat_hash_map<std::string, uint32_t> numbers;
     absl::flat_hash_map<std::string, Meaning*> meanings;
+    // Some of these: many programs that follow one another read the same.
+    std::array<Meaning*, 4> recent = {};
+    size_t next_recent = 0;
   };
 
+  // Whether programs read the same. `variables` are their numbers.
+  static bool HasMeaning(const Meaning& meaning, const cel::Program& program,
+                         absl::Span<const uint32_t> variables, uint32_t policy);
   Meaning& MeaningOf(const cel::Program& program, const std::vector<std::string_view>& bindings,
                      uint32_t policy);
 

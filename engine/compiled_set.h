@@ -25,6 +25,7 @@
 #include "reeve/engine/entity.h"
 #include "reeve/engine/named_texts.h"
 #include "reeve/engine/rule.h"
+#include "reeve/engine/snapshot_image.h"
 
 namespace reeve {
 
@@ -134,6 +135,15 @@ class CompiledSet {
       std::vector<Rule> rules, const std::vector<Role>& roles, std::vector<Entity> entities,
       std::unique_ptr<const CompiledSchema> schema, std::vector<EntityId>* cycle);
 
+  // What a set consists of but its schema, as bytes (snapshot_image.cc), with `roles`, which are
+  // those that it was compiled of, without their clauses and sorted by name.
+  void Encode(const std::vector<Role>& roles, std::string* out) const;
+  // A set of such bytes, and its roles: of what is left of `image`, of which `in` takes. DataLoss
+  // if they are none, or InvalidArgument.
+  static absl::StatusOr<std::unique_ptr<const CompiledSet>> Decode(
+      std::string_view image, const ByteReader& in, std::unique_ptr<const CompiledSchema> schema,
+      const SnapshotImageLimits& limits, std::vector<Role>* roles);
+
   // Rules are numbered from 0 in the order of their ids.
   size_t rule_count() const { return heads_.size(); }
   const RuleHead& head(uint32_t rule) const { return heads_[rule]; }
@@ -214,6 +224,7 @@ class CompiledSet {
 
  private:
   class Compiler;
+  class Encoder;
 
   CompiledSet() = default;
 

@@ -340,7 +340,7 @@ bool ByteReader::Byte(uint8_t* value) {
   return true;
 }
 
-bool ByteReader::Varint(uint64_t* value) {
+bool ByteReader::LongVarint(uint64_t* value) {
   *value = 0;
   for (int shift = 0; shift < 64; shift += 7) {
     uint8_t byte;

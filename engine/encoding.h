@@ -57,7 +57,14 @@ class ByteReader {
   bool End() { return rest() == 0 || Fail("bytes are left over"); }
 
   bool Byte(uint8_t* value);
-  bool Varint(uint64_t* value);
+  bool Varint(uint64_t* value) {
+    // As most are, in the bytes of sets.
+    if (ok() && rest() > 0 && static_cast<uint8_t>(bytes_[at_]) < 0x80) {
+      *value = static_cast<uint8_t>(bytes_[at_++]);
+      return true;
+    }
+    return LongVarint(value);
+  }
   // At most `max`, which the caller has found reasonable.
   bool Number(uint64_t max, uint64_t* value);
   bool Signed(int64_t* value);
@@ -69,6 +76,8 @@ class ByteReader {
   bool Duration(absl::Duration* value);
 
  private:
+  bool LongVarint(uint64_t* value);
+
   const std::string_view bytes_;
   size_t at_ = 0;
   std::string_view error_;

@@ -58,8 +58,12 @@ Order Sort(const std::vector<uint32_t>& edge_of, const Parent& parent_at) {
 }  // namespace
 
 EntityGraph::Node EntityGraph::Add(EntityView entity) {
-  return AddNode(AddType(entity.type), entity.id,
-                 static_cast<uint8_t>((entity.type == "group" ? kGroup : 0) | kEntity));
+  return Add(AddType(entity.type), entity.id);
+}
+
+EntityGraph::Node EntityGraph::Add(uint32_t type, std::string_view id) {
+  return AddNode(type, id,
+                 static_cast<uint8_t>((types_.TextOf(type) == "group" ? kGroup : 0) | kEntity));
 }
 
 uint32_t EntityGraph::AddType(std::string_view type) {

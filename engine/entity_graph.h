@@ -35,6 +35,8 @@ class EntityGraph {
   // The node of `entity`, new or known. Requires that its name is well formed: so what Find() finds
   // is.
   Node Add(EntityView entity);
+  // The same by the number of its type.
+  Node Add(uint32_t type, std::string_view id);
   // The node of a role, which no request and no entity can name: Find() does not find it.
   Node AddRole(std::string_view name);
   // The number of a type, new or known. `type` is well formed.
@@ -72,6 +74,12 @@ class EntityGraph {
   // The same of any entity: it is no role, or has a member.
   bool ThroughEntity(Node node) const { return (through_[node] & kEntity) != 0; }
   size_t size() const { return through_.size(); }
+  // Makes room for as many nodes.
+  void Reserve(size_t nodes) { names_.Reserve(nodes); }
+  bool IsRole(Node node) const { return names_.ScopeOf(node) == kRoles; }
+  uint32_t TypeOf(Node node) const { return names_.ScopeOf(node); }  // No role.
+  size_t type_count() const { return types_.size(); }
+  std::string_view NameOfType(uint32_t type) const { return types_.TextOf(type); }
 
   // Marked nodes have numbers of their own, from 0. `node` is marked.
   uint32_t MarkOf(Node node) const { return places_[node].marked; }

@@ -67,7 +67,10 @@ absl::StatusOr<Glob> Glob::Parse(std::string_view text) {
       glob.binds_ = true;
       rest.remove_prefix(end + 1);
     } else {
-      const size_t end = std::min(rest.find_first_of("*{}"), rest.size());
+      const size_t end = static_cast<size_t>(
+          std::find_if(rest.begin(), rest.end(),
+                       [](char c) { return c == '*' || c == '{' || c == '}'; }) -
+          rest.begin());
       if (end == 0) return Malformed(text, "`}` without `{`; for a literal brace write {re: …}");
       add(Kind::kLiteral, rest.substr(0, end));
       rest.remove_prefix(end);

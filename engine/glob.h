@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 
 namespace reeve {
@@ -64,7 +65,7 @@ class Glob {
   bool Walk(std::string_view text, Cut cut) const;
 
   std::string text_;
-  std::vector<Token> tokens_;
+  absl::InlinedVector<Token, 3> tokens_;
   bool binds_ = false;
 };
 

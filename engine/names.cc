@@ -6,7 +6,9 @@ namespace reeve {
 
 uint32_t Names::Add(uint32_t scope, std::string_view text) {
   // Two thirds of the slots are taken at most.
-  if (3 * (places_.size() + 1) > 2 * slots_.size()) Grow();
+  if (3 * (places_.size() + 1) > 2 * slots_.size()) {
+    Resize(slots_.empty() ? 8 : 2 * slots_.size());
+  }
   const uint64_t hash = Hash(scope, text);
   const auto upper = static_cast<uint32_t>(hash >> 32);
   size_t i = hash & mask_;
@@ -31,8 +33,15 @@ void Names::Close() {
   places_.shrink_to_fit();
 }
 
-void Names::Grow() {
-  std::vector<Slot> slots(slots_.empty() ? 8 : 2 * slots_.size());
+void Names::Reserve(size_t texts) {
+  size_t slots = slots_.empty() ? 8 : slots_.size();
+  while (3 * texts > 2 * slots) slots *= 2;
+  if (slots > slots_.size()) Resize(slots);
+  places_.reserve(texts);
+}
+
+void Names::Resize(size_t count) {
+  std::vector<Slot> slots(count);
   mask_ = slots.size() - 1;
   for (const Slot& slot : slots_) {
     if (slot.place == kNone) continue;

@@ -23,6 +23,8 @@ class Names {
   // The number of `text` in `scope`, new or known. At most 2^32 - 2 texts, each below 4 GiB, with
   // 32 GiB in all.
   uint32_t Add(uint32_t scope, std::string_view text);
+  // Makes room for as many texts in all.
+  void Reserve(size_t texts);
   // Gives back the memory that it holds for more of them.
   void Close();
 
@@ -105,7 +107,7 @@ class Names {
     return {BytesAt(place) + sizeof(Head), HeadAt(place).length};
   }
 
-  void Grow();
+  void Resize(size_t slots);
 
   std::vector<Slot> slots_;  // A power of two of them, or none.
   size_t mask_ = 0;

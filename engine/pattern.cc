@@ -26,6 +26,7 @@ absl::Status NeverMatches(std::string_view pattern, std::string_view defect) {
 // text that it could match.
 std::string Example(std::string_view pattern) {
   std::string example;
+  example.reserve(pattern.size());
   for (size_t i = 0; i < pattern.size(); ++i) {
     if (pattern[i] == '*') {
       if (pattern.substr(i, 2) == "**") ++i;
@@ -84,12 +85,15 @@ absl::StatusOr<Pattern> Pattern::Entity(std::string_view text) {
   }
   absl::StatusOr<Glob> glob = Glob::Parse(text);
   if (!glob.ok()) return glob.status();
-  const std::string example = Example(text);
-  if (example.substr(0, colon) != text.substr(0, colon)) {
+  const std::string_view type = text.substr(0, colon);
+  if (type.find_first_of("*{") != std::string_view::npos) {
     return Malformed(text, "the type before the colon cannot have wildcards");
   }
-  const EntityView named = {text.substr(0, colon), std::string_view(example).substr(colon + 1)};
-  const std::string_view defect = DefectOf(named);
+  // As ids go, a wildcard is as good a text as any that it stands for, unless it is too long.
+  std::string_view id = text.substr(colon + 1);
+  const std::string example = id.size() > kMaxIdBytes ? Example(id) : std::string();
+  if (!example.empty()) id = example;
+  const std::string_view defect = DefectOf(EntityView{type, id});
   if (!defect.empty()) return NeverMatches(text, defect);
   return Make(*std::move(glob));
 }

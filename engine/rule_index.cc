@@ -5,20 +5,20 @@
 namespace reeve {
 
 void RuleLists::Close(size_t keys, Others others) {
-  std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
-    return a.key != b.key ? a.key < b.key : a.rule < b.rule;
-  });
   lists_.resize(keys);
   for (const Entry& entry : entries_) ++lists_[entry.key].count;
+  uint32_t end = 0;
+  for (Slice& list : lists_) {
+    if (list.count <= 1) continue;
+    list.begin = end;
+    end += list.count;
+  }
+  rules_.resize(end);
+  // How many of the list are there. Rules were added in their order.
+  std::vector<uint32_t> filled(keys);
   for (const Entry& entry : entries_) {
     Slice& list = lists_[entry.key];
-    if (list.count == 1) {
-      list.begin = entry.rule;
-      continue;
-    }
-    const bool first = &entry == entries_.data() || (&entry)[-1].key != entry.key;
-    if (first) list.begin = static_cast<uint32_t>(rules_.size());
-    rules_.push_back(entry.rule);
+    (list.count == 1 ? list.begin : rules_[list.begin + filled[entry.key]++]) = entry.rule;
   }
   entries_ = {};
   std::vector<std::pair<uint32_t, uint32_t>> with;

@@ -32,6 +32,7 @@ class RuleLists {
   // Of a rule the literals one of which it cannot match without, or nothing.
   using Others = absl::FunctionRef<absl::Span<const uint32_t>(uint32_t rule)>;
 
+  // Rules ascend, and each is added to a list once.
   void Add(uint32_t key, uint32_t rule) { entries_.push_back({key, rule}); }
   void Close(size_t keys, Others others);
   absl::Span<const uint32_t> At(uint32_t key) const {

@@ -65,6 +65,8 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> SnapshotBuilder::Build(
     if (!made.ok()) return made.status();
     schema = *std::move(made);
   }
+  std::sort(parts.roles.begin(), parts.roles.end(),
+            [](const CompiledSet::Role& a, const CompiledSet::Role& b) { return a.name < b.name; });
   auto compiled = CompiledSet::Compile(std::move(parts.rules), parts.roles,
                                        std::move(parts.entities), std::move(schema), cycle);
   if (!compiled.ok()) return compiled.status();
@@ -72,8 +74,6 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> SnapshotBuilder::Build(
   for (CompiledSet::Role& role : parts.roles) {
     roles.push_back({std::move(role.name), std::move(role.members)});
   }
-  std::sort(roles.begin(), roles.end(),
-            [](const Snapshot::Role& a, const Snapshot::Role& b) { return a.name < b.name; });
   return std::shared_ptr<const Snapshot>(
       new Snapshot(std::move(parts.digest), std::move(roles), *std::move(compiled)));
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 namespace reeve {
 
 class CompiledSet;
+struct SnapshotImageLimits;
 
 // A policy set with its entities, compiled: what decides. Made by SnapshotBuilder, or from YAML by
 // reeve/policy/load.h.
@@ -54,6 +56,8 @@ class Snapshot {
 
  private:
   friend class SnapshotBuilder;
+  friend absl::StatusOr<std::shared_ptr<const Snapshot>> DecodeSnapshot(
+      std::string_view image, std::optional<Schema> schema, const SnapshotImageLimits& limits);
   Snapshot(std::string digest, std::vector<Role> roles,
            std::unique_ptr<const CompiledSet> compiled);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -9,7 +10,9 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "policy/document_reader.h"
 #include "policy/load_programs.h"
+#include "reeve/engine/snapshot_image.h"
 #include "reeve/engine/text.h"
 #include "reeve/policy/snapshot_file.h"
 #include "reeve/policy/source_files.h"
@@ -34,6 +37,25 @@ bool HasError(const std::vector<Issue>& issues) {
                      [](const Issue& issue) { return issue.severity == Issue::Severity::kError; });
 }
 
+// `loaded` is the set of `files`. Returns the same set as it is loaded in the order of `names`, by
+// which its numbers go.
+std::shared_ptr<const Snapshot> InOrderOfNames(std::shared_ptr<const Snapshot> loaded,
+                                               const std::vector<SourceFile>& files,
+                                               const std::vector<std::string>& names,
+                                               const LoadLimits& limits) {
+  std::vector<size_t> order(files.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return files[a].name < files[b].name; });
+  if (std::is_sorted(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return names[a] < names[b]; })) {
+    return loaded;
+  }
+  std::vector<SourceFile> named;
+  for (size_t i = 0; i < files.size(); ++i) named.push_back({names[i], files[i].text});
+  return LoadPolicy(std::move(named), limits).snapshot;
+}
+
 // `files`, of which the snapshot file keeps `names`. `issues` are those of finding them.
 CompileResult Compile(const std::vector<SourceFile>& files, std::vector<std::string> names,
                       std::vector<Issue> issues, const uint8_t* signing_key,
@@ -55,6 +77,7 @@ CompileResult Compile(const std::vector<SourceFile>& files, std::vector<std::str
   plain.trusted_keys = nullptr;
   absl::flat_hash_map<std::string, std::string> programs;
   result.loaded = LoadPolicyAndPrograms(files, plain, &programs);
+  const bool has_issues = !result.loaded.issues.empty();
   result.loaded.issues.insert(result.loaded.issues.begin(), issues.begin(), issues.end());
   if (!result.loaded.ok()) return result;
   YamlLimits yaml_limits;
@@ -64,12 +87,15 @@ CompileResult Compile(const std::vector<SourceFile>& files, std::vector<std::str
     // It was just read without an issue.
     trees.push_back(*ReadYaml(file.name, file.text, yaml_limits, &issues));
   }
+  std::string image;
+  if (!has_issues)
+    image = EncodeSnapshot(*InOrderOfNames(result.loaded.snapshot, files, names, plain));
   std::vector<SnapshotPart> parts;
   for (size_t i = 0; i < files.size(); ++i) {
-    parts.push_back(
-        {std::move(names[i]), &files[i].text, &trees[i], std::move(programs[files[i].name])});
+    parts.push_back({std::move(names[i]), &files[i].text, &trees[i],
+                     std::move(programs[files[i].name]), IsSchema(trees[i])});
   }
-  result.bytes = EncodeSnapshotFile(std::move(parts), signing_key);
+  result.bytes = EncodeSnapshotFile(std::move(parts), image, signing_key);
   return result;
 }
 
@@ -107,6 +133,14 @@ CompileResult CompilePolicy(const std::vector<SourceFile>& files, const uint8_t*
   std::vector<std::string> names;
   for (const SourceFile& file : found) names.push_back(file.name);
   return Compile(found, std::move(names), std::move(issues), signing_key, limits);
+}
+
+bool HasRulesOfItsTexts(const SourceFile& file, const LoadLimits& limits) {
+  LoadLimits plain = limits;
+  plain.trusted_keys = nullptr;
+  const std::string rules = RulesOf(file, plain);
+  if (rules.empty()) return true;
+  return RulesOf({file.name, CompilePolicy({file}, nullptr, plain).bytes}, plain) == rules;
 }
 
 }  // namespace reeve

@@ -21,6 +21,7 @@
 #include "policy/lint.h"
 #include "policy/load_programs.h"
 #include "policy/schema_merger.h"
+#include "reeve/engine/snapshot_image.h"
 #include "reeve/policy/load_tests.h"
 #include "reeve/policy/snapshot_file.h"
 #include "reeve/policy/source_files.h"
@@ -259,6 +260,31 @@ std::optional<YamlDocument> ReadTree(const SourceFile& file, const LoadLimits& l
   return yaml;
 }
 
+// Reports snapshot files that decide by other rules than their texts say.
+void CheckRules(const std::vector<SourceFile>& files, const LoadLimits& limits,
+                std::vector<Issue>* issues) {
+  for (const SourceFile& file : files) {
+    if (!HasRulesOfItsTexts(file, limits)) issues->push_back(NotCompiledFrom(file.name));
+  }
+}
+
+// `documents` are the schemas. Null if there is an issue.
+std::shared_ptr<const Snapshot> Decode(const SnapshotRules& rules, const Documents& documents,
+                                       const LoadLimits& limits, std::vector<Issue>* issues) {
+  const SnapshotImageLimits most = {limits.max_rules, limits.max_entities,
+                                    kMaxRegexSteps * rules.files};
+  std::optional<Schema> schema;
+  if (documents.scope != nullptr) schema = documents.scope->schema();
+  auto snapshot = DecodeSnapshot(rules.image(), std::move(schema), most);
+  if (snapshot.ok()) return *std::move(snapshot);
+  issues->push_back({Issue::Severity::kError,
+                     rules.file,
+                     {},
+                     absl::StrCat("is damaged: its rules are none that can be read: ",
+                                  snapshot.status().message(), "; compile it again")});
+  return nullptr;
+}
+
 using ProgramsByFile = absl::flat_hash_map<std::string, std::string>;
 
 // Whether a snapshot file may have these programs for a file whose conditions come to `made`. None,
@@ -273,7 +299,10 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
   LoadResult result;
   result.issues = std::move(issues);
   UnpackedFiles unpacked;
-  UnpackSnapshotFiles(limits, &files, &unpacked, &result.issues);
+  SnapshotRules rules;
+  const bool decides = !lint && tests == nullptr && programs == nullptr;
+  if (lint) CheckRules(files, limits, &result.issues);
+  UnpackSnapshotFiles(limits, &files, &unpacked, &result.issues, decides ? &rules : nullptr);
   std::sort(files.begin(), files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
   std::vector<Sha256> hashes;
@@ -357,7 +386,7 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
   if (more_schemas) end_schemas();
   CheckNames(documents, limits, &result.issues);
   CheckTests(documents, &result.issues);
-  if (documents.policies.empty() && !HasError(result.issues)) {
+  if (documents.policies.empty() && !rules.are_there() && !HasError(result.issues)) {
     result.issues.push_back({Issue::Severity::kError,
                              files.empty() ? "" : files[0].name,
                              {},
@@ -370,7 +399,10 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
     RemoveAccepted(&accepted, &result.issues);
   }
   kept.clear();
-  if (!HasError(result.issues)) {
+  if (rules.are_there()) {
+    if (!HasError(result.issues))
+      result.snapshot = Decode(rules, documents, limits, &result.issues);
+  } else if (!HasError(result.issues)) {
     // What the set says is handed over piece by piece; entities are kept to name the place of a
     // cycle.
     SnapshotBuilder builder;

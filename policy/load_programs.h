@@ -15,6 +15,10 @@ namespace reeve {
 LoadResult LoadPolicyAndPrograms(std::vector<SourceFile> files, const LoadLimits& limits,
                                  absl::flat_hash_map<std::string, std::string>* programs);
 
+// Whether the texts in a snapshot file compile to the rules in it. True of one without rules, and
+// of what is no snapshot file.
+bool HasRulesOfItsTexts(const SourceFile& file, const LoadLimits& limits);
+
 }  // namespace reeve
 
 #endif  // REEVE_POLICY_LOAD_PROGRAMS_H_

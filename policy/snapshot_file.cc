@@ -12,6 +12,8 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "reeve/engine/encoding.h"
+#include "reeve/engine/snapshot_image.h"
 #include "reeve/engine/text.h"
 #include "reeve/policy/unicode.h"
 #include "reeve/policy/yaml_limits.h"
@@ -23,9 +25,9 @@ namespace {
 
 // The first byte is not UTF-8, and who changes line ends on the way changes the last two.
 constexpr std::string_view kMagic = "\x89REEVE\r\n";
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 constexpr size_t kHeaderBytes = 24;
-constexpr size_t kNodeBytes = 12;
+constexpr size_t kLeastNodeBytes = 3;
 constexpr size_t kDigestBytes = 32;
 constexpr size_t kSignerBytes = crypto_sign_PUBLICKEYBYTES;
 constexpr size_t kSignatureBytes = crypto_sign_BYTES;
@@ -46,10 +48,17 @@ void Put32(uint64_t value, std::string* out) {
   for (int shift = 0; shift < 32; shift += 8) out->push_back(static_cast<char>(value >> shift));
 }
 
+void Put64(uint64_t value, std::string* out) {
+  Put32(value, out);
+  Put32(value >> 32, out);
+}
+
 uint32_t Get32(const char* at) {
   const auto* const bytes = reinterpret_cast<const unsigned char*>(at);
   return bytes[0] | uint32_t{bytes[1]} << 8 | uint32_t{bytes[2]} << 16 | uint32_t{bytes[3]} << 24;
 }
+
+uint64_t Get64(const char* at) { return Get32(at) | uint64_t{Get32(at + 4)} << 32; }
 
 std::array<unsigned char, kDigestBytes> DigestOf(std::string_view bytes) {
   std::array<unsigned char, kDigestBytes> digest;
@@ -64,13 +73,25 @@ void AppendPart(const SnapshotPart& part, std::string* out) {
   Put32(part.name.size(), out);
   Put32(part.text->size(), out);
   Put32(tree.decoded.size(), out);
-  Put32(tree.nodes.size(), out);
-  out->append(part.name).append(*part.text).append(tree.decoded);
-  for (const YamlTreeNode& node : tree.nodes) {
-    Put32(node.begin, out);
-    Put32(node.text_or_end, out);
-    Put32(node.type | uint32_t{node.size} << 3, out);
+  std::string nodes;
+  int64_t begin = 0;
+  for (size_t i = 0; i < tree.nodes.size(); ++i) {
+    const YamlTreeNode& node = tree.nodes[i];
+    AppendSigned(node.begin - begin, &nodes);
+    begin = node.begin;
+    AppendSigned(node.text_or_end - (node.IsScalar() ? begin : static_cast<int64_t>(i)), &nodes);
+    AppendVarint(node.type | uint64_t{node.size} << 3, &nodes);
   }
+  Put32(nodes.size(), out);
+  out->append(part.name).append(*part.text).append(tree.decoded).append(nodes);
+}
+
+// Whether `from` and `by` come to an offset.
+bool Move(uint32_t from, int64_t by, uint32_t* to) {
+  if (by < -int64_t{UINT32_MAX} || by > int64_t{UINT32_MAX}) return false;
+  const int64_t moved = from + by;
+  *to = static_cast<uint32_t>(moved);
+  return moved >= 0 && moved <= int64_t{UINT32_MAX};
 }
 
 // Whether `text` can be cut at `at`: no character is divided.
@@ -169,8 +190,7 @@ class Reader {
  public:
   Reader(const SourceFile& file, const LoadLimits& limits) : file_(file), limits_(limits) {}
 
-  // Returns what is wrong; empty if nothing is. Then files() and unpacked() are what it holds, in
-  // the same order.
+  // Returns what is wrong; empty if nothing is. Then the others may be called.
   std::string Read() {
     if (file_.text.size() < kHeaderBytes + kDigestBytes) return Damaged("it is cut short");
     if (const uint32_t version = Get32(&file_.text[kMagic.size()]); version != kVersion) {
@@ -178,8 +198,7 @@ class Reader {
                           "; compile it again");
     }
     const uint32_t count = Get32(&file_.text[kMagic.size() + 4]);
-    const uint64_t end = Get32(&file_.text[kMagic.size() + 8]) |
-                         uint64_t{Get32(&file_.text[kMagic.size() + 12])} << 32;
+    const uint64_t end = Get64(&file_.text[kMagic.size() + 8]);
     const uint64_t rest = file_.text.size() - kDigestBytes;
     if (end < kHeaderBytes || end > rest) return Damaged("it is cut short");
     const bool is_signed = rest - end == kSignerBytes + kSignatureBytes;
@@ -197,10 +216,43 @@ class Reader {
     return ReadParts(bytes.substr(kHeaderBytes, end - kHeaderBytes), count);
   }
 
+  size_t file_count() const { return parts_.size(); }
+  // Empty if it holds none.
+  std::string_view image() const { return image_; }
+
+  // The same: then files() and unpacked() are what it holds, in the same order.
+  std::string ReadFiles() {
+    for (const Part& part : parts_) {
+      if (std::string wrong = ReadTree(part); !wrong.empty()) return wrong;
+    }
+    return "";
+  }
+  // Only of the schemas that the image speaks of, which goes to *rules.
+  std::string ReadSchemas(std::string_view* rules) {
+    ByteReader in(image_);
+    uint64_t count = 0;
+    in.Number(parts_.size(), &count);
+    for (; count > 0; --count) {
+      uint64_t number = 0;
+      if (!in.Number(parts_.size() - 1, &number)) break;
+      if (std::string wrong = ReadTree(parts_[number]); !wrong.empty()) return wrong;
+    }
+    if (!in.ok()) return Damaged("what it says of schemas is wrong");
+    *rules = image_.substr(image_.size() - in.rest());
+    return "";
+  }
   std::vector<SourceFile>& files() { return files_; }
   std::vector<UnpackedFile>& unpacked() { return unpacked_; }
 
  private:
+  struct Part {
+    std::string name;
+    std::string_view text;
+    std::string_view decoded;
+    std::string_view nodes;
+    std::string_view programs;
+  };
+
   static std::string Damaged(std::string_view why) {
     return absl::StrCat("is damaged: ", std::string(why), "; compile it again");
   }
@@ -236,7 +288,6 @@ class Reader {
     if (count > limits_.max_files) {
       return absl::StrCat("holds more than ", limits_.max_files, " files");
     }
-    std::string last;
     for (uint32_t i = 0; i < count; ++i) {
       if (rest.size() < 16) return Damaged("a file in it is cut short");
       const uint64_t name_size = Get32(&rest[0]);
@@ -244,7 +295,7 @@ class Reader {
       const uint64_t decoded_size = Get32(&rest[8]);
       const uint64_t nodes = Get32(&rest[12]);
       rest.remove_prefix(16);
-      if (name_size + text_size + decoded_size + nodes * kNodeBytes > rest.size()) {
+      if (name_size + text_size + decoded_size + nodes > rest.size()) {
         return Damaged("a file in it is cut short");
       }
       const auto take = [&rest](size_t size) {
@@ -252,71 +303,100 @@ class Reader {
         rest.remove_prefix(size);
         return taken;
       };
-      const std::string name(take(name_size));
-      if (name.empty() || name.size() > kMaxNameBytes || HasControlCharacter(name) ||
-          (i > 0 && name <= last)) {
+      Part part;
+      part.name = take(name_size);
+      if (part.name.empty() || part.name.size() > kMaxNameBytes || HasControlCharacter(part.name) ||
+          (i > 0 && part.name <= parts_.back().name)) {
         return Damaged("the names in it are wrong");
       }
-      last = name;
-      const std::string_view text = take(text_size);
-      const std::string_view decoded = take(decoded_size);
-      if (std::string wrong = ReadTree(name, text, decoded, take(nodes * kNodeBytes));
-          !wrong.empty()) {
-        return wrong;
+      part.text = take(text_size);
+      part.decoded = take(decoded_size);
+      part.nodes = take(nodes);
+      const size_t most = YamlLimitsOf(limits_).max_bytes;
+      if (part.text.size() > most || part.decoded.size() > kYamlTreeMaxBytes) {
+        return absl::StrCat("holds `", part.name, "`, which is longer than ", most, " bytes");
       }
+      parts_.push_back(std::move(part));
     }
-    for (UnpackedFile& file : unpacked_) {
+    for (Part& part : parts_) {
       const uint64_t size = rest.size() < 4 ? UINT64_MAX : uint64_t{Get32(rest.data())};
       if (size > rest.size() - std::min<size_t>(rest.size(), 4)) {
         return Damaged("the conditions in it are cut short");
       }
-      file.programs = rest.substr(4, size);
+      part.programs = rest.substr(4, size);
       rest.remove_prefix(4 + size);
     }
-    return rest.empty() ? "" : Damaged("bytes are left over");
+    const uint64_t size = rest.size() < 8 ? UINT64_MAX : Get64(rest.data());
+    if (size > rest.size() - std::min<size_t>(rest.size(), 8)) {
+      return Damaged("the rules in it are cut short");
+    }
+    image_ = rest.substr(8, size);
+    return rest.size() == 8 + size ? "" : Damaged("bytes are left over");
   }
 
-  std::string ReadTree(const std::string& name, std::string_view text, std::string_view decoded,
-                       std::string_view nodes) {
-    YamlLimits limits;
-    limits.max_bytes = std::min(limits_.max_file_bytes, kYamlTreeMaxBytes);
-    if (text.size() > limits.max_bytes || decoded.size() > kYamlTreeMaxBytes) {
-      return absl::StrCat("holds `", name, "`, which is longer than ", limits.max_bytes, " bytes");
-    }
-    if (nodes.size() / kNodeBytes > limits.max_nodes) {
-      return absl::StrCat("holds `", name, "`, which has more than ", limits.max_nodes, " nodes");
-    }
+  static YamlLimits YamlLimitsOf(const LoadLimits& limits) {
+    YamlLimits yaml;
+    yaml.max_bytes = std::min(limits.max_file_bytes, kYamlTreeMaxBytes);
+    return yaml;
+  }
+
+  std::string ReadTree(const Part& part) {
+    const auto& [name, text, decoded, nodes, programs] = part;
+    const YamlLimits limits = YamlLimitsOf(limits_);
     auto tree = std::make_unique<YamlTree>();
     tree->source = text;
     if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
       tree->source.erase(0, kByteOrderMark.size());
     }
     tree->decoded = decoded;
-    tree->nodes.reserve(nodes.size() / kNodeBytes);
-    for (size_t at = 0; at < nodes.size(); at += kNodeBytes) {
-      const uint32_t last = Get32(&nodes[at + 8]);
-      YamlTreeNode node = {};
-      node.begin = Get32(&nodes[at]);
-      node.text_or_end = Get32(&nodes[at + 4]);
+    tree->nodes.reserve(std::min(nodes.size() / kLeastNodeBytes, limits.max_nodes));
+    ByteReader in(nodes);
+    for (YamlTreeNode node = {}; in.rest() > 0;) {
+      if (tree->nodes.size() == limits.max_nodes) {
+        return absl::StrCat("holds `", name, "`, which has more than ", limits.max_nodes, " nodes");
+      }
+      int64_t to_begin = 0, to_text = 0;
+      uint64_t last = 0;
+      if (!in.Signed(&to_begin) || !in.Signed(&to_text) || !in.Number(UINT32_MAX, &last)) break;
       node.type = last & 7;
-      node.size = last >> 3;
+      node.size = static_cast<uint32_t>(last >> 3);
+      if (!Move(node.begin, to_begin, &node.begin) ||
+          !Move(node.IsScalar() ? node.begin : static_cast<uint32_t>(tree->nodes.size()), to_text,
+                &node.text_or_end)) {
+        in.Fail("an offset is out of range");
+        break;
+      }
       tree->nodes.push_back(node);
     }
     YamlFindings findings(1);
-    if (!CheckCharacters(tree.get(), &findings) || !findings.empty() || !IsDecodedText(decoded) ||
-        !TreeChecker(*tree, limits).Check()) {
+    if (!in.ok() || !CheckCharacters(tree.get(), &findings) || !findings.empty() ||
+        !IsDecodedText(decoded) || !TreeChecker(*tree, limits).Check()) {
       return Damaged(absl::StrCat("`", name, "` in it is none that can be read"));
     }
     files_.push_back({absl::StrCat(file_.name, "/", name), std::string(text)});
-    unpacked_.push_back({YamlDocument(std::move(tree)), std::string()});
+    unpacked_.push_back({YamlDocument(std::move(tree)), std::string(programs)});
     return "";
   }
 
   const SourceFile& file_;
   const LoadLimits& limits_;
+  // Of file_.
+  std::vector<Part> parts_;
+  std::string_view image_;
   std::vector<SourceFile> files_;
   std::vector<UnpackedFile> unpacked_;
 };
+
+// Whether `image` is of this version, behind what it says of schemas.
+bool CanDecodeRules(std::string_view image) {
+  ByteReader in(image);
+  uint64_t number = 0;
+  if (image.empty() || !in.Number(in.rest(), &number)) return false;
+  for (uint64_t left = number; left > 0; --left) {
+    if (!in.Varint(&number)) return false;
+  }
+  return CanDecodeSnapshot(image.substr(image.size() - in.rest()));
+}
 
 void Report(const std::string& file, std::string message, std::vector<Issue>* issues) {
   issues->push_back({Issue::Severity::kError, file, {}, std::move(message)});
@@ -326,7 +406,8 @@ void Report(const std::string& file, std::string message, std::vector<Issue>* is
 
 bool IsSnapshotFile(std::string_view bytes) { return bytes.substr(0, kMagic.size()) == kMagic; }
 
-std::string EncodeSnapshotFile(std::vector<SnapshotPart> parts, const uint8_t* signing_key) {
+std::string EncodeSnapshotFile(std::vector<SnapshotPart> parts, std::string_view image,
+                               const uint8_t* signing_key) {
   FindFastestHash();
   std::sort(parts.begin(), parts.end(),
             [](const SnapshotPart& a, const SnapshotPart& b) { return a.name < b.name; });
@@ -336,12 +417,22 @@ std::string EncodeSnapshotFile(std::vector<SnapshotPart> parts, const uint8_t* s
     Put32(part.programs.size(), &body);
     body += part.programs;
   }
+  std::string schemas;
+  size_t schema_count = 0;
+  for (size_t i = 0; i < parts.size() && !image.empty(); ++i) {
+    if (!parts[i].is_schema) continue;
+    ++schema_count;
+    AppendVarint(i, &schemas);
+  }
+  std::string counted;
+  if (!image.empty()) AppendVarint(schema_count, &counted);
+  Put64(counted.size() + schemas.size() + image.size(), &body);
+  body.append(counted).append(schemas).append(image);
   std::string bytes(kMagic);
   Put32(kVersion, &bytes);
   Put32(parts.size(), &bytes);
   const uint64_t end = kHeaderBytes + body.size();
-  Put32(end, &bytes);
-  Put32(end >> 32, &bytes);
+  Put64(end, &bytes);
   bytes += body;
   const auto digest = DigestOf(bytes);
   bytes.append(digest.begin(), digest.end());
@@ -357,8 +448,10 @@ std::string EncodeSnapshotFile(std::vector<SnapshotPart> parts, const uint8_t* s
 }
 
 void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* files,
-                         UnpackedFiles* unpacked, std::vector<Issue>* issues) {
+                         UnpackedFiles* unpacked, std::vector<Issue>* issues,
+                         SnapshotRules* rules) {
   FindFastestHash();
+  const bool alone = files->size() == 1;
   std::vector<SourceFile> plain;
   bool said_unsigned = false;
   for (SourceFile& file : *files) {
@@ -374,7 +467,12 @@ void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* file
       continue;
     }
     Reader reader(file, limits);
-    if (std::string wrong = reader.Read(); !wrong.empty()) {
+    std::string wrong = reader.Read();
+    const bool take_rules =
+        rules != nullptr && alone && wrong.empty() && CanDecodeRules(reader.image());
+    std::string_view image;
+    if (wrong.empty()) wrong = take_rules ? reader.ReadSchemas(&image) : reader.ReadFiles();
+    if (!wrong.empty()) {
       Report(file.name, std::move(wrong), issues);
       continue;
     }
@@ -385,6 +483,13 @@ void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* file
         continue;
       }
       plain.push_back(std::move(reader.files()[i]));
+    }
+    if (take_rules) {
+      rules->file = file.name;
+      rules->files = reader.file_count();
+      rules->at = static_cast<size_t>(image.data() - file.text.data());
+      rules->size = image.size();
+      rules->bytes = std::move(file.text);
     }
     file.text = std::string();
   }
@@ -398,6 +503,12 @@ void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* file
     Report(std::string(*twice), "is given twice", issues);
     files->clear();
   }
+}
+
+std::string RulesOf(const SourceFile& file, const LoadLimits& limits) {
+  Reader reader(file, limits);
+  if (!IsSnapshotFile(file.text) || !reader.Read().empty()) return "";
+  return CanDecodeRules(reader.image()) ? std::string(reader.image()) : "";
 }
 
 bool AreEqual(const YamlDocument& a, const YamlDocument& b) {

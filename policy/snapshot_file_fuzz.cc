@@ -34,9 +34,11 @@ void Load(const std::string& bytes) {
   limits.trusted_keys = &nobody;
   Check(!LoadPolicy({{"fuzz", bytes}}, limits).ok(), "nothing loads if nobody is trusted");
   if (!loaded.ok() || !IsSnapshotFile(bytes)) return;
-  // Its texts may not be YAML at all; if they are, it is theirs.
+  for (size_t i = 0; i < loaded.snapshot->rule_count(); ++i) loaded.snapshot->rule(i);
+  // Its texts may not be YAML at all; if they are, and it is what they say, it has their digest.
   const CompileResult again = CompilePolicy({{"fuzz", bytes}});
-  Check(!again.loaded.ok() || again.loaded.snapshot->digest() == loaded.snapshot->digest(),
+  Check(!again.loaded.ok() || !LintPolicy({{"fuzz", bytes}}).ok() ||
+            again.loaded.snapshot->digest() == loaded.snapshot->digest(),
         "the digest is that of the texts");
 }
 

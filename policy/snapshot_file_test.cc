@@ -364,7 +364,7 @@ uint32_t Get(const std::string& bytes, size_t at) {
 size_t ProgramsAt(const std::string& bytes) {
   size_t at = 24;
   for (uint32_t left = Get(bytes, 12); left > 0; --left) {
-    at += 16 + Get(bytes, at) + Get(bytes, at + 4) + Get(bytes, at + 8) + 12 * Get(bytes, at + 12);
+    at += 16 + Get(bytes, at) + Get(bytes, at + 4) + Get(bytes, at + 8) + Get(bytes, at + 12);
   }
   return at + 4;
 }
@@ -372,11 +372,26 @@ std::string ProgramsOf(const std::string& bytes) {
   const size_t at = ProgramsAt(bytes);
   return bytes.substr(at, Get(bytes, at - 4));
 }
-// The same set with others.
-std::string WithPrograms(const std::string& bytes, const std::string& programs) {
-  const size_t at = ProgramsAt(bytes);
+// Where the size of the rules is, behind the programs of all files.
+size_t RulesAt(const std::string& bytes) {
+  size_t at = ProgramsAt(bytes) - 4;
+  for (uint32_t left = Get(bytes, 12); left > 0; --left) at += 4 + Get(bytes, at);
+  return at;
+}
+std::string RulesOf(const std::string& bytes) { return reeve::RulesOf({"s", bytes}, {}); }
+// The same set with others; with none, its trees decide.
+std::string WithRules(const std::string& bytes, const std::string& rules) {
+  const size_t at = RulesAt(bytes);
   std::string other = bytes;
-  other.replace(at, Get(bytes, at - 4), programs);
+  other.replace(at + 8, Get(bytes, at), rules);
+  Put(&other, at, static_cast<uint32_t>(rules.size()));
+  return Sealed(std::move(other));
+}
+// The same set without rules, and with other programs.
+std::string WithPrograms(const std::string& bytes, const std::string& programs) {
+  std::string other = WithRules(bytes, "");
+  const size_t at = ProgramsAt(other);
+  other.replace(at, Get(other, at - 4), programs);
   Put(&other, at - 4, static_cast<uint32_t>(programs.size()));
   return Sealed(std::move(other));
 }
@@ -406,7 +421,7 @@ rules:
 // A file whose conditions are taken from it: what they say decides, as of its trees.
 TEST(ProgramsTest, DecideAsTheySayAndLintFindsThatTheyAreNotOfTheirText) {
   const std::string bytes = Compiled({{"p.yaml", kLevels}});
-  EXPECT_EQ(WithPrograms(bytes, ProgramsOf(bytes)), bytes);
+  EXPECT_EQ(WithPrograms(bytes, ProgramsOf(bytes)), WithRules(bytes, ""));
   const std::string high = absl::StrReplaceAll(kLevels, {{"level >= 3", "level >= 8"}});
   const std::string others = Compiled({{"p.yaml", high}});
   const auto answers = [](const std::string& set) {
@@ -533,6 +548,122 @@ TEST(ProgramsTest, AnyByteMayBeAnyOther) {
   EXPECT_GT(decided, 100);
 }
 
+// Rules that are not those of the texts: they decide, as long as the file is alone.
+TEST(RulesTest, DecideAsTheySayAndLintFindsThatTheyAreNotOfTheirText) {
+  const std::string bytes = Compiled({{"p.yaml", kLevels}});
+  const std::string others =
+      Compiled({{"p.yaml", absl::StrReplaceAll(kLevels, {{"level >= 3", "level >= 8"}})}});
+  const auto answers = [](const std::vector<SourceFile>& files) {
+    const LoadResult loaded = LoadPolicy(files);
+    EXPECT_TRUE(loaded.ok()) << Issues(loaded);
+    return Answers(loaded.snapshot);
+  };
+  ASSERT_NE(RulesOf(bytes), "");
+  ASSERT_NE(answers({{"s", bytes}}), answers({{"s", others}}));
+  EXPECT_EQ(WithRules(bytes, RulesOf(bytes)), bytes);
+  const std::string forged = WithRules(bytes, RulesOf(others));
+  // Under the digest of these, too: it is theirs.
+  EXPECT_EQ(answers({{"s", forged}}), answers({{"s", others}}));
+  const char* const issue =
+      "s: is not what the snapshot file decides by: `reeve compile` did not make it; compile it "
+      "again, and look for who wrote it\n";
+  EXPECT_EQ(Issues(LintPolicy({{"s", forged}})), issue);
+  EXPECT_TRUE(LintPolicy({{"s", bytes}}).ok());
+  // With another file the trees decide, and lint finds it all the same.
+  const SourceFile entities = {"e.yaml", kEntities};
+  EXPECT_EQ(answers({{"s", forged}, entities}), answers({{"s", bytes}, entities}));
+  EXPECT_EQ(Issues(LintPolicy({{"s", forged}, entities})), issue);
+  // What is compiled of it is of the texts.
+  EXPECT_EQ(CompilePolicy({{"s", forged}}).loaded.snapshot->digest(),
+            LoadPolicy({{"s", bytes}}).snapshot->digest());
+}
+
+TEST(RulesTest, AreOfThisVersionOrNotTaken) {
+  const std::string bytes = Compiled({{"p.yaml", kLevels}});
+  const std::string answers = Answers(LoadPolicy({{"s", bytes}}).snapshot);
+  std::string other = RulesOf(bytes);
+  ++other[1];  // Behind the number of schemas, which is 0.
+  for (const std::string& rules : {other, std::string("\xFF"), std::string()}) {
+    const std::string without = WithRules(bytes, rules);
+    const LoadResult loaded = LoadPolicy({{"s", without}});
+    ASSERT_TRUE(loaded.ok()) << Issues(loaded);
+    EXPECT_EQ(Answers(loaded.snapshot), answers);
+    EXPECT_TRUE(LintPolicy({{"s", without}}).ok());
+  }
+}
+
+TEST(RulesTest, AreHeldToTheSchemasOfTheFile) {
+  const SourceFile schema = {"a.yaml",
+                             "reeve: 1\nschema: a\nentities:\n"
+                             "  user: {parents: [group], attributes: {level: int}}\n"
+                             "  group: {}\n  doc: {}\nactions:\n"
+                             "  doc.read: {principals: [user], resources: [doc]}\n"};
+  const std::vector<SourceFile> files = {{"p.yaml", kLevels}, schema};
+  ExpectSame(files);
+  const std::string bytes = Compiled(files);
+  const std::string rules = RulesOf(bytes);
+  ASSERT_EQ(rules.substr(0, 2), std::string("\1\0", 2));
+  EXPECT_EQ(LoadPolicy({{"s", bytes}}).snapshot->schema()->entities.size(), 4);
+  // Of the policy, and of a file that is not there.
+  EXPECT_EQ(Issues(LoadPolicy({{"s", WithRules(bytes, "\1\2" + rules.substr(2))}})),
+            "s: is damaged: what it says of schemas is wrong; compile it again\n");
+  EXPECT_EQ(Issues(LintPolicy({{"s", WithRules(bytes, std::string("\0", 1) + rules.substr(2))}}))
+                .substr(0, 45),
+            "s: is not what the snapshot file decides by: ");
+}
+
+// They do not say it.
+TEST(RulesTest, AreNotThereWhereThereIsAWarning) {
+  const std::string warned = absl::StrReplaceAll(kPolicy, {{"let: {", "let: {unused: 'true', "}});
+  EXPECT_NE(RulesOf(Compiled({{"p.yaml", kPolicy}})), "");
+  EXPECT_EQ(RulesOf(Compiled({{"p.yaml", warned}})), "");
+  ExpectSame({{"p.yaml", warned}});
+}
+
+// Their numbers go by the order of names in the file, not by where the files lay.
+TEST_F(FilesTest, RulesAreInTheOrderOfTheNamesInTheFile) {
+  Write(root_ / "z/p.yaml", kPolicy);
+  Write(root_ / "y/q.yaml", kEntities);
+  const std::string bytes = CompilePolicy(root_ / "z", {root_ / "y/q.yaml"}).bytes;
+  EXPECT_NE(RulesOf(bytes), "");
+  EXPECT_EQ(bytes, Compiled({{"p.yaml", kPolicy}, {"q.yaml", kEntities}}));
+  EXPECT_TRUE(LintPolicy({{"s", bytes}}).ok());
+}
+
+TEST(RulesTest, ThatNobodyCompiledAreRefused) {
+  const std::string bytes = Compiled({{"p.yaml", kLevels}});
+  const std::string rules = RulesOf(bytes);
+  EXPECT_EQ(Load(WithRules(bytes, rules.substr(0, rules.size() - 1))),
+            "s: is damaged: its rules are none that can be read: byte " +
+                std::to_string(rules.size() - 2) + ": the bytes end too early; compile it again\n");
+  LoadLimits limits;
+  limits.max_rules = 0;
+  EXPECT_EQ(Load(bytes, limits),
+            "s: is damaged: its rules are none that can be read: the set has more than 0 rules; "
+            "compile it again\n");
+}
+
+// Whatever a byte becomes, the set is refused or decides something.
+TEST(RulesTest, AnyByteMayBeAnyOther) {
+  const std::string bytes = Compiled({{"p.yaml", kLevels}});
+  const std::string rules = RulesOf(bytes);
+  int refused = 0;
+  int decided = 0;
+  for (size_t at = 3; at < rules.size(); ++at) {
+    for (const int bits : {1, 2, 4, 0x10, 0x80, 0xFF}) {
+      std::string changed = rules;
+      changed[at] = static_cast<char>(changed[at] ^ bits);
+      const LoadResult loaded = LoadPolicy({{"s", WithRules(bytes, changed)}});
+      loaded.ok() ? ++decided : ++refused;
+      if (loaded.ok()) {
+        EXPECT_NE(Answers(loaded.snapshot), "");
+      }
+    }
+  }
+  EXPECT_GT(refused, 1000);
+  EXPECT_GT(decided, 100);
+}
+
 // What is sealed, and yet none that could be.
 TEST(DamageTest, IsFoundBehindADigestThatMatches) {
   // "k: [a, bc]" without its line end: a mapping, `k`, a sequence, `a`, `bc`.
@@ -545,11 +676,18 @@ TEST(DamageTest, IsFoundBehindADigestThatMatches) {
                 {4, 4, YamlTreeNode::kPlain, 1},
                 {7, 7, YamlTreeNode::kPlain, 2}};
   const YamlDocument yaml(std::make_unique<YamlTree>(tree));
-  const std::string good = EncodeSnapshotFile({{"n", &text, &yaml}}, nullptr);
+  const std::string good = EncodeSnapshotFile({{"n", &text, &yaml}}, "", nullptr);
   constexpr size_t kPart = 24;
   constexpr size_t kText = kPart + 16 + 1;
   const size_t nodes = kText + text.size();
-  const auto node = [nodes](size_t i, size_t word) { return nodes + 12 * i + 4 * word; };
+  const auto with = [&text, &tree](void (*change)(YamlTree*)) {
+    return [&text, &tree, change](std::string* bytes) {
+      YamlTree changed = tree;
+      change(&changed);
+      const YamlDocument other(std::make_unique<YamlTree>(changed));
+      *bytes = EncodeSnapshotFile({{"n", &text, &other}}, "", nullptr);
+    };
+  };
   const std::string none = "s: is damaged: `n` in it is none that can be read; compile it again\n";
   const std::string cut = "s: is damaged: a file in it is cut short; compile it again\n";
   // It is YAML, but no policy.
@@ -564,7 +702,9 @@ TEST(DamageTest, IsFoundBehindADigestThatMatches) {
   };
   const Row rows[] = {
       {"Version", put(8, 1),
-       "s: is of version 1, and this program reads version 2; compile it again\n"},
+       "s: is of version 1, and this program reads version 3; compile it again\n"},
+      {"VersionBefore", put(8, 2),
+       "s: is of version 2, and this program reads version 3; compile it again\n"},
       {"NoFiles", put(12, 0), "s: is damaged: it holds no file; compile it again\n"},
       {"TwoFiles", put(12, 2), cut},
       {"NameTooLong", put(kPart, 0xFFFFFFFF), cut},
@@ -572,31 +712,51 @@ TEST(DamageTest, IsFoundBehindADigestThatMatches) {
       {"TextTooLong", put(kPart + 4, 0xFFFFFFF0), cut},
       {"DecodedTooLong", put(kPart + 8, 0xFFFFFFF0), cut},
       {"TooManyNodes", put(kPart + 12, 0xFFFFFFFF), cut},
-      {"FewerNodes", put(kPart + 12, 4), none},
-      {"NoNodes", put(kPart + 12, 0), none},
+      {"FewerNodes", with([](YamlTree* t) { t->nodes.pop_back(); }), none},
+      {"NoNodes", with([](YamlTree* t) { t->nodes.clear(); }), none},
+      {"NodeCutShort",
+       [&](std::string* bytes) {
+         const uint32_t size = Get(*bytes, kPart + 12);
+         bytes->erase(nodes + size - 1, 1);
+         Put(bytes, kPart + 12, size - 1);
+       },
+       none},
+      {"BeginsBeforeTheFile", [&](std::string* bytes) { (*bytes)[nodes] = 1; }, none},
+      {"BeginsFarAway",
+       [&](std::string* bytes) {
+         Put(bytes, kPart + 12, Get(*bytes, kPart + 12) + 5);
+         bytes->replace(nodes, 1, "\x82\x80\x80\x80\x80\x40");
+       },
+       none},
       {"NotUtf8", [](std::string* bytes) { (*bytes)[kText + 9] = '\xFF'; }, none},
       {"Nul", [](std::string* bytes) { (*bytes)[kText + 9] = '\0'; }, none},
       {"Control", [](std::string* bytes) { (*bytes)[kText + 9] = '\x1B'; }, none},
-      {"BeginsBehindTheEnd", put(node(4, 0), 11), none},
-      {"BeginsBefore", put(node(4, 0), 1), none},
-      {"TextBehindTheEnd", put(node(4, 1), 11), none},
-      {"TextPastTheEnd", put(node(4, 1), 9), none},
-      {"TextFarAway", put(node(4, 1), 0xFFFFFFFF), none},
-      {"TextTooLarge", put(node(4, 2), 0xFFFFFFFF & ~7u), none},
-      {"UnknownType", put(node(4, 2), 7 | 2 << 3), none},
-      {"EndsBeforeIt", put(node(2, 1), 2), none},
-      {"EndsInItself", put(node(2, 1), 3), none},
-      {"EndsTooEarly", put(node(2, 1), 4), none},
-      {"EndsTooLate", put(node(2, 1), 6), none},
-      {"MoreItems", put(node(2, 2), YamlTreeNode::kSequence | 3 << 3), none},
-      {"FewerItems", put(node(2, 2), YamlTreeNode::kSequence | 1 << 3), none},
-      {"KeyWithoutValue", put(node(0, 2), YamlTreeNode::kMapping | 2 << 3), none},
-      {"KeyIsAList", put(node(1, 2), YamlTreeNode::kSequence), none},
-      {"RootEndsTooEarly", put(node(0, 1), 2), none},
-      {"ProgramsTooLong", [](std::string* bytes) { Put(bytes, bytes->size() - 36, 1); },
+      {"BeginsBehindTheEnd", with([](YamlTree* t) { t->nodes[4].begin = 11; }), none},
+      {"BeginsBefore", with([](YamlTree* t) { t->nodes[4].begin = 1; }), none},
+      {"TextBehindTheEnd", with([](YamlTree* t) { t->nodes[4].text_or_end = 11; }), none},
+      {"TextPastTheEnd", with([](YamlTree* t) { t->nodes[4].text_or_end = 9; }), none},
+      {"TextFarAway", with([](YamlTree* t) { t->nodes[4].text_or_end = 0xFFFFFFFF; }), none},
+      {"TextTooLarge", with([](YamlTree* t) { t->nodes[4].size = 0x1FFFFFFF; }), none},
+      {"UnknownType", with([](YamlTree* t) { t->nodes[4].type = 7; }), none},
+      {"EndsBeforeIt", with([](YamlTree* t) { t->nodes[2].text_or_end = 2; }), none},
+      {"EndsInItself", with([](YamlTree* t) { t->nodes[2].text_or_end = 3; }), none},
+      {"EndsTooEarly", with([](YamlTree* t) { t->nodes[2].text_or_end = 4; }), none},
+      {"EndsTooLate", with([](YamlTree* t) { t->nodes[2].text_or_end = 6; }), none},
+      {"MoreItems", with([](YamlTree* t) { t->nodes[2].size = 3; }), none},
+      {"FewerItems", with([](YamlTree* t) { t->nodes[2].size = 1; }), none},
+      {"KeyWithoutValue", with([](YamlTree* t) { t->nodes[0].size = 2; }), none},
+      {"KeyIsAList", with([](YamlTree* t) { t->nodes[1].type = YamlTreeNode::kSequence; }), none},
+      {"RootEndsTooEarly", with([](YamlTree* t) { t->nodes[0].text_or_end = 2; }), none},
+      {"ProgramsTooLong", [](std::string* bytes) { Put(bytes, bytes->size() - 44, 9); },
        "s: is damaged: the conditions in it are cut short; compile it again\n"},
-      {"NoPrograms", [](std::string* bytes) { bytes->erase(bytes->size() - 36, 1); },
+      {"NoPrograms", [](std::string* bytes) { bytes->erase(bytes->size() - 44, 9); },
        "s: is damaged: the conditions in it are cut short; compile it again\n"},
+      {"RulesTooLong", [](std::string* bytes) { Put(bytes, bytes->size() - 40, 1); },
+       "s: is damaged: the rules in it are cut short; compile it again\n"},
+      {"RulesFarTooLong", [](std::string* bytes) { Put(bytes, bytes->size() - 36, 0xFFFFFFFF); },
+       "s: is damaged: the rules in it are cut short; compile it again\n"},
+      {"NoRules", [](std::string* bytes) { bytes->erase(bytes->size() - 36, 1); },
+       "s: is damaged: the rules in it are cut short; compile it again\n"},
       {"LeftOver", [](std::string* bytes) { bytes->insert(bytes->size() - 32, "x"); },
        "s: is damaged: bytes are left over; compile it again\n"},
   };
@@ -617,7 +777,7 @@ TEST(DamageTest, FindsAKeyThatIsThereTwice) {
                 {7, 1, YamlTreeNode::kPlain, 1},  // `a` again, where `b` is
                 {10, 10, YamlTreeNode::kPlain, 1}};
   const YamlDocument yaml(std::make_unique<YamlTree>(tree));
-  EXPECT_EQ(Load(EncodeSnapshotFile({{"n", &text, &yaml}}, nullptr)),
+  EXPECT_EQ(Load(EncodeSnapshotFile({{"n", &text, &yaml}}, "", nullptr)),
             "s: is damaged: `n` in it is none that can be read; compile it again\n");
 }
 
@@ -625,18 +785,20 @@ TEST(DamageTest, LintFindsATreeThatIsNotThatOfItsText) {
   const std::string text = absl::StrReplaceAll(kPolicy, {{"effect: deny", "effect: deny "}});
   std::string bytes = Compiled({{"p.yaml", text}});
   ASSERT_TRUE(LintPolicy({{"s", bytes}}).ok());
+  std::vector<SourceFile> files = {{"s", bytes}};
+  UnpackedFiles unpacked;
+  std::vector<Issue> issues;
+  UnpackSnapshotFiles({}, &files, &unpacked, &issues);
+  YamlTree tree = unpacked.begin()->second.yaml.tree();
   // The rule that denies takes its effect from the one that allows.
-  const size_t allow = text.find("allow");
-  const size_t deny = text.find("deny");
-  const size_t nodes = ProgramsAt(bytes) - 4;
-  for (size_t at = nodes - 12; at > 24 + 16 + 6 + text.size(); at -= 12) {
-    uint32_t words[3];
-    std::memcpy(words, &bytes[at], sizeof words);
-    if (words[0] != deny) continue;
-    Put(&bytes, at + 4, static_cast<uint32_t>(allow));
-    Put(&bytes, at + 8, YamlTreeNode::kPlain | 5 << 3);
+  for (YamlTreeNode& node : tree.nodes) {
+    if (node.begin != text.find("deny")) continue;
+    node.text_or_end = static_cast<uint32_t>(text.find("allow"));
+    node.size = 5;
   }
-  bytes = Sealed(std::move(bytes));
+  const YamlDocument yaml(std::make_unique<YamlTree>(tree));
+  // Without rules: else the tree does not decide.
+  bytes = EncodeSnapshotFile({{"p.yaml", &text, &yaml}}, "", nullptr);
   const LoadResult loaded = LoadPolicy({{"s", bytes}});
   ASSERT_TRUE(loaded.ok()) << Issues(loaded);
   EXPECT_EQ(loaded.snapshot->rule(1).effect, Effect::kAllow);

@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "reeve/engine/explain.h"
+#include "reeve/engine/snapshot_image.h"
 #include "reeve/engine/text.h"
 
 namespace reeve::differential {
@@ -137,7 +138,7 @@ std::string ExplanationOf(const Answer& answer) {
   return matched + missed_by_one;
 }
 
-std::unique_ptr<Engine> MakeEngine(const World& world) {
+std::shared_ptr<const Snapshot> MakeSnapshot(const World& world) {
   SnapshotBuilder builder;
   for (const Rule& rule : world.rules) builder.AddRule(rule);
   for (const World::Role& role : world.roles) {
@@ -145,15 +146,35 @@ std::unique_ptr<Engine> MakeEngine(const World& world) {
   }
   for (const Entity& entity : world.entities) builder.AddEntity(entity);
   if (world.schema.has_value()) builder.SetSchema(*world.schema);
-  const auto snapshot = builder.Build();
-  Engine::Options options;
-  options.audit_level = AuditLevel::kOff;
-  auto engine = Engine::Create(options);
-  if (!snapshot.ok() || !engine.ok() || !(*engine)->Replace(*snapshot).ok()) {
+  auto snapshot = builder.Build();
+  if (!snapshot.ok()) {
     std::fprintf(stderr, "the engine refuses a world: %s\n%s\n",
                  snapshot.status().ToString().c_str(), Describe(world).c_str());
     std::abort();
   }
+  return *std::move(snapshot);
+}
+
+// The same set as it comes back from bytes; it itself, if it has a text that no file has.
+std::shared_ptr<const Snapshot> Decoded(std::shared_ptr<const Snapshot> snapshot,
+                                        const World& world) {
+  const std::string image = EncodeSnapshot(*snapshot);
+  auto decoded = DecodeSnapshot(image, world.schema, {1'000'000, 1'000'000, 1'000'000});
+  const std::string message(decoded.status().message());
+  if (message.find("a text is malformed") != std::string::npos) return snapshot;
+  if (!decoded.ok() || EncodeSnapshot(**decoded) != image) {
+    std::fprintf(stderr, "a world does not come back from bytes: %s\n%s\n",
+                 decoded.status().ToString().c_str(), Describe(world).c_str());
+    std::abort();
+  }
+  return *std::move(decoded);
+}
+
+std::unique_ptr<Engine> MakeEngine(std::shared_ptr<const Snapshot> snapshot) {
+  Engine::Options options;
+  options.audit_level = AuditLevel::kOff;
+  auto engine = Engine::Create(options);
+  if (!engine.ok() || !(*engine)->Replace(std::move(snapshot)).ok()) std::abort();
   return *std::move(engine);
 }
 
@@ -210,12 +231,14 @@ std::string DifferenceElsewhere(const Engine& engine, const Answer& want, Reques
 }
 
 std::string DifferenceUnder(const World& world, const Request& request, bool explain) {
-  const std::unique_ptr<Engine> engine = MakeEngine(world);
+  const std::shared_ptr<const Snapshot> snapshot = MakeSnapshot(world);
+  const std::unique_ptr<Engine> engine = MakeEngine(snapshot);
   const Decision decision = engine->Decide(request);
   const Answer answer = reference::Evaluator(world).Decide(request, decision.time(), explain);
   const std::string difference = Difference(decision, answer, request, explain);
   if (!difference.empty()) return difference;
-  return DifferenceElsewhere(*engine, answer, request, decision.time());
+  return DifferenceElsewhere(*MakeEngine(Decoded(snapshot, world)), answer, request,
+                             decision.time());
 }
 
 // Leaves out runs of rules, roles and entities for as long as the answers differ.
@@ -310,8 +333,11 @@ std::string DescribeIds(const Ids& ids) {
 
 }  // namespace
 
-Comparison::Comparison(const World& world)
-    : world_(world), reference_(world), engine_(MakeEngine(world)) {}
+Comparison::Comparison(const World& world) : world_(world), reference_(world) {
+  const std::shared_ptr<const Snapshot> snapshot = MakeSnapshot(world);
+  engine_ = MakeEngine(snapshot);
+  from_bytes_ = MakeEngine(Decoded(snapshot, world));
+}
 
 bool Comparison::Agree(const Request& request, bool explain) {
   decision_ = engine_->Decide(request);
@@ -319,7 +345,7 @@ bool Comparison::Agree(const Request& request, bool explain) {
   failure_ = Difference(decision_, answer, request, explain);
   // A quarter of them, as it takes some time.
   if (failure_.empty() && decision_.reason() != Reason::kLimit && asked_++ % 4 == 0) {
-    failure_ = DifferenceElsewhere(*engine_, answer, request, decision_.time());
+    failure_ = DifferenceElsewhere(*from_bytes_, answer, request, decision_.time());
   }
   if (failure_.empty()) return true;
 

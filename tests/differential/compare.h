@@ -16,9 +16,9 @@ class Comparison {
   // `world` must outlive this, unchanged. Dies if the engine refuses it.
   explicit Comparison(const reference::World& world);
 
-  // Decides `request` by both, and by the engine also with a prepared principal, in a batch and in
-  // lists. Returns true if the answers agree, and if `explain` the explanations as well; else
-  // failure() tells why.
+  // Decides `request` by both, and by an engine whose snapshot came back from bytes also with a
+  // prepared principal, in a batch and in lists. Returns true if the answers agree, and if
+  // `explain` the explanations as well; else failure() tells why.
   bool Agree(const Request& request, bool explain);
 
   // How the answers differ, and the smallest part of the world that shows it, in readable form.
@@ -31,6 +31,7 @@ class Comparison {
   const reference::World& world_;
   reference::Evaluator reference_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Engine> from_bytes_;
   Decision decision_;
   uint64_t asked_ = 0;
   std::string failure_;
