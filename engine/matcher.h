@@ -64,8 +64,8 @@ class Matcher {
   const Facts& facts() const { return facts_; }
 
   // Whether a candidate matches. Stops at the first part and at the first clause that is false; the
-  // outcomes of the clauses go to *clauses. *patterns tells whether its patterns match, whatever the
-  // clauses say.
+  // outcomes of the clauses go to *clauses. *patterns tells whether its patterns match, whatever
+  // the clauses say.
   Truth Matches(Facts::Candidate rule, ClauseOutcomes* clauses, Truth* patterns);
   // Whether the patterns could match, whatever roles and clauses say. Asks no condition.
   bool MatchesPatterns(const CompiledRule& rule) const;
