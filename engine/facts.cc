@@ -320,7 +320,11 @@ void Facts::FindCandidates(std::vector<Candidate>* candidates) const {
   const auto add = [this, candidates](absl::Span<const uint32_t> rules) {
     for (const uint32_t rule : rules) {
       const Truth head = MatchesHead(set_->head(rule));
-      if (head != Truth::kFalse) candidates->push_back({rule, head});
+      if (head == Truth::kFalse) continue;
+      // Written in place, member by member: a copy would wait for that.
+      Candidate& candidate = candidates->emplace_back();
+      candidate.rule = rule;
+      candidate.head = head;
     }
   };
   const absl::Span<const uint32_t> principals = principal_->ancestry_.marked();
