@@ -5,7 +5,7 @@ import re
 import sys
 
 
-NAMES = {"cedar": "Cedar", "casbin": "Casbin", "opa": "OPA"}
+NAMES = {"cedar": "Cedar", "casbin": "Casbin", "opa": "OPA", "grpc": "gRPC"}
 
 
 def duration(ns):
@@ -13,6 +13,10 @@ def duration(ns):
         return f"{ns:.0f} ns"
     value, unit = (ns / 1e3, "µs") if ns < 1e6 else (ns / 1e6, "ms")
     return f"{value:.3g} {unit}" if value < 100 else f"{value:,.0f} {unit}"
+
+
+def times_as_long(ratio):
+    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
 
 
 def order(case):
@@ -35,7 +39,7 @@ def main():
             if ns is None:
                 cells.append("–")
             else:
-                cells.append(duration(ns) + (f" ({ns / reeve:,.0f} ×)" if reeve else ""))
+                cells.append(duration(ns) + (f" ({times_as_long(ns / reeve)} ×)" if reeve else ""))
         print(f"| {case} | " + " | ".join(cells) + " |")
 
 

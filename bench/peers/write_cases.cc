@@ -7,6 +7,7 @@
 //   DIRECTORY/CASE/cedar/           policy.cedar, entities.json
 //   DIRECTORY/CASE/opa/             policy.rego, data.json
 //   DIRECTORY/CASE/casbin/          model.conf, policy.csv
+//   DIRECTORY/CASE/grpc/            policy.json
 //
 // A peer takes the cases in which it has a folder. `allow` is the answer of the walk over the
 // store, of the lists in rbac and acl. With --small before the directory only gdrive, github and
@@ -332,6 +333,7 @@ void WriteLists(const fs::path& directory, int rules, bool roles) {
   std::string cedar, casbin;
   Json cedar_entities = Json::array();
   Json opa_grants = Json::object(), opa_roles = Json::object();
+  Json grpc_rules = Json::array();
   for (int i = 0; i < rules; ++i) {
     absl::StrAppend(&reeve, "  - id: grant-", i, "\n    effect: allow\n    principals: [\"",
                     ToString(holder(i)), "\"]\n    actions: [read]\n    resources: [\"",
@@ -340,6 +342,15 @@ void WriteLists(const fs::path& directory, int rules, bool roles) {
                     ", action == Action::\"read\", resource == ", CedarName(resource(i)), ");\n");
     absl::StrAppend(&casbin, "p, ", ToString(holder(i)), ", ", ToString(resource(i)), ", read\n");
     opa_grants[ToString(holder(i))][ToString(resource(i))]["read"] = true;
+    // It knows no roles: who has one is written out.
+    Json users = Json::array();
+    for (int k = roles ? i / 10 * 10 : i; k < (roles ? i / 10 * 10 + 10 : i + 1); ++k) {
+      users.push_back(ToString(user(k)));
+    }
+    grpc_rules.push_back(
+        {{"name", absl::StrCat("grant-", i)},
+         {"source", {{"principals", std::move(users)}}},
+         {"request", {{"paths", {absl::StrCat("/", ToString(resource(i)), "/read")}}}}});
     if (!roles) continue;
     absl::StrAppend(&reeve_entities, "  - {id: \"", ToString(user(i)), "\", parents: [\"",
                     ToString(holder(i)), "\"]}\n");
@@ -370,6 +381,9 @@ void WriteLists(const fs::path& directory, int rules, bool roles) {
                      "[policy_effect]\ne = some(where (p.eft == allow))\n\n[matchers]\nm = ",
                      roles ? "g(r.sub, p.sub)" : "r.sub == p.sub",
                      " && r.obj == p.obj && r.act == p.act\n"));
+  Write(
+      directory / "grpc" / "policy.json",
+      Json{{"name", roles ? "rbac" : "acl"}, {"allow_rules", std::move(grpc_rules)}}.dump() + "\n");
   Write(directory / "opa" / "policy.rego",
         roles ? "package bench\n\ndefault allow := false\n\nallow if {\n"
                 "\tsome role in data.roles[input.principal]\n"
@@ -406,7 +420,7 @@ int Main(int argc, char** argv) {
     WriteWorkload(directory / absl::StrCat(name, "-50-templates"), kind, 50, true, kRequests);
   }
   if (small) return 0;
-  for (const int rules : {100, 1000, 10000}) {
+  for (const int rules : {10, 100, 1000, 10000}) {
     WriteLists(directory / absl::StrCat("rbac-", rules), rules, true);
     WriteLists(directory / absl::StrCat("acl-", rules), rules, false);
   }
