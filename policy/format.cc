@@ -89,12 +89,24 @@ void Sort(Collection* collection) {
 
 // --- The tree, with its comments ---
 
+// Finds Collection::has_comments, of all that is in it, too.
+void CountComments(Collection* collection) {
+  collection->has_comments = !collection->below.empty();
+  for (const std::unique_ptr<Entry>& entry : collection->entries) {
+    collection->has_comments |= !entry->above.empty() || entry->beside.has_value();
+    if (entry->inside == nullptr) continue;
+    CountComments(entry->inside.get());
+    collection->has_comments |= entry->inside->has_comments;
+  }
+}
+
 class Reader {
  public:
   Reader(const YamlDocument& yaml, const ValueFormat* root) : yaml_(yaml) {
     root_ = Read(yaml.root(), root, nullptr);
     for (const YamlComment& comment : yaml.comments()) Attach(comment);
-    Finish(root_.get());
+    SortAll(root_.get());
+    CountComments(root_.get());
   }
 
   std::unique_ptr<Collection> Take() { return std::move(root_); }
@@ -212,15 +224,11 @@ class Reader {
     }
   }
 
-  // What can be told when all comments have been attached.
-  static void Finish(Collection* collection) {
+  // Once all comments have been attached.
+  static void SortAll(Collection* collection) {
     Sort(collection);
-    collection->has_comments = !collection->below.empty();
     for (const std::unique_ptr<Entry>& entry : collection->entries) {
-      collection->has_comments |= !entry->above.empty() || entry->beside.has_value();
-      if (entry->inside == nullptr) continue;
-      Finish(entry->inside.get());
-      collection->has_comments |= entry->inside->has_comments;
+      if (entry->inside != nullptr) SortAll(entry->inside.get());
     }
   }
 
@@ -274,13 +282,16 @@ class Writer {
     for (size_t i = 0; i < collection->entries.size(); ++i) {
       Entry& entry = *collection->entries[i];
       const int column = indent + (entry.key.has_value() ? 0 : kIndent);
-      const std::optional<std::string> line = LineOf(entry, column);
-      const bool block = entry.inside != nullptr && !line.has_value();
-      if (!entry.key.has_value() && block) {
+      std::optional<std::string> line = LineOf(entry, column);
+      if (!entry.key.has_value() && entry.inside != nullptr && !line.has_value()) {
         if (entry.beside.has_value()) entry.above.push_back({*entry.beside, false});
         entry.beside.reset();
         TakeFirstComments(entry.inside.get(), &entry.above);
+        // Without them it may go on a line after all, as it would when it is laid out again.
+        CountComments(entry.inside.get());
+        line = LineOf(entry, column);
       }
+      const bool block = entry.inside != nullptr && !line.has_value();
       const bool has_gap = entry.above.empty() ? entry.apart : entry.above[0].apart;
       if (i > 0 &&
           (apart || (loose && has_gap) || (IsRoot(*collection) && (block || after_block)))) {

@@ -148,6 +148,11 @@ const Case kCases[] = {
      "reeve: 1\n\nentities:\n  - id: user:a\n    attributes:\n      x:\n        - - 1\n          # "
      "c\n"
      "          - 2\n        # d\n        - [3]\n        - {k: 4, l: 5}\n"},
+    {"CommentOfTheFirstOfAListInAList",
+     "reeve: 1\nentities:\n- id: user:a\n  attributes:\n    x:\n    - -\n        # c\n        k: "
+     "4\n",
+     "reeve: 1\n\nentities:\n  - id: user:a\n    attributes:\n      x:\n        # c\n"
+     "        - [{k: 4}]\n"},
     {"CommentInAnEmptyList",
      "reeve: 1\nentities:\n  - id: user:a\n    attributes: {x: [ # c\n      ]}\n",
      "reeve: 1\n\nentities:\n  - id: user:a\n    attributes:\n      x: []  # c\n"},
