@@ -4,18 +4,17 @@
 #include <grpc/grpc.h>
 #include <grpc/grpc_security_constants.h>
 
-#include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
+#include "bench/peers/measure.h"
 #include "src/core/lib/resource_quota/arena.h"
 #include "src/core/lib/resource_quota/memory_quota.h"
 #include "src/core/lib/resource_quota/resource_quota.h"
@@ -31,18 +30,6 @@ namespace {
 using grpc_core::AuthorizationEngine;
 using grpc_core::EvaluateArgs;
 using grpc_core::GrpcAuthorizationEngine;
-using nlohmann::json;
-namespace fs = std::filesystem;
-
-constexpr double kBudgetNs = 5e8;
-constexpr size_t kMinRounds = 5;
-
-// Nanoseconds of processor time of the process.
-double Now() {
-  timespec now;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return 1e9 * static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec);
-}
 
 // A call of a peer with a certificate.
 class Call {
@@ -66,13 +53,7 @@ class Call {
   std::optional<EvaluateArgs::PerChannelArgs> channel_;
 };
 
-struct Question {
-  std::unique_ptr<Call> call;
-  bool allow;
-  std::string line;
-};
-
-bool Measure(const fs::path& directory) {
+bool Measure(const std::filesystem::path& directory) {
   std::ifstream file(directory / "grpc" / "policy.json");
   auto policies = grpc_core::GenerateRbacPolicies(
       std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()));
@@ -81,54 +62,23 @@ bool Measure(const fs::path& directory) {
     return false;
   }
   const GrpcAuthorizationEngine engine(std::move(policies->allow_policy));
-  const auto allows = [&engine](const Question& question) {
-    return engine.Evaluate(question.call->arguments()).type ==
-           AuthorizationEngine::Decision::Type::kAllow;
-  };
-
-  std::vector<Question> questions;
-  std::ifstream requests(directory / "requests.jsonl");
-  for (std::string line; std::getline(requests, line);) {
-    const json row = json::parse(line);
-    const std::string path =
-        "/" + row["resource"].get<std::string>() + "/" + row["action"].get<std::string>();
-    questions.push_back({std::make_unique<Call>(row["principal"], path), row["allow"], line});
-    if (allows(questions.back()) == questions.back().allow) continue;
-    std::fprintf(stderr, "%s: another answer than expected: %s\n", directory.c_str(), line.c_str());
-    return false;
-  }
-  if (questions.empty()) {
-    std::fprintf(stderr, "%s: no requests\n", directory.c_str());
-    return false;
-  }
-  std::vector<double> rounds;
-  for (const double end = Now() + kBudgetNs; rounds.size() < kMinRounds || Now() < end;) {
-    size_t allowed = 0;
-    const double begin = Now();
-    for (const Question& question : questions) allowed += allows(question);
-    const double time = Now() - begin;
-    if (allowed > questions.size()) return false;  // so that the decisions are not in vain
-    rounds.push_back(time / static_cast<double>(questions.size()));
-  }
-  std::sort(rounds.begin(), rounds.end());
-  std::puts(nlohmann::ordered_json{{"case", directory.filename().string()},
-                                   {"peer", "grpc"},
-                                   {"version", GRPC_VERSION},
-                                   {"ns", rounds[rounds.size() / 2]}}
-                .dump()
-                .c_str());
-  std::fflush(stdout);
-  return true;
+  return reeve::bench::Measure(
+      directory, "grpc", GRPC_VERSION,
+      [](const nlohmann::json& row) {
+        return std::make_unique<Call>(row["principal"], "/" + row["resource"].get<std::string>() +
+                                                            "/" + row["action"].get<std::string>());
+      },
+      [&engine](const std::unique_ptr<Call>& call) {
+        return engine.Evaluate(call->arguments()).type ==
+               AuthorizationEngine::Decision::Type::kAllow;
+      });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   grpc_init();
-  int status = 0;
-  for (int i = 1; i < argc; ++i) {
-    if (fs::is_directory(fs::path(argv[i]) / "grpc") && !Measure(argv[i])) status = 1;
-  }
+  const int status = reeve::bench::MeasureAll(argc, argv, "grpc", Measure);
   grpc_shutdown();
   return status;
 }
