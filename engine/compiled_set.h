@@ -138,8 +138,8 @@ class CompiledSet {
   // What a set consists of but its schema, as bytes (snapshot_image.cc), with `roles`, which are
   // those that it was compiled of, without their clauses and sorted by name.
   void Encode(const std::vector<Role>& roles, std::string* out) const;
-  // A set of such bytes, and its roles: of what is left of `image`, of which `in` takes. DataLoss
-  // if they are none, or InvalidArgument.
+  // A set of such bytes, and its roles: of what is left of `image`, of which `in` takes. Errors as
+  // DecodeSnapshot().
   static absl::StatusOr<std::unique_ptr<const CompiledSet>> Decode(
       std::string_view image, const ByteReader& in, std::unique_ptr<const CompiledSchema> schema,
       const SnapshotImageLimits& limits, std::vector<Role>* roles);

@@ -29,8 +29,7 @@ class CompiledSet::Compiler {
   absl::Status AddRules(std::vector<Rule> rules);
   absl::Status Close(std::vector<EntityId>* cycle);
 
-  // Instead of the first three: what CompiledSet::Encode() wrote. DataLoss if it did not, or
-  // InvalidArgument.
+  // Instead of the first three: what CompiledSet::Encode() wrote. Errors as DecodeSnapshot().
   absl::Status Decode(const SnapshotImageLimits& limits, std::string_view image,
                       const ByteReader& in, std::vector<Role>* roles);
 

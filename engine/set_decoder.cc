@@ -58,6 +58,13 @@ class CompiledSet::Compiler::Decoder {
     *count = number;
     return true;
   }
+  // Of a list whose length an author chooses.
+  bool CountOfList(size_t* count) {
+    if (!Count(count)) return false;
+    if (*count <= limits_.max_list) return true;
+    return Fail(absl::ResourceExhaustedError(
+        absl::StrCat("a list has more than ", limits_.max_list, " items")));
+  }
   // Of something that there is.
   bool Index(size_t size, uint32_t* index) {
     uint64_t number;
@@ -233,7 +240,7 @@ class CompiledSet::Compiler::Decoder {
     size_t count;
     if (!Count(&count)) return false;
     if (count > limits_.max_entities) {
-      return Fail(absl::InvalidArgumentError(
+      return Fail(absl::ResourceExhaustedError(
           absl::StrCat("the set has more than ", limits_.max_entities, " entities")));
     }
     set_.attributes_.reserve(count);
@@ -246,7 +253,7 @@ class CompiledSet::Compiler::Decoder {
       if (!DecodeEntityNode(&node)) return false;
       if (i > 0 && node <= before) return in_.Fail("entities are out of order");
       before = node;
-      if (!Count(&parents)) return false;
+      if (!CountOfList(&parents)) return false;
       for (; parents > 0; --parents) {
         EntityGraph::Node parent = 0;
         if (!DecodeEntityNode(&parent)) return false;
@@ -279,7 +286,7 @@ class CompiledSet::Compiler::Decoder {
       if (!Name(&name)) return false;
       role.name = name;
       if (i > 0 && role.name <= roles->back().name) return in_.Fail("roles are out of order");
-      if (!Count(&members)) return false;
+      if (!CountOfList(&members)) return false;
       for (; members > 0; --members) {
         uint8_t kind;
         std::string_view text;
@@ -347,7 +354,7 @@ class CompiledSet::Compiler::Decoder {
     size_t count;
     if (!Count(&count)) return false;
     if (count > limits_.max_rules) {
-      return Fail(absl::InvalidArgumentError(
+      return Fail(absl::ResourceExhaustedError(
           absl::StrCat("the set has more than ", limits_.max_rules, " rules")));
     }
     set_.heads_.reserve(count);
@@ -401,7 +408,7 @@ class CompiledSet::Compiler::Decoder {
     listed->patterns.clear();
     listed->roles.clear();
     size_t count;
-    if (!Count(&count)) return false;
+    if (!CountOfList(&count)) return false;
     if (count == 0) return in_.Fail("an empty list of patterns");
     for (; count > 0; --count) {
       uint64_t item;

@@ -20,6 +20,7 @@ class Snapshot;
 struct SnapshotImageLimits {
   size_t max_rules = 0;
   size_t max_entities = 0;
+  size_t max_list = 0;  // Patterns of one list of a rule, members of a role, parents of an entity.
   size_t max_regex_steps = 0;  // Of all regular expressions, as Pattern::regex_size().
 };
 
@@ -32,7 +33,8 @@ bool CanDecodeSnapshot(std::string_view image);
 // The snapshot that `image` was made of, held to `schema`. The bytes may be anyone's: what it
 // returns was checked as SnapshotBuilder::Build() does, and finds its rules by an index that is
 // built anew. What its conditions and texts are called is believed. Keeps nothing of the bytes.
-// DataLoss if EncodeSnapshot() did not make them, or InvalidArgument, also if they exceed `limits`.
+// DataLoss if EncodeSnapshot() did not make them, or InvalidArgument; ResourceExhausted if they are
+// more than `limits` allow.
 absl::StatusOr<std::shared_ptr<const Snapshot>> DecodeSnapshot(std::string_view image,
                                                                std::optional<Schema> schema,
                                                                const SnapshotImageLimits& limits);

@@ -22,7 +22,7 @@ using testing::MakePrincipal;
 using testing::MakeRule;
 using testing::PrincipalPattern;
 
-constexpr SnapshotImageLimits kLimits = {1000, 1000, 10000};
+constexpr SnapshotImageLimits kLimits = {1000, 1000, 1000, 10000};
 
 std::string N(uint64_t number) {
   std::string bytes;
@@ -383,6 +383,29 @@ TEST(SnapshotImageTest, HoldsNoMoreThanItMay) {
   limits = kLimits;
   limits.max_regex_steps = 3;
   EXPECT_EQ(Decode(Image().Bytes(), {}, limits), "the regular expressions are too large together");
+
+  limits = kLimits;
+  limits.max_list = 1;
+  EXPECT_EQ(Decode(Image().Bytes(), {}, limits), "decoded");
+  const struct {
+    const char* name;
+    void (*change)(Image* image);
+  } rows[] = {
+      {"Parents", [](Image* i) { i->entities = L(N(0) + L(N(1), N(3)) + T("")); }},
+      {"Members",
+       [](Image* i) {
+         i->roles = L(T("p/r") + L(Member(kLiteral, "user:ada"), Member(kLiteral, "doc:d")) + L());
+       }},
+      {"Principals", [](Image* i) { i->rule.principals = L(P(kAny), P(kAuthenticated)); }},
+      {"Actions", [](Image* i) { i->rule.actions = L(P(kAny), P(kLiteral, 0)); }},
+      {"Resources", [](Image* i) { i->rule.resources = L(P(kGlob, 0), P(kLiteral, 1)); }},
+  };
+  for (const auto& row : rows) {
+    Image image;
+    row.change(&image);
+    EXPECT_EQ(Decode(image.Bytes()), "decoded") << row.name;
+    EXPECT_EQ(Decode(image.Bytes(), {}, limits), "a list has more than 1 items") << row.name;
+  }
 }
 
 TEST(SnapshotImageTest, IsOfOneVersion) {

@@ -21,7 +21,9 @@ constexpr char kEntities[] = R"(
 reeve: 1
 entities:
   - {id: "group:leads", parents: ["group:staff"]}
-  - {id: "user:ada@X", parents: ["team:blue"], attributes: {level: 1, site: berlin}}
+  - {id: "user:ada@X", parents: ["team:blue"], attributes: {level: 1, site: berlin,
+      team: "team:blue", folder: "folder:finance", teams: ["team:red", "team:blue"],
+      box: {team: "team:red"}}}
   - {id: "doc:/f/q3", parents: ["folder:finance"], attributes: {owner: bob, stored: true}}
 )";
 
@@ -183,6 +185,14 @@ const Case kCases[] = {
      ", when: ['principal.isIn(\"group:staff\")', 'principal.isIn(\"user:ada@X\")', "
      "'principal.isIn([\"group:none\", \"team:blue\"])', 'resource.isIn(\"folder:finance\")', "
      "'!resource.isIn(\"group:staff\")', '!principal.isIn(\"folder:finance\")']}]",
+     "allow_rule: p/r TTTTTT"},
+    // Of texts that the set itself holds.
+    {"IsInStored",
+     "rules: [{id: r, " ALLOW
+     ", when: ['principal.isIn(principal.team)', '!principal.isIn(principal.folder)', "
+     "'resource.isIn(principal.folder)', '!resource.isIn(principal.team)', "
+     "'principal.isIn(principal.teams)', '!principal.isIn(principal.box.team)']}, "
+     "{id: s, effect: deny, principals: ['team:red'], actions: [any], resources: [any]}]",
      "allow_rule: p/r TTTTTT"},
     {"IsInRole", "rules: [{id: r, " ALLOW ", when: 'principal.isIn(\"role:\" + action)'}]",
      "no_rule: ; missed: p/r U"},
@@ -369,6 +379,27 @@ TEST(ConditionsTest, RefusesConstantsThatDoNotFit) {
                              ", when: \"(dyn(lists.range(1100).map(i, '" +
                                  text + "')) || context.z) && context.a == context.b\"}]\n"}});
   EXPECT_FALSE(loaded.ok());
+  ASSERT_EQ(loaded.issues.size(), 1u);
+  EXPECT_EQ(loaded.issues[0].message, "the constants of the expression are too large");
+}
+
+// Those that are written out and those that are computed, of which each would fit.
+TEST(ConditionsTest, RefusesConstantsThatDoNotFitTogether) {
+  constexpr int kTexts = 160;
+  const auto load = [](int computed) {
+    std::string yaml = "reeve: 1\npolicy: p\nlet:\n";
+    std::string when = "(dyn(lists.range(" + std::to_string(computed) + ").map(i, '" +
+                       std::string(16'000, 'z') + "')) || context.z) && (false";
+    for (int i = 0; i < kTexts; ++i) {
+      const std::string name = "t" + std::to_string(i);
+      yaml.append("  ").append(name).append(": \"'").append(60'000, 'a').append("'\"\n");
+      when += " || context.a == " + name;
+    }
+    return LoadPolicy(
+        {{"p.yaml", yaml + "rules: [{id: r, " ALLOW ", when: \"" + when + ")\"}]\n"}});
+  };
+  for (const Issue& issue : load(10).issues) ADD_FAILURE() << ToString(issue);
+  const LoadResult loaded = load(600);
   ASSERT_EQ(loaded.issues.size(), 1u);
   EXPECT_EQ(loaded.issues[0].message, "the constants of the expression are too large");
 }

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
@@ -271,17 +272,18 @@ void CheckRules(const std::vector<SourceFile>& files, const LoadLimits& limits,
 // `documents` are the schemas. Null if there is an issue.
 std::shared_ptr<const Snapshot> Decode(const SnapshotRules& rules, const Documents& documents,
                                        const LoadLimits& limits, std::vector<Issue>* issues) {
-  const SnapshotImageLimits most = {limits.max_rules, limits.max_entities,
+  const SnapshotImageLimits most = {limits.max_rules, limits.max_entities, limits.max_list,
                                     kMaxRegexSteps * rules.files};
   std::optional<Schema> schema;
   if (documents.scope != nullptr) schema = documents.scope->schema();
   auto snapshot = DecodeSnapshot(rules.image(), std::move(schema), most);
   if (snapshot.ok()) return *std::move(snapshot);
-  issues->push_back({Issue::Severity::kError,
-                     rules.file,
-                     {},
-                     absl::StrCat("is damaged: its rules are none that can be read: ",
-                                  snapshot.status().message(), "; compile it again")});
+  std::string message(snapshot.status().message());
+  if (!absl::IsResourceExhausted(snapshot.status())) {
+    message = absl::StrCat("is damaged: its rules are none that can be read: ", message,
+                           "; compile it again");
+  }
+  issues->push_back({Issue::Severity::kError, rules.file, {}, std::move(message)});
   return nullptr;
 }
 

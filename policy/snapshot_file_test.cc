@@ -638,9 +638,10 @@ TEST(RulesTest, ThatNobodyCompiledAreRefused) {
                 std::to_string(rules.size() - 2) + ": the bytes end too early; compile it again\n");
   LoadLimits limits;
   limits.max_rules = 0;
-  EXPECT_EQ(Load(bytes, limits),
-            "s: is damaged: its rules are none that can be read: the set has more than 0 rules; "
-            "compile it again\n");
+  EXPECT_EQ(Load(bytes, limits), "s: the set has more than 0 rules\n");
+  limits = {};
+  limits.max_list = 0;
+  EXPECT_EQ(Load(bytes, limits), "s: a list has more than 0 items\n");
 }
 
 // Whatever a byte becomes, the set is refused or decides something.

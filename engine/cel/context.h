@@ -57,6 +57,8 @@ class Context {
     return Cell::Error(out_of_memory_ ? ErrorCode::kMemoryLimit : ErrorCode::kCostLimit);
   }
   uint64_t budget() const { return budget_; }
+  // Bytes that were allocated since Reset().
+  size_t used() const { return arena_.used(); }
 
   // Uninitialised room for `count` of T; null at a limit (return LimitError()). Charges a unit for
   // each 16 bytes.

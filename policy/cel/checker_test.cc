@@ -551,6 +551,14 @@ TEST(Check, PrintsEachNode) {
 )");
 }
 
+TEST(Environment, ACopyHasFunctionsOfItsOwn) {
+  Environment copy = Environment::Standard();
+  copy.AddFunction("h", {{T("int")}, T("int")});
+  EXPECT_NE(copy.FindFunction("h"), nullptr);
+  EXPECT_NE(copy.FindFunction("size"), nullptr);
+  EXPECT_EQ(Environment::Standard().FindFunction("h"), nullptr);
+}
+
 TEST(Check, TakesFunctionsThatAreAdded) {
   Environment environment;
   environment.AddFunction("tuple", {{T("T"), T("U")}, T("tuple(T, U)")});

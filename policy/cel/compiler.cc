@@ -370,16 +370,17 @@ class Compiler {
     if (cell.kind() == Kind::kString || cell.kind() == Kind::kBytes) {
       literal_bytes_ += cell.text().size();
     }
-    if (literal_bytes_ > kMaxConstantBytes) return std::nullopt;
-    return cell;
+    return Fits() ? std::optional<Cell>(cell) : std::nullopt;
   }
 
   // The cell, with what it points to kept in the program. Nothing if there is no room.
   std::optional<Cell> Kept(const Cell& cell) {
     const Cell copy = Copy(cell, memory_);
-    if (copy.is_error() || memory_.exhausted()) return std::nullopt;
+    if (copy.is_error() || memory_.exhausted() || !Fits()) return std::nullopt;
     return copy;
   }
+  // Whether what constants point to is no more than it may be.
+  bool Fits() const { return literal_bytes_ + memory_.used() <= kMaxConstantBytes; }
 
   uint32_t AddConstant(const Cell& cell) {
     parts_.constants.push_back(cell);

@@ -159,7 +159,7 @@ std::shared_ptr<const Snapshot> MakeSnapshot(const World& world) {
 std::shared_ptr<const Snapshot> Decoded(std::shared_ptr<const Snapshot> snapshot,
                                         const World& world) {
   const std::string image = EncodeSnapshot(*snapshot);
-  auto decoded = DecodeSnapshot(image, world.schema, {1'000'000, 1'000'000, 1'000'000});
+  auto decoded = DecodeSnapshot(image, world.schema, {1'000'000, 1'000'000, 1'000'000, 1'000'000});
   const std::string message(decoded.status().message());
   if (message.find("a text is malformed") != std::string::npos) return snapshot;
   if (!decoded.ok() || EncodeSnapshot(**decoded) != image) {
