@@ -124,6 +124,13 @@ const std::vector<Entity> kFolders = {
     MakeEntity("doc:/f/q3", {"folder:finance"}),
     MakeEntity("folder:finance", {"folder:all"}),
 };
+const std::vector<Rule> kFoundByActions = {
+    MakeRule("+tree", {"anyone"}, {"in-tree"}, {"doc:/f/**"}),
+    MakeRule("+folder", {"anyone"}, {"in-folder"}, {"doc:/f/*"}),
+};
+const std::vector<Rule> kSeveral = {
+    MakeRule("+a", {"user:eve", "group:staff"}, {"read", "list"}, {"doc:1", "folder:all"}),
+};
 constexpr Reason kAllowed = Reason::kAllowRule;
 constexpr Reason kDenied = Reason::kDenyRule;
 constexpr Reason kNone = Reason::kNoRule;
@@ -197,6 +204,36 @@ const Case kCases[] = {
      "x",
      "doc:/g/a",
      kNone},
+    {"FolderItself",
+     {Allow("anyone", "any", "doc:/f/*")},
+     {},
+     kBob,
+     "x",
+     "doc:/f/a",
+     kAllowed,
+     "a"},
+    {"NotBelowAFolder", {Allow("anyone", "any", "doc:/f/*")}, {}, kBob, "x", "doc:/f/a/b", kNone},
+    {"NotAboveAFolder", {Allow("anyone", "any", "doc:/f/*")}, {}, kBob, "x", "doc:/f", kNone},
+    {"NoPathOfAType", {Allow("anyone", "any", "doc:*")}, {}, kBob, "x", "doc:/f", kNone},
+    // The index finds these by their actions, of which each has its own.
+    {"TreeFoundByAction", kFoundByActions, {}, kBob, "in-tree", "doc:/f/a/b", kAllowed, "tree"},
+    {"OtherTreeFoundByAction", kFoundByActions, {}, kBob, "in-tree", "doc:/g/a", kNone},
+    {"FolderFoundByAction", kFoundByActions, {}, kBob, "in-folder", "doc:/f/a", kAllowed, "folder"},
+    {"OtherFolderFoundByAction", kFoundByActions, {}, kBob, "in-folder", "doc:/g/a", kNone},
+    {"BelowAFolderFoundByAction", kFoundByActions, {}, kBob, "in-folder", "doc:/f/a/b", kNone},
+    {"OneOfSeveralActions", kSeveral, kFolders, kAda, "list", "doc:/f/q3", kAllowed, "a"},
+    {"NoneOfSeveralActions", kSeveral, kFolders, kAda, "write", "doc:/f/q3", kNone},
+    {"NoneOfSeveralPrincipals", kSeveral, kFolders, kBob, "list", "doc:/f/q3", kNone},
+    {"NoneOfSeveralResources", kSeveral, kFolders, kAda, "list", "doc:/f/q4", kNone},
+    {"DenyOfSeveralGroupsThatMayBe",
+     {MakeRule("-a", {"group:ops", "group:law"}, {"any"}, {"any"}),
+      MakeRule("+b", {"anyone"}, {"any"}, {"any"})},
+     {},
+     WithUnknownGroups(kBob),
+     "x",
+     "y:1",
+     kUnknown,
+     "a"},
     // The index once looked for such globs under the second colon, where it never looked again.
     {"GlobResourceWithColonsInItsId",
      {MakeRule("-a", {"anyone"}, {"any"}, {"urn:a:b*"}),

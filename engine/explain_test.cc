@@ -152,5 +152,17 @@ TEST(ExplainTest, FindsTheNearest) {
             "nearest one a\nnearest shadow r\nnearest two p\n");
 }
 
+// Whatever stands beside `any`, no resource is missed.
+TEST(ExplainTest, AnyBesideATreeIsAny) {
+  SnapshotBuilder builder;
+  builder.AddRule(MakeRule("+a", {"user:bob"}, {"any"}, {"host:/f/**", "any"}));
+  builder.AddRule(MakeRule("+b", {"user:bob"}, {"any"}, {"host:/f/*", "any"}));
+  const auto engine = MakeEngine();
+  ASSERT_TRUE(engine->Replace(*builder.Build()).ok());
+  const Principal ada = MakePrincipal("user:ada");
+  EXPECT_EQ(Explained(*engine, Request(ada, "read", {"doc", "1"})),
+            "a no/yes/yes - any any\nb no/yes/yes - any any\nnearest a p\nnearest b p\n");
+}
+
 }  // namespace
 }  // namespace reeve
