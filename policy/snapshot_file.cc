@@ -25,10 +25,13 @@ namespace {
 
 // The first byte is not UTF-8, and who changes line ends on the way changes the last two.
 constexpr std::string_view kMagic = "\x89REEVE\r\n";
-constexpr uint32_t kVersion = 3;
-constexpr size_t kHeaderBytes = 24;
-constexpr size_t kLeastNodeBytes = 3;
+constexpr uint32_t kVersion = 4;
 constexpr size_t kDigestBytes = 32;
+// Of the header: where its own digest is, behind those of the rules and of the files.
+constexpr size_t kDigestAt = 32 + 2 * kDigestBytes;
+constexpr size_t kHeaderBytes = kDigestAt + kDigestBytes;
+constexpr size_t kPartHeaderBytes = 16;
+constexpr size_t kLeastNodeBytes = 3;
 constexpr size_t kSignerBytes = crypto_sign_PUBLICKEYBYTES;
 constexpr size_t kSignatureBytes = crypto_sign_BYTES;
 constexpr size_t kMaxNameBytes = 4096;
@@ -192,55 +195,69 @@ class Reader {
 
   // Returns what is wrong; empty if nothing is. Then the others may be called.
   std::string Read() {
-    if (file_.text.size() < kHeaderBytes + kDigestBytes) return Damaged("it is cut short");
-    if (const uint32_t version = Get32(&file_.text[kMagic.size()]); version != kVersion) {
+    const std::string_view bytes = file_.text;
+    if (bytes.size() < kMagic.size() + 4) return Damaged("it is cut short");
+    if (const uint32_t version = Get32(&bytes[kMagic.size()]); version != kVersion) {
       return absl::StrCat("is of version ", version, ", and this program reads version ", kVersion,
                           "; compile it again");
     }
-    const uint32_t count = Get32(&file_.text[kMagic.size() + 4]);
-    const uint64_t end = Get64(&file_.text[kMagic.size() + 8]);
-    const uint64_t rest = file_.text.size() - kDigestBytes;
-    if (end < kHeaderBytes || end > rest) return Damaged("it is cut short");
-    const bool is_signed = rest - end == kSignerBytes + kSignatureBytes;
-    if (!is_signed && rest != end) return Damaged("it has not the length that it states");
-    const std::string_view bytes = file_.text;
-    const auto digest = DigestOf(bytes.substr(0, end));
-    if (std::memcmp(digest.data(), &bytes[end], digest.size()) != 0) {
-      return Damaged("its digest does not match");
+    if (bytes.size() < kHeaderBytes) return Damaged("it is cut short");
+    const std::string_view digest = bytes.substr(kDigestAt, kDigestBytes);
+    if (!Matches(bytes.substr(0, kDigestAt), digest)) return Damaged("its digest does not match");
+    file_count_ = Get32(&bytes[kMagic.size() + 4]);
+    const uint64_t rules = Get64(&bytes[16]);
+    const uint64_t files = Get64(&bytes[24]);
+    const uint64_t rest = bytes.size() - kHeaderBytes;
+    if (rules > rest || files > rest - rules) return Damaged("it is cut short");
+    rules_ = bytes.substr(kHeaderBytes, rules);
+    parts_bytes_ = bytes.substr(kHeaderBytes + rules, files);
+    const std::string_view signature = bytes.substr(kHeaderBytes + rules + files);
+    if (!signature.empty() && signature.size() != kSignerBytes + kSignatureBytes) {
+      return Damaged("it has not the length that it states");
     }
-    const std::string_view signature = bytes.substr(end + kDigestBytes);
-    if (std::string wrong = CheckSignature(bytes.substr(end, kDigestBytes), signature);
-        !wrong.empty()) {
-      return wrong;
+    if (file_count_ == 0) return Damaged("it holds no file");
+    if (file_count_ > limits_.max_files) {
+      return absl::StrCat("holds more than ", limits_.max_files, " files");
     }
-    return ReadParts(bytes.substr(kHeaderBytes, end - kHeaderBytes), count);
+    return CheckSignature(digest, signature);
   }
 
-  size_t file_count() const { return parts_.size(); }
-  // Empty if it holds none.
-  std::string_view image() const { return image_; }
+  size_t file_count() const { return file_count_; }
 
-  // The same: then files() and unpacked() are what it holds, in the same order.
+  // The same, each of what it looks at. Then files() and unpacked() are what the set holds, in the
+  // same order;
   std::string ReadFiles() {
-    for (const Part& part : parts_) {
+    if (!Matches(parts_bytes_, DigestAt(1))) return Damaged("its digest does not match");
+    std::vector<Part> parts;
+    if (std::string wrong = ReadParts(&parts); !wrong.empty()) return wrong;
+    for (const Part& part : parts) {
       if (std::string wrong = ReadTree(part); !wrong.empty()) return wrong;
     }
     return "";
   }
-  // Only of the schemas that the image speaks of, which goes to *rules.
-  std::string ReadSchemas(std::string_view* rules) {
-    ByteReader in(image_);
-    uint64_t count = 0;
-    in.Number(parts_.size(), &count);
-    for (; count > 0; --count) {
-      uint64_t number = 0;
-      if (!in.Number(parts_.size() - 1, &number)) break;
-      if (std::string wrong = ReadTree(parts_[number]); !wrong.empty()) return wrong;
+  // or the schemas that its rules are held to, which go to *image, empty if it holds none of this
+  // version of Reeve. That there are none is no fault.
+  std::string ReadRules(std::string_view* image) {
+    *image = {};
+    if (!Matches(rules_, DigestAt(0))) return Damaged("its digest does not match");
+    if (rules_.size() < sizeof(uint32_t)) return rules_.empty() ? "" : Damaged(kRulesCut);
+    const uint32_t schemas = Get32(rules_.data());
+    std::string_view rest = rules_.substr(sizeof(uint32_t));
+    std::vector<Part> parts;
+    for (uint32_t i = 0; i < schemas; ++i) {
+      Part part;
+      if (std::string wrong = TakePart(parts, &rest, &part); !wrong.empty()) return wrong;
+      parts.push_back(std::move(part));
     }
-    if (!in.ok()) return Damaged("what it says of schemas is wrong");
-    *rules = image_.substr(image_.size() - in.rest());
+    if (!CanDecodeSnapshot(rest)) return "";
+    for (const Part& part : parts) {
+      if (std::string wrong = ReadTree(part); !wrong.empty()) return wrong;
+    }
+    *image = rest;
     return "";
   }
+  // Behind the two: what they say as bytes.
+  std::string_view rules() const { return rules_; }
   std::vector<SourceFile>& files() { return files_; }
   std::vector<UnpackedFile>& unpacked() { return unpacked_; }
 
@@ -283,42 +300,26 @@ class Reader {
     return "";
   }
 
-  std::string ReadParts(std::string_view rest, uint32_t count) {
-    if (count == 0) return Damaged("it holds no file");
-    if (count > limits_.max_files) {
-      return absl::StrCat("holds more than ", limits_.max_files, " files");
-    }
-    for (uint32_t i = 0; i < count; ++i) {
-      if (rest.size() < 16) return Damaged("a file in it is cut short");
-      const uint64_t name_size = Get32(&rest[0]);
-      const uint64_t text_size = Get32(&rest[4]);
-      const uint64_t decoded_size = Get32(&rest[8]);
-      const uint64_t nodes = Get32(&rest[12]);
-      rest.remove_prefix(16);
-      if (name_size + text_size + decoded_size + nodes > rest.size()) {
-        return Damaged("a file in it is cut short");
-      }
-      const auto take = [&rest](size_t size) {
-        const std::string_view taken = rest.substr(0, size);
-        rest.remove_prefix(size);
-        return taken;
-      };
+  static constexpr std::string_view kFileCut = "a file in it is cut short";
+  static constexpr std::string_view kRulesCut = "the rules in it are cut short";
+
+  // Of the rules, 0, and of the files, 1.
+  std::string_view DigestAt(size_t number) const {
+    return std::string_view(file_.text).substr(32 + number * kDigestBytes, kDigestBytes);
+  }
+  static bool Matches(std::string_view bytes, std::string_view digest) {
+    const auto made = DigestOf(bytes);
+    return std::memcmp(made.data(), digest.data(), made.size()) == 0;
+  }
+
+  std::string ReadParts(std::vector<Part>* parts) const {
+    std::string_view rest = parts_bytes_;
+    for (uint32_t i = 0; i < file_count_; ++i) {
       Part part;
-      part.name = take(name_size);
-      if (part.name.empty() || part.name.size() > kMaxNameBytes || HasControlCharacter(part.name) ||
-          (i > 0 && part.name <= parts_.back().name)) {
-        return Damaged("the names in it are wrong");
-      }
-      part.text = take(text_size);
-      part.decoded = take(decoded_size);
-      part.nodes = take(nodes);
-      const size_t most = YamlLimitsOf(limits_).max_bytes;
-      if (part.text.size() > most || part.decoded.size() > kYamlTreeMaxBytes) {
-        return absl::StrCat("holds `", part.name, "`, which is longer than ", most, " bytes");
-      }
-      parts_.push_back(std::move(part));
+      if (std::string wrong = TakePart(*parts, &rest, &part); !wrong.empty()) return wrong;
+      parts->push_back(std::move(part));
     }
-    for (Part& part : parts_) {
+    for (Part& part : *parts) {
       const uint64_t size = rest.size() < 4 ? UINT64_MAX : uint64_t{Get32(rest.data())};
       if (size > rest.size() - std::min<size_t>(rest.size(), 4)) {
         return Damaged("the conditions in it are cut short");
@@ -326,12 +327,36 @@ class Reader {
       part.programs = rest.substr(4, size);
       rest.remove_prefix(4 + size);
     }
-    const uint64_t size = rest.size() < 8 ? UINT64_MAX : Get64(rest.data());
-    if (size > rest.size() - std::min<size_t>(rest.size(), 8)) {
-      return Damaged("the rules in it are cut short");
+    return rest.empty() ? "" : Damaged("bytes are left over");
+  }
+
+  // Takes the one that stands behind `before` from *rest.
+  std::string TakePart(const std::vector<Part>& before, std::string_view* rest, Part* part) const {
+    if (rest->size() < kPartHeaderBytes) return Damaged(kFileCut);
+    const uint64_t name_size = Get32(&(*rest)[0]);
+    const uint64_t text_size = Get32(&(*rest)[4]);
+    const uint64_t decoded_size = Get32(&(*rest)[8]);
+    const uint64_t nodes = Get32(&(*rest)[12]);
+    rest->remove_prefix(kPartHeaderBytes);
+    if (name_size + text_size + decoded_size + nodes > rest->size()) return Damaged(kFileCut);
+    const auto take = [rest](size_t size) {
+      const std::string_view taken = rest->substr(0, size);
+      rest->remove_prefix(size);
+      return taken;
+    };
+    part->name = take(name_size);
+    if (part->name.empty() || part->name.size() > kMaxNameBytes ||
+        HasControlCharacter(part->name) || (!before.empty() && part->name <= before.back().name)) {
+      return Damaged("the names in it are wrong");
     }
-    image_ = rest.substr(8, size);
-    return rest.size() == 8 + size ? "" : Damaged("bytes are left over");
+    part->text = take(text_size);
+    part->decoded = take(decoded_size);
+    part->nodes = take(nodes);
+    const size_t most = YamlLimitsOf(limits_).max_bytes;
+    if (part->text.size() > most || part->decoded.size() > kYamlTreeMaxBytes) {
+      return absl::StrCat("holds `", part->name, "`, which is longer than ", most, " bytes");
+    }
+    return "";
   }
 
   static YamlLimits YamlLimitsOf(const LoadLimits& limits) {
@@ -380,23 +405,13 @@ class Reader {
 
   const SourceFile& file_;
   const LoadLimits& limits_;
+  uint32_t file_count_ = 0;
   // Of file_.
-  std::vector<Part> parts_;
-  std::string_view image_;
+  std::string_view rules_;
+  std::string_view parts_bytes_;
   std::vector<SourceFile> files_;
   std::vector<UnpackedFile> unpacked_;
 };
-
-// Whether `image` is of this version, behind what it says of schemas.
-bool CanDecodeRules(std::string_view image) {
-  ByteReader in(image);
-  uint64_t number = 0;
-  if (image.empty() || !in.Number(in.rest(), &number)) return false;
-  for (uint64_t left = number; left > 0; --left) {
-    if (!in.Varint(&number)) return false;
-  }
-  return CanDecodeSnapshot(image.substr(image.size() - in.rest()));
-}
 
 void Report(const std::string& file, std::string message, std::vector<Issue>* issues) {
   issues->push_back({Issue::Severity::kError, file, {}, std::move(message)});
@@ -411,33 +426,35 @@ std::string EncodeSnapshotFile(std::vector<SnapshotPart> parts, std::string_view
   FindFastestHash();
   std::sort(parts.begin(), parts.end(),
             [](const SnapshotPart& a, const SnapshotPart& b) { return a.name < b.name; });
-  std::string body;
-  for (const SnapshotPart& part : parts) AppendPart(part, &body);
+  std::string rules;
+  std::string files;
+  uint32_t schemas = 0;
+  for (const SnapshotPart& part : parts) schemas += part.is_schema ? 1 : 0;
+  if (!image.empty()) {
+    Put32(schemas, &rules);
+    for (const SnapshotPart& part : parts) {
+      if (part.is_schema) AppendPart(part, &rules);
+    }
+    rules += image;
+  }
+  for (const SnapshotPart& part : parts) AppendPart(part, &files);
   for (const SnapshotPart& part : parts) {
-    Put32(part.programs.size(), &body);
-    body += part.programs;
+    Put32(part.programs.size(), &files);
+    files += part.programs;
   }
-  std::string schemas;
-  size_t schema_count = 0;
-  for (size_t i = 0; i < parts.size() && !image.empty(); ++i) {
-    if (!parts[i].is_schema) continue;
-    ++schema_count;
-    AppendVarint(i, &schemas);
-  }
-  std::string counted;
-  if (!image.empty()) AppendVarint(schema_count, &counted);
-  Put64(counted.size() + schemas.size() + image.size(), &body);
-  body.append(counted).append(schemas).append(image);
   std::string bytes(kMagic);
   Put32(kVersion, &bytes);
   Put32(parts.size(), &bytes);
-  const uint64_t end = kHeaderBytes + body.size();
-  Put64(end, &bytes);
-  bytes += body;
-  const auto digest = DigestOf(bytes);
-  bytes.append(digest.begin(), digest.end());
+  Put64(rules.size(), &bytes);
+  Put64(files.size(), &bytes);
+  for (const std::string& section : {std::cref(rules), std::cref(files), std::cref(bytes)}) {
+    const auto digest = DigestOf(section);
+    bytes.append(digest.begin(), digest.end());
+  }
+  bytes.reserve(bytes.size() + rules.size() + files.size() + kSignerBytes + kSignatureBytes);
+  bytes.append(rules).append(files);
   if (signing_key == nullptr) return bytes;
-  const std::string text = SignedText(std::string_view(bytes).substr(end));
+  const std::string text = SignedText(std::string_view(bytes).substr(kDigestAt, kDigestBytes));
   PolicyKey signer;
   crypto_sign_ed25519_sk_to_pk(signer.data(), signing_key);
   std::array<unsigned char, kSignatureBytes> signature;
@@ -468,10 +485,10 @@ void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* file
     }
     Reader reader(file, limits);
     std::string wrong = reader.Read();
-    const bool take_rules =
-        rules != nullptr && alone && wrong.empty() && CanDecodeRules(reader.image());
     std::string_view image;
-    if (wrong.empty()) wrong = take_rules ? reader.ReadSchemas(&image) : reader.ReadFiles();
+    if (wrong.empty() && rules != nullptr && alone) wrong = reader.ReadRules(&image);
+    const bool take_rules = !image.empty();
+    if (wrong.empty() && !take_rules) wrong = reader.ReadFiles();
     if (!wrong.empty()) {
       Report(file.name, std::move(wrong), issues);
       continue;
@@ -508,7 +525,9 @@ void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* file
 std::string RulesOf(const SourceFile& file, const LoadLimits& limits) {
   Reader reader(file, limits);
   if (!IsSnapshotFile(file.text) || !reader.Read().empty()) return "";
-  return CanDecodeRules(reader.image()) ? std::string(reader.image()) : "";
+  std::string_view image;
+  const bool has_fault = !reader.ReadRules(&image).empty();
+  return has_fault || !image.empty() ? std::string(reader.rules()) : "";
 }
 
 bool AreEqual(const YamlDocument& a, const YamlDocument& b) {

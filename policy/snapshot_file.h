@@ -64,7 +64,8 @@ struct SnapshotRules {
 // nothing is kept.
 //
 // If `rules` is not null, a snapshot file that is alone and was compiled by this version of Reeve
-// goes there. Of its files only the schemas are kept, to which the rules are to be held.
+// goes there. Its files are not looked at: the schemas to which its rules are to be held are kept
+// beside these.
 //
 // Works on any bytes: a tree that it returns has the form of one that was read. Programs and rules
 // are not looked at.
@@ -72,8 +73,9 @@ void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* file
                          UnpackedFiles* unpacked, std::vector<Issue>* issues,
                          SnapshotRules* rules = nullptr);
 
-// What `file` was compiled to, with what it says of schemas. Empty if it is no snapshot file, has a
-// fault that UnpackSnapshotFiles() reports, or was compiled by another version of Reeve.
+// What `file` says that it was compiled to, with its schemas, as bytes that may have any fault.
+// Empty if it is no snapshot file, has a fault before them that UnpackSnapshotFiles() reports, or
+// was compiled by another version of Reeve.
 std::string RulesOf(const SourceFile& file, const LoadLimits& limits);
 
 // Whether both are the same, node by node.

@@ -1,7 +1,6 @@
-// Loads any bytes as a snapshot file: as they are, and with the digest that belongs to them, so
-// that what is behind the digest is reached.
-#include <sodium.h>
-
+// Loads any bytes as a snapshot file: as they are, and with the digests that belong to them, so
+// that what these are of is reached.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +10,7 @@
 #include "reeve/policy/compile.h"
 #include "reeve/policy/load.h"
 #include "reeve/policy/snapshot_file.h"
+#include "reeve/policy/snapshot_file_testing.h"
 
 namespace reeve {
 namespace {
@@ -48,12 +48,11 @@ void Load(const std::string& bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string bytes(reinterpret_cast<const char*>(data), size);
   reeve::Load(bytes);
-  if (bytes.size() < 24 || !reeve::IsSnapshotFile(bytes)) return 0;
-  for (int i = 0; i < 8; ++i) bytes[16 + i] = static_cast<char>(uint64_t{size} >> 8 * i);
-  unsigned char digest[32];
-  crypto_generichash(digest, sizeof digest, reinterpret_cast<const unsigned char*>(bytes.data()),
-                     bytes.size(), nullptr, 0);
-  bytes.append(reinterpret_cast<const char*>(digest), sizeof digest);
+  using reeve::kSnapshotHeaderBytes;
+  if (bytes.size() < kSnapshotHeaderBytes || !reeve::IsSnapshotFile(bytes)) return 0;
+  const uint64_t rules =
+      std::min<uint64_t>(reeve::RulesSize(bytes), bytes.size() - kSnapshotHeaderBytes);
+  reeve::SealSnapshotFile(rules, &bytes);
   reeve::Load(bytes);
   return 0;
 }

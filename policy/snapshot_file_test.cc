@@ -21,6 +21,7 @@
 #include "reeve/engine/engine.h"
 #include "reeve/engine/explain.h"
 #include "reeve/policy/compile.h"
+#include "reeve/policy/snapshot_file_testing.h"
 #include "reeve/policy/yaml_tree.h"
 
 namespace reeve {
@@ -244,9 +245,14 @@ TEST_F(FilesTest, ReportsWhatItCannotCompile) {
             std::string::npos);
 }
 
+constexpr size_t kHeader = kSnapshotHeaderBytes;
+
+// Beside it the files of a set are read.
+SourceFile MoreSchema() { return {"u.yaml", "reeve: 1\nschema: b\nentities:\n  img: {}\n"}; }
+
 // Where a signed file of Files() is what.
+constexpr size_t kDigestAt = 96;
 size_t SignatureAt(const std::string& bytes) { return bytes.size() - 96; }
-size_t DigestAt(const std::string& bytes) { return SignatureAt(bytes) - 32; }
 
 TEST(SignatureTest, EveryFlippedBitIsRefused) {
   const std::string bytes = Compiled(Files(), &TheKey());
@@ -254,15 +260,25 @@ TEST(SignatureTest, EveryFlippedBitIsRefused) {
   const LoadLimits trusting = Trusting(keys);
   ASSERT_EQ(Load(bytes, trusting), "loaded");
   ASSERT_EQ(Load(bytes), "loaded");
+  const size_t files = kHeader + RulesSize(bytes);
+  const auto is_taken = [&](size_t at) { return at < files || at >= SignatureAt(bytes); };
   for (size_t at = 0; at < bytes.size(); ++at) {
     for (const int bit : {0, 3, 7}) {
       std::string flipped = bytes;
       flipped[at] = static_cast<char>(flipped[at] ^ 1 << bit);
-      EXPECT_NE(Load(flipped, trusting), "loaded") << at << " " << bit;
+      // Alone, its texts and trees are not looked at.
+      EXPECT_EQ(Load(flipped, trusting) != "loaded", is_taken(at)) << at << " " << bit;
       // Also by who trusts anybody.
-      EXPECT_NE(Load(flipped), "loaded") << at << " " << bit;
+      EXPECT_EQ(Load(flipped) != "loaded", is_taken(at)) << at << " " << bit;
+      // By lint they are.
+      EXPECT_FALSE(LintPolicy({{"s", flipped}}).ok()) << at << " " << bit;
     }
   }
+  // And where they decide.
+  std::string flipped = bytes;
+  flipped[files + 40] ^= 1;
+  EXPECT_EQ(Issues(LoadPolicy({{"s", flipped}, MoreSchema()})),
+            "s: is damaged: its digest does not match; compile it again\n");
 }
 
 TEST(SignatureTest, EveryLengthButTheWholeIsRefused) {
@@ -292,7 +308,7 @@ TEST(SignatureTest, TrustsOnlyWhatIsWholeAndSignedByATrustedKey) {
   // By the key, but of the bytes alone, as it might sign anything else.
   std::string bare = bytes;
   crypto_sign_detached(reinterpret_cast<unsigned char*>(&bare[bare.size() - 64]), nullptr,
-                       reinterpret_cast<const unsigned char*>(&bare[DigestAt(bare)]), 32,
+                       reinterpret_cast<const unsigned char*>(&bare[kDigestAt]), 32,
                        TheKey().secret.data());
   const std::string hex = [&other] {
     char text[65];
@@ -339,15 +355,10 @@ TEST(SignatureTest, TrustsOnlyWhatIsWholeAndSignedByATrustedKey) {
   EXPECT_EQ(CompilePolicy({{"s", from_other}}, TheKey().secret.data(), Trusting(key)).bytes, "");
 }
 
-// The bytes of a file, with the digest that belongs to them.
+// The bytes of a file, whose files may have another length, with the digests that belong to them.
 std::string Sealed(std::string bytes) {
-  bytes.resize(bytes.size() - 32);
-  const uint64_t end = bytes.size();
-  for (int i = 0; i < 8; ++i) bytes[16 + i] = static_cast<char>(end >> 8 * i);
-  unsigned char digest[32];
-  crypto_generichash(digest, sizeof digest, reinterpret_cast<const unsigned char*>(bytes.data()),
-                     bytes.size(), nullptr, 0);
-  return bytes.append(reinterpret_cast<const char*>(digest), sizeof digest);
+  SealSnapshotFile(RulesSize(bytes), &bytes);
+  return bytes;
 }
 
 void Put(std::string* bytes, size_t at, uint32_t value) {
@@ -362,7 +373,7 @@ uint32_t Get(const std::string& bytes, size_t at) {
 
 // Where the programs of the first file of a set are, behind their size.
 size_t ProgramsAt(const std::string& bytes) {
-  size_t at = 24;
+  size_t at = kHeader + RulesSize(bytes);
   for (uint32_t left = Get(bytes, 12); left > 0; --left) {
     at += 16 + Get(bytes, at) + Get(bytes, at + 4) + Get(bytes, at + 8) + Get(bytes, at + 12);
   }
@@ -372,20 +383,13 @@ std::string ProgramsOf(const std::string& bytes) {
   const size_t at = ProgramsAt(bytes);
   return bytes.substr(at, Get(bytes, at - 4));
 }
-// Where the size of the rules is, behind the programs of all files.
-size_t RulesAt(const std::string& bytes) {
-  size_t at = ProgramsAt(bytes) - 4;
-  for (uint32_t left = Get(bytes, 12); left > 0; --left) at += 4 + Get(bytes, at);
-  return at;
-}
 std::string RulesOf(const std::string& bytes) { return reeve::RulesOf({"s", bytes}, {}); }
 // The same set with others; with none, its trees decide.
 std::string WithRules(const std::string& bytes, const std::string& rules) {
-  const size_t at = RulesAt(bytes);
   std::string other = bytes;
-  other.replace(at + 8, Get(bytes, at), rules);
-  Put(&other, at, static_cast<uint32_t>(rules.size()));
-  return Sealed(std::move(other));
+  other.replace(kHeader, RulesSize(bytes), rules);
+  SealSnapshotFile(rules.size(), &other);
+  return other;
 }
 // The same set without rules, and with other programs.
 std::string WithPrograms(const std::string& bytes, const std::string& programs) {
@@ -474,7 +478,6 @@ TEST(ProgramsTest, AreOfTheSchemasThatTheyWereCompiledWith) {
   ASSERT_TRUE(loaded.ok()) << Issues(loaded);
   EXPECT_EQ(Answers(loaded.snapshot), Answers(plain.snapshot));
   // Also where the schema is in the set, and another one is beside it.
-  const SourceFile more = {"u.yaml", "reeve: 1\nschema: b\nentities:\n  img: {}\n"};
   const std::string with = Compiled({{"p.yaml", kLevels}, schema});
   const std::string high =
       Compiled({{"p.yaml", absl::StrReplaceAll(kLevels, {{"level >= 3", "level >= 8"}})}, schema});
@@ -482,8 +485,8 @@ TEST(ProgramsTest, AreOfTheSchemasThatTheyWereCompiledWith) {
   const std::string forged_with = WithPrograms(with, said);
   EXPECT_NE(Answers(LoadPolicy({{"s", forged_with}}).snapshot),
             Answers(LoadPolicy({{"s", with}}).snapshot));
-  EXPECT_EQ(Answers(LoadPolicy({{"s", forged_with}, more}).snapshot),
-            Answers(LoadPolicy({{"s", with}, more}).snapshot));
+  EXPECT_EQ(Answers(LoadPolicy({{"s", forged_with}, MoreSchema()}).snapshot),
+            Answers(LoadPolicy({{"s", with}, MoreSchema()}).snapshot));
 }
 
 // What a file of YAML could not have either: regular expressions that take more than all may.
@@ -582,8 +585,8 @@ TEST(RulesTest, AreOfThisVersionOrNotTaken) {
   const std::string bytes = Compiled({{"p.yaml", kLevels}});
   const std::string answers = Answers(LoadPolicy({{"s", bytes}}).snapshot);
   std::string other = RulesOf(bytes);
-  ++other[1];  // Behind the number of schemas, which is 0.
-  for (const std::string& rules : {other, std::string("\xFF"), std::string()}) {
+  ++other[4];  // Behind the number of schemas, which is 0.
+  for (const std::string& rules : {other, other.substr(0, 4), std::string()}) {
     const std::string without = WithRules(bytes, rules);
     const LoadResult loaded = LoadPolicy({{"s", without}});
     ASSERT_TRUE(loaded.ok()) << Issues(loaded);
@@ -602,13 +605,35 @@ TEST(RulesTest, AreHeldToTheSchemasOfTheFile) {
   ExpectSame(files);
   const std::string bytes = Compiled(files);
   const std::string rules = RulesOf(bytes);
-  ASSERT_EQ(rules.substr(0, 2), std::string("\1\0", 2));
+  ASSERT_EQ(rules.substr(0, 4), std::string("\1\0\0\0", 4));
   EXPECT_EQ(LoadPolicy({{"s", bytes}}).snapshot->schema()->entities.size(), 4);
-  // Of the policy, and of a file that is not there.
-  EXPECT_EQ(Issues(LoadPolicy({{"s", WithRules(bytes, "\1\2" + rules.substr(2))}})),
-            "s: is damaged: what it says of schemas is wrong; compile it again\n");
-  EXPECT_EQ(Issues(LintPolicy({{"s", WithRules(bytes, std::string("\0", 1) + rules.substr(2))}}))
-                .substr(0, 45),
+  const size_t image = 4 + 16 + Get(rules, 4) + Get(rules, 8) + Get(rules, 12) + Get(rules, 16);
+  const std::string none = std::string(4, '\0') + rules.substr(image);
+  struct Row {
+    const char* name;
+    std::string rules;
+    const char* issue;
+  };
+  const std::string declared = absl::StrReplaceAll(rules, {{"doc: {}", "img: {}"}});
+  const Row rows[] = {
+      {"CutShort", "\1\0", "s: is damaged: the rules in it are cut short; compile it again\n"},
+      {"SchemaIsNotThere", std::string("\1\0\0\0", 4),
+       "s: is damaged: a file in it is cut short; compile it again\n"},
+      {"SchemaTwice", std::string("\2\0\0\0", 4) + rules.substr(4, image - 4) + rules.substr(4),
+       "s: is damaged: the names in it are wrong; compile it again\n"},
+      {"SchemaIsNoText", absl::StrReplaceAll(rules, {{"doc: {}", "doc: \xFF}"}}),
+       "s: is damaged: `a.yaml` in it is none that can be read; compile it again\n"},
+  };
+  for (const Row& row : rows) {
+    const std::string forged = WithRules(bytes, row.rules);
+    EXPECT_EQ(Issues(LoadPolicy({{"s", forged}})), row.issue) << row.name;
+    // Also where the trees decide.
+    const LoadResult linted = LintPolicy({{"s", forged}, MoreSchema()});
+    EXPECT_EQ(Issues(linted).substr(0, 45), "s: is not what the snapshot file decides by: ")
+        << row.name;
+  }
+  EXPECT_FALSE(LoadPolicy({{"s", WithRules(bytes, declared)}}).ok());
+  EXPECT_EQ(Issues(LintPolicy({{"s", WithRules(bytes, none)}})).substr(0, 45),
             "s: is not what the snapshot file decides by: ");
 }
 
@@ -635,7 +660,7 @@ TEST(RulesTest, ThatNobodyCompiledAreRefused) {
   const std::string rules = RulesOf(bytes);
   EXPECT_EQ(Load(WithRules(bytes, rules.substr(0, rules.size() - 1))),
             "s: is damaged: its rules are none that can be read: byte " +
-                std::to_string(rules.size() - 2) + ": the bytes end too early; compile it again\n");
+                std::to_string(rules.size() - 5) + ": the bytes end too early; compile it again\n");
   LoadLimits limits;
   limits.max_rules = 0;
   EXPECT_EQ(Load(bytes, limits), "s: the set has more than 0 rules\n");
@@ -650,7 +675,7 @@ TEST(RulesTest, AnyByteMayBeAnyOther) {
   const std::string rules = RulesOf(bytes);
   int refused = 0;
   int decided = 0;
-  for (size_t at = 3; at < rules.size(); ++at) {
+  for (size_t at = 6; at < rules.size(); ++at) {
     for (const int bits : {1, 2, 4, 0x10, 0x80, 0xFF}) {
       std::string changed = rules;
       changed[at] = static_cast<char>(changed[at] ^ bits);
@@ -678,7 +703,7 @@ TEST(DamageTest, IsFoundBehindADigestThatMatches) {
                 {7, 7, YamlTreeNode::kPlain, 2}};
   const YamlDocument yaml(std::make_unique<YamlTree>(tree));
   const std::string good = EncodeSnapshotFile({{"n", &text, &yaml}}, "", nullptr);
-  constexpr size_t kPart = 24;
+  constexpr size_t kPart = kHeader;
   constexpr size_t kText = kPart + 16 + 1;
   const size_t nodes = kText + text.size();
   const auto with = [&text, &tree](void (*change)(YamlTree*)) {
@@ -703,9 +728,9 @@ TEST(DamageTest, IsFoundBehindADigestThatMatches) {
   };
   const Row rows[] = {
       {"Version", put(8, 1),
-       "s: is of version 1, and this program reads version 3; compile it again\n"},
-      {"VersionBefore", put(8, 2),
-       "s: is of version 2, and this program reads version 3; compile it again\n"},
+       "s: is of version 1, and this program reads version 4; compile it again\n"},
+      {"VersionBefore", put(8, 3),
+       "s: is of version 3, and this program reads version 4; compile it again\n"},
       {"NoFiles", put(12, 0), "s: is damaged: it holds no file; compile it again\n"},
       {"TwoFiles", put(12, 2), cut},
       {"NameTooLong", put(kPart, 0xFFFFFFFF), cut},
@@ -748,17 +773,11 @@ TEST(DamageTest, IsFoundBehindADigestThatMatches) {
       {"KeyWithoutValue", with([](YamlTree* t) { t->nodes[0].size = 2; }), none},
       {"KeyIsAList", with([](YamlTree* t) { t->nodes[1].type = YamlTreeNode::kSequence; }), none},
       {"RootEndsTooEarly", with([](YamlTree* t) { t->nodes[0].text_or_end = 2; }), none},
-      {"ProgramsTooLong", [](std::string* bytes) { Put(bytes, bytes->size() - 44, 9); },
+      {"ProgramsTooLong", [](std::string* bytes) { Put(bytes, bytes->size() - 4, 9); },
        "s: is damaged: the conditions in it are cut short; compile it again\n"},
-      {"NoPrograms", [](std::string* bytes) { bytes->erase(bytes->size() - 44, 9); },
+      {"NoPrograms", [](std::string* bytes) { bytes->resize(bytes->size() - 4); },
        "s: is damaged: the conditions in it are cut short; compile it again\n"},
-      {"RulesTooLong", [](std::string* bytes) { Put(bytes, bytes->size() - 40, 1); },
-       "s: is damaged: the rules in it are cut short; compile it again\n"},
-      {"RulesFarTooLong", [](std::string* bytes) { Put(bytes, bytes->size() - 36, 0xFFFFFFFF); },
-       "s: is damaged: the rules in it are cut short; compile it again\n"},
-      {"NoRules", [](std::string* bytes) { bytes->erase(bytes->size() - 36, 1); },
-       "s: is damaged: the rules in it are cut short; compile it again\n"},
-      {"LeftOver", [](std::string* bytes) { bytes->insert(bytes->size() - 32, "x"); },
+      {"LeftOver", [](std::string* bytes) { bytes->push_back('x'); },
        "s: is damaged: bytes are left over; compile it again\n"},
   };
   for (const Row& row : rows) {
@@ -815,7 +834,10 @@ TEST(LimitsTest, HoldForEachFileInIt) {
   EXPECT_EQ(Load(bytes, files), "s: holds more than 1 files\n");
   LoadLimits size;
   size.max_file_bytes = 100;
-  EXPECT_EQ(Load(bytes, size), "s: holds `p.yaml`, which is longer than 100 bytes\n");
+  EXPECT_EQ(Issues(LoadPolicy({{"s", bytes}, MoreSchema()}, size)),
+            "s: holds `p.yaml`, which is longer than 100 bytes\n");
+  // Alone, they are not read.
+  EXPECT_EQ(Load(bytes, size), "loaded");
 }
 
 }  // namespace
