@@ -6,7 +6,6 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "reeve/engine/cel/function.h"
 #include "reeve/engine/cel/program_encoding.h"
 
@@ -137,14 +136,22 @@ ClauseSet::Meaning& ClauseSet::MeaningOf(const cel::Program& program,
   return *known;
 }
 
+void ClauseSet::Reserve(size_t clauses) {
+  sources_->entries.reserve(clauses);
+  sources_->numbers.reserve(clauses);
+  programs_.reserve(clauses);
+}
+
 uint32_t ClauseSet::Add(const Condition& condition, const std::vector<std::string_view>& bindings,
                         uint32_t policy, std::string_view encoding) {
   const cel::Program& program = *condition.program;
   Meaning& meaning = MeaningOf(program, bindings, ReadsRoles(condition) ? policy : kReadsNoRoles);
-  std::string key = encoding.empty() ? cel::EncodingOf(program) : std::string(encoding);
-  absl::StrAppend(&key, " ", absl::StrJoin(meaning.variables, " "), PartKey("", meaning.policy));
+  const bool is_kept = !encoding.empty();
+  if (!is_kept) encoding = sources_->encodings.emplace_back(cel::EncodingOf(program));
   const auto number = static_cast<uint32_t>(sources_->entries.size());
-  const auto [found, is_new] = sources_->numbers.try_emplace(std::move(key), number);
+  const auto [found, is_new] = sources_->numbers.try_emplace(
+      std::pair(absl::string_view(encoding.data(), encoding.size()), &meaning), number);
+  if (!is_new && !is_kept) sources_->encodings.pop_back();
   if (is_new) {
     sources_->entries.push_back({&meaning});
     programs_.push_back(condition.program);

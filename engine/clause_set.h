@@ -4,12 +4,15 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "reeve/engine/cel/machine.h"
 #include "reeve/engine/cel/program.h"
@@ -57,10 +60,13 @@ class ClauseSet {
  public:
   static constexpr uint32_t kReadsNoRoles = UINT32_MAX;
 
+  // Makes room for so many clauses.
+  void Reserve(size_t clauses);
   // Returns the clause's number. `bindings` are the names that the rule's patterns bind, in the
   // order in which they are numbered. `policy` is the number of the policy whose roles
   // `principal.roles` names, if the condition reads it. Requires that the condition has a program.
-  // `encoding`, if it is not empty, is cel::EncodingOf() the program.
+  // `encoding`, if it is not empty, is cel::EncodingOf() the program, and stays where it is until
+  // Close().
   uint32_t Add(const Condition& condition, const std::vector<std::string_view>& bindings,
                uint32_t policy, std::string_view encoding = {});
   // Adds once more what Add() has given a number.
@@ -102,8 +108,9 @@ class ClauseSet {
   // What is needed to add clauses.
   struct Sources {
     std::vector<Entry> entries;  // By clause.
+    std::deque<std::string> encodings;  // Of which nobody else keeps the bytes.
     // By what the programs are, and what they read.
-    absl::flat_hash_map<std::string, uint32_t> numbers;
+    absl::flat_hash_map<std::pair<absl::string_view, const Meaning*>, uint32_t> numbers;
     absl::flat_hash_map<std::string, Meaning*> meanings;
     // Some of these: many programs that follow one another read the same.
     std::array<Meaning*, 4> recent = {};

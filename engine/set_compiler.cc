@@ -62,6 +62,12 @@ const Pattern* FindMisplaced(const Rule& rule) {
   return nullptr;
 }
 
+// Gives back the memory that it holds for more elements, if that is worth a copy.
+template <typename Elements>
+void Trim(Elements* elements) {
+  if (elements->capacity() - elements->size() > elements->size() / 8) elements->shrink_to_fit();
+}
+
 uint32_t SizeOf(const std::vector<uint32_t>& numbers) {
   return static_cast<uint32_t>(numbers.size());
 }
@@ -296,8 +302,8 @@ void CompiledSet::Compiler::CloseRules() {
   for (const uint32_t number : conditions_of_clauses_) {
     set_.when_.push_back(&set_.conditions_[number]);
   }
-  set_.words_.shrink_to_fit();
-  set_.written_.shrink_to_fit();
+  Trim(&set_.words_);
+  Trim(&set_.written_);
   set_.texts_.shrink_to_fit();
   set_.patterns_.shrink_to_fit();
   set_.actions_.Close();

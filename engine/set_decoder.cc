@@ -46,6 +46,7 @@ class CompiledSet::Compiler::Decoder {
     uint32_t clause = kNone;    // its number in the clause set, once it has one.
   };
   static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr size_t kUsualWords = 12;  // Of a rule.
 
   bool Fail(absl::Status status) {
     status_ = std::move(status);
@@ -358,6 +359,9 @@ class CompiledSet::Compiler::Decoder {
           absl::StrCat("the set has more than ", limits_.max_rules, " rules")));
     }
     set_.heads_.reserve(count);
+    set_.written_.reserve(in_.rest());
+    set_.words_.reserve(set_.words_.size() + kUsualWords * count);
+    set_.clauses_.Reserve(set_.conditions_.size());
     for (size_t i = 0; i < count; ++i) {
       if (!DecodeRule()) return false;
     }
