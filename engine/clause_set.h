@@ -107,7 +107,7 @@ class ClauseSet {
   };
   // What is needed to add clauses.
   struct Sources {
-    std::vector<Entry> entries;  // By clause.
+    std::vector<Entry> entries;         // By clause.
     std::deque<std::string> encodings;  // Of which nobody else keeps the bytes.
     // By what the programs are, and what they read.
     absl::flat_hash_map<std::pair<absl::string_view, const Meaning*>, uint32_t> numbers;

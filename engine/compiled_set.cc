@@ -76,7 +76,7 @@ std::vector<Pattern> CompiledSet::ReadPatterns(bool of_actions, ByteReader* writ
         break;
       case Pattern::Kind::kGlob:
       case Pattern::Kind::kRegex:
-        patterns.push_back(patterns_[number]);
+        patterns.push_back(patterns_.At(number));
         break;
       case Pattern::Kind::kRole:
         patterns.push_back(Pattern::Role((number & 1) != 0

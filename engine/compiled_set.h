@@ -20,6 +20,7 @@
 #include "engine/compiled_schema.h"
 #include "engine/entity_graph.h"
 #include "engine/names.h"
+#include "engine/pattern_table.h"
 #include "engine/rule_index.h"
 #include "reeve/engine/encoding.h"
 #include "reeve/engine/entity.h"
@@ -185,8 +186,8 @@ class CompiledSet {
   absl::Span<const uint32_t> Bindings(const CompiledRule& rule) const {
     return Words(rule.bindings);
   }
-  // By its number.
-  const Pattern& pattern(uint32_t number) const { return patterns_[number]; }
+  // By whose numbers.
+  const PatternTable& patterns() const { return patterns_; }
   std::string_view binding(uint32_t number) const { return binding_names_[number]; }
 
   absl::Span<const DynamicRole> dynamic_roles() const { return dynamic_roles_; }
@@ -243,7 +244,7 @@ class CompiledSet {
   std::vector<RuleTexts> texts_;
   std::vector<Condition> conditions_;   // Each once.
   std::vector<const Condition*> when_;  // Of conditions_.
-  std::vector<Pattern> patterns_;       // Globs and regular expressions, each once.
+  PatternTable patterns_;
   std::vector<std::string> binding_names_;
   uint64_t number_ = 0;
   std::vector<DynamicRole> dynamic_roles_;

@@ -78,13 +78,8 @@ bool MatchesOne(const CompiledSet& set, const Alternatives& alternatives, Facts:
   if (alternatives.authenticated && authenticated) return true;
   if (Intersect(set.Literals(alternatives), ancestry.marked())) return true;
   for (const uint32_t number : set.Patterns(alternatives)) {
-    const Pattern* const pattern = &set.pattern(number);
-    if (pattern->kind() != Pattern::Kind::kGlob) {
-      if (pattern->RegexMatches(text.Get())) return true;
-    } else if ((which == Facts::kAllPatterns || !pattern->glob().binds()) &&
-               pattern->glob().Matches(text.Get())) {
-      return true;
-    }
+    const bool is_asked = which == Facts::kAllPatterns || !set.patterns().Binds(number);
+    if (is_asked && set.patterns().Matches(number, text.Get())) return true;
   }
   return false;
 }
@@ -203,7 +198,7 @@ Truth Facts::MatchesAction(const CompiledRule& rule) const {
     return Truth::kTrue;
   }
   for (const uint32_t number : set_->Patterns(actions)) {
-    if (set_->pattern(number).glob().Matches(request_->action)) return Truth::kTrue;
+    if (set_->patterns().Matches(number, request_->action)) return Truth::kTrue;
   }
   return Truth::kFalse;
 }

@@ -10,6 +10,8 @@
 namespace reeve {
 namespace {
 
+using Kind = Glob::Token::Kind;
+
 bool IsIdentifier(std::string_view name) {
   if (name.empty() || !(absl::ascii_isalpha(name[0]) || name[0] == '_')) return false;
   return std::all_of(name.begin(), name.end(),
@@ -64,7 +66,6 @@ absl::StatusOr<Glob> Glob::Parse(std::string_view text) {
           return Malformed(text, absl::StrCat("`", Printable(name), "` is bound twice"));
       }
       apart = add_wildcard(Kind::kBinding, name);
-      glob.binds_ = true;
       rest.remove_prefix(end + 1);
     } else {
       const size_t end = static_cast<size_t>(
@@ -88,7 +89,7 @@ absl::StatusOr<Glob> Glob::Parse(std::string_view text) {
 // `*` or `{name}`, and the last `**` before it, ever need to grow: what an earlier one could reach
 // by growing, the later one reaches as well.
 template <typename Cut>
-bool Glob::Walk(std::string_view text, Cut cut) const {
+bool GlobView::Walk(std::string_view text, Cut cut) const {
   struct Wildcard {
     size_t token;
     size_t end;  // of what it has taken
@@ -146,13 +147,12 @@ bool Glob::Walk(std::string_view text, Cut cut) const {
   }
 }
 
-bool Glob::Matches(std::string_view text) const {
+bool GlobView::Matches(std::string_view text) const {
   return Walk(text, [](size_t, size_t) {});
 }
 
-bool Glob::Bind(std::string_view text, Binding* bindings) const {
-  constexpr size_t kMaxTokens = 2 * kMaxWildcards + 1;  // no two literals stand side by side
-  size_t ends[kMaxTokens];
+bool GlobView::Bind(std::string_view text, Glob::Binding* bindings) const {
+  size_t ends[Glob::kMaxTokens];
   if (!Walk(text, [&ends](size_t token, size_t end) { ends[token] = end; })) return false;
   for (size_t t = 0; t < tokens_.size(); ++t) {
     if (tokens_[t].kind != Kind::kBinding) continue;
@@ -162,19 +162,24 @@ bool Glob::Bind(std::string_view text, Binding* bindings) const {
   return true;
 }
 
-std::string_view Glob::literal_prefix() const {
+std::string_view GlobView::literal_prefix() const {
   return tokens_[0].kind == Kind::kLiteral ? TextOf(tokens_[0]) : std::string_view();
 }
 
-bool Glob::Binds(std::string_view name) const {
-  return std::any_of(tokens_.begin(), tokens_.end(), [this, name](const Token& token) {
+bool GlobView::binds() const {
+  return std::any_of(tokens_.begin(), tokens_.end(),
+                     [](const Glob::Token& token) { return token.kind == Kind::kBinding; });
+}
+
+bool GlobView::Binds(std::string_view name) const {
+  return std::any_of(tokens_.begin(), tokens_.end(), [this, name](const Glob::Token& token) {
     return token.kind == Kind::kBinding && TextOf(token) == name;
   });
 }
 
-std::vector<std::string_view> Glob::binding_names() const {
+std::vector<std::string_view> GlobView::binding_names() const {
   std::vector<std::string_view> names;
-  for (const Token& token : tokens_) {
+  for (const Glob::Token& token : tokens_) {
     if (token.kind == Kind::kBinding) names.push_back(TextOf(token));
   }
   return names;

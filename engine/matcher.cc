@@ -163,20 +163,18 @@ bool Matcher::MatchesPatterns(const CompiledRule& rule) const {
 void Matcher::FindWays(const Alternatives& alternatives, std::string_view text, Truth without,
                        Ways* ways) {
   ways->clear();
-  if (without != Truth::kFalse) ways->push_back({without, nullptr});
+  if (without != Truth::kFalse) ways->push_back({without, Way::kNone});
   if (!alternatives.binds) return;
   for (const uint32_t number : set_->Patterns(alternatives)) {
-    const Pattern& pattern = set_->pattern(number);
-    if (pattern.kind() == Pattern::Kind::kGlob && pattern.glob().binds() &&
-        pattern.glob().Matches(text)) {
-      ways->push_back({Truth::kTrue, &pattern});
+    if (set_->patterns().Binds(number) && set_->patterns().Matches(number, text)) {
+      ways->push_back({Truth::kTrue, number});
     }
   }
 }
 
-void Matcher::Bind(const CompiledRule& rule, const Pattern& pattern, std::string_view text) {
+void Matcher::Bind(const CompiledRule& rule, uint32_t pattern, std::string_view text) {
   Glob::Binding bindings[Glob::kMaxWildcards] = {};
-  pattern.glob().Bind(text, bindings);
+  set_->patterns().glob(pattern).Bind(text, bindings);
   const auto names = set_->Bindings(rule);
   for (const Glob::Binding& binding : bindings) {
     const auto name = std::find_if(names.begin(), names.end(), [&](uint32_t number) {
@@ -202,10 +200,8 @@ void Matcher::ForEachWay(const CompiledRule& rule, Visit visit) {
     for (const Way& resource : resource_ways_) {
       if (!machine_.context().Charge(1)) return;
       variables_.bindings().assign(rule.bindings.count, std::string_view());
-      if (principal.binding != nullptr) {
-        Bind(rule, *principal.binding, facts_.principal_text());
-      }
-      if (resource.binding != nullptr) Bind(rule, *resource.binding, facts_.resource_text());
+      if (principal.binding != Way::kNone) Bind(rule, principal.binding, facts_.principal_text());
+      if (resource.binding != Way::kNone) Bind(rule, resource.binding, facts_.resource_text());
       if (!visit(And(principal.truth, resource.truth))) return;
     }
   }

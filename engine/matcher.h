@@ -89,8 +89,9 @@ class Matcher {
  private:
   // One way in which a list of patterns matched: by a pattern that binds names, or by the others.
   struct Way {
+    static constexpr uint32_t kNone = UINT32_MAX;
     Truth truth;
-    const Pattern* binding;  // Null for all patterns that bind nothing, together.
+    uint32_t binding;  // Its number; kNone for all patterns that bind nothing, together.
   };
   using Ways = std::vector<Way>;
 
@@ -114,7 +115,7 @@ class Matcher {
   template <typename Visit>
   void ForEachWay(const CompiledRule& rule, Visit visit);
   void FindWays(const Alternatives& alternatives, std::string_view text, Truth without, Ways* ways);
-  void Bind(const CompiledRule& rule, const Pattern& pattern, std::string_view text);
+  void Bind(const CompiledRule& rule, uint32_t pattern, std::string_view text);
 
   const CompiledSet* set_ = nullptr;
   const Request* request_ = nullptr;

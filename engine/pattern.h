@@ -48,6 +48,9 @@ class Pattern {
   // needs more than kMaxRegexMemory.
   static absl::StatusOr<Pattern> Regex(std::string_view expression);
 
+  // Of whatever it is a glob.
+  static Pattern OfGlob(Glob glob);
+
   Kind kind() const { return content_->kind; }
   // As written, without the word `re`.
   const std::string& text() const {
@@ -74,7 +77,6 @@ class Pattern {
 
   explicit Pattern(std::shared_ptr<const Content> content) : content_(std::move(content)) {}
   static Pattern Make(Kind kind, std::string text);
-  static Pattern Make(Glob glob);
 
   std::shared_ptr<const Content> content_;  // Never null.
 };

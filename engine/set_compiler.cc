@@ -18,8 +18,8 @@ namespace {
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
 // What a resource glob cannot match without: the literal beginning of the id, up to its last slash.
-std::string_view IndexedPrefix(const Pattern& pattern) {
-  std::string_view literal = pattern.glob().literal_prefix();
+std::string_view IndexedPrefix(const GlobView& glob) {
+  std::string_view literal = glob.literal_prefix();
   literal.remove_prefix(literal.find(':') + 1);
   return literal.substr(0, literal.rfind('/') + 1);  // npos + 1 is 0
 }
@@ -305,7 +305,7 @@ void CompiledSet::Compiler::CloseRules() {
   Trim(&set_.words_);
   Trim(&set_.written_);
   set_.texts_.shrink_to_fit();
-  set_.patterns_.shrink_to_fit();
+  set_.patterns_.Close();
   set_.actions_.Close();
 }
 
@@ -427,7 +427,7 @@ void CompiledSet::Compiler::BuildIndex() {
     for (const uint32_t node : set_.Literals(rule.resources)) ++of_resource[node];
     for (const uint32_t action : set_.Literals(rule.actions)) ++of_action[action];
     for (const uint32_t number : set_.Patterns(rule.resources)) {
-      if (set_.pattern(number).kind() != Pattern::Kind::kGlob) continue;
+      if (set_.patterns_.kind(number) != Pattern::Kind::kGlob) continue;
       const uint32_t prefix = PrefixOf(number);
       if (of_prefix.size() <= prefix) of_prefix.resize(prefix + 1);
       ++of_prefix[prefix];
@@ -600,15 +600,15 @@ uint32_t CompiledSet::Compiler::ListOther(const Pattern& pattern, Listed* listed
       break;
   }
   listed->binds |= pattern.kind() == Pattern::Kind::kGlob && pattern.glob().binds();
-  const auto [at, is_new] =
-      patterns_.try_emplace(KeyOf(pattern), static_cast<uint32_t>(set_.patterns_.size()));
-  if (is_new) set_.patterns_.push_back(pattern);
+  const auto [at, is_new] = patterns_.try_emplace(KeyOf(pattern.kind(), pattern.text()),
+                                                  static_cast<uint32_t>(set_.patterns_.size()));
+  if (is_new) set_.patterns_.Add(pattern);
   listed->patterns.push_back(at->second);
   return at->second;
 }
 
-std::string CompiledSet::Compiler::KeyOf(const Pattern& pattern) {
-  return absl::StrCat(pattern.kind() == Pattern::Kind::kGlob ? "glob " : "re ", pattern.text());
+std::string CompiledSet::Compiler::KeyOf(Pattern::Kind kind, std::string_view text) {
+  return absl::StrCat(kind == Pattern::Kind::kGlob ? "glob " : "re ", View(text));
 }
 
 void CompiledSet::Compiler::Begin(const std::vector<Pattern>& patterns, std::string* written) {
@@ -661,8 +661,8 @@ uint32_t CompiledSet::Compiler::PrefixOf(uint32_t number) {
   prefix_of_pattern_.resize(set_.patterns_.size(), PrefixTree::kNone);
   uint32_t& prefix = prefix_of_pattern_[number];
   if (prefix == PrefixTree::kNone) {
-    const Pattern& pattern = set_.pattern(number);
-    prefix = set_.prefixes_.Add(set_.graph_.AddType(pattern.type()), IndexedPrefix(pattern));
+    prefix = set_.prefixes_.Add(set_.graph_.AddType(set_.patterns_.type(number)),
+                                IndexedPrefix(set_.patterns_.glob(number)));
   }
   return prefix;
 }
@@ -671,7 +671,7 @@ bool CompiledSet::Compiler::FindPrefixes(const Alternatives& alternatives,
                                          std::vector<uint32_t>* prefixes) {
   prefixes->clear();
   for (const uint32_t number : set_.Patterns(alternatives)) {
-    if (set_.pattern(number).kind() != Pattern::Kind::kGlob) return false;
+    if (set_.patterns_.kind(number) != Pattern::Kind::kGlob) return false;
     prefixes->push_back(PrefixOf(number));
   }
   Sort(prefixes);
@@ -688,9 +688,8 @@ void CompiledSet::Compiler::CompleteHead(const CompiledRule& rule, bool by_resou
   if (head->resources != Part::kMore || patterns.size() != 1 || rule.resources.literals.count > 0) {
     return;
   }
-  const Pattern& pattern = set_.pattern(patterns[0]);
-  if (pattern.kind() != Pattern::Kind::kGlob) return;
-  const std::string_view wildcards = BehindPrefix(pattern);
+  if (set_.patterns_.kind(patterns[0]) != Pattern::Kind::kGlob) return;
+  const std::string_view wildcards = BehindPrefix(patterns[0]);
   if (wildcards != "**" && wildcards != "*") return;
   head->resources = wildcards == "*" ? Part::kFolder : by_resource ? Part::kIndexed : Part::kTree;
   head->resource = PrefixOf(patterns[0]);
@@ -710,9 +709,10 @@ RuleHead::Part CompiledSet::Compiler::PartOf(const Alternatives& alternatives,
   return literals == 1 ? RuleHead::Part::kOne : RuleHead::Part::kSome;
 }
 
-std::string_view CompiledSet::Compiler::BehindPrefix(const Pattern& glob) {
-  const size_t prefix = glob.type().size() + 1 + IndexedPrefix(glob).size();
-  return std::string_view(glob.text()).substr(prefix);
+std::string_view CompiledSet::Compiler::BehindPrefix(uint32_t glob) const {
+  const size_t prefix =
+      set_.patterns_.type(glob).size() + 1 + IndexedPrefix(set_.patterns_.glob(glob)).size();
+  return set_.patterns_.text(glob).substr(prefix);
 }
 
 bool CompiledSet::Compiler::OnlyLiterals(const Alternatives& alternatives) {

@@ -101,7 +101,7 @@ class CompiledSet::Compiler {
                            std::string* written);
   // One that is neither a literal nor a role. Returns its number.
   uint32_t ListOther(const Pattern& pattern, Listed* listed);
-  static std::string KeyOf(const Pattern& pattern);
+  static std::string KeyOf(Pattern::Kind kind, std::string_view text);
   static void Begin(const std::vector<Pattern>& patterns, std::string* written);
   static void Write(const Pattern& pattern, uint64_t number, std::string* written);
   static void Sort(std::vector<uint32_t>* numbers);
@@ -133,7 +133,7 @@ class CompiledSet::Compiler {
   // Sets *number to one literal, or to where several are.
   RuleHead::Part PartOf(const Alternatives& alternatives, uint32_t* number) const;
   // What follows its prefix in the index.
-  static std::string_view BehindPrefix(const Pattern& glob);
+  std::string_view BehindPrefix(uint32_t glob) const;
   static bool OnlyLiterals(const Alternatives& alternatives);
 
   class Decoder;  // set_decoder.cc

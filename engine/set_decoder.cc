@@ -165,7 +165,7 @@ class CompiledSet::Compiler::Decoder {
   bool DecodePatterns() {
     size_t count;
     if (!Count(&count)) return false;
-    set_.patterns_.reserve(count);
+    set_.patterns_.Reserve(count);
     names_entities_.reserve(count);
     for (size_t i = 0; i < count; ++i) {
       uint64_t is_regex;
@@ -183,7 +183,7 @@ class CompiledSet::Compiler::Decoder {
       if (is_regex == kImageRegex && !CountSteps(pattern->regex_size(), &steps_)) return false;
       names_entities_.push_back(names_entities &&
                                 (is_regex == kImageRegex || IsDeclared(pattern->type())));
-      set_.patterns_.push_back(*std::move(pattern));
+      set_.patterns_.Add(*pattern);
     }
     return true;
   }
@@ -315,9 +315,8 @@ class CompiledSet::Compiler::Decoder {
       roles->push_back(std::move(role));
     }
     if (has_patterns) {
-      for (const Pattern& pattern : set_.patterns_) {
-        compiler_.patterns_.try_emplace(KeyOf(pattern),
-                                        static_cast<uint32_t>(compiler_.patterns_.size()));
+      for (uint32_t i = 0; i < set_.patterns_.size(); ++i) {
+        compiler_.patterns_.try_emplace(KeyOf(set_.patterns_.kind(i), set_.patterns_.text(i)), i);
       }
       if (compiler_.patterns_.size() != set_.patterns_.size()) {
         return in_.Fail("a pattern is there twice");
@@ -440,12 +439,12 @@ class CompiledSet::Compiler::Decoder {
         if (list == List::kActions) return number < set_.actions_.size();
         return number < nodes_ && nodes_that_patterns_name_[index];
       case Pattern::Kind::kGlob:
-        if (number >= set_.patterns_.size() || set_.patterns_[index].kind() != kind) return false;
+        if (number >= set_.patterns_.size() || set_.patterns_.kind(index) != kind) return false;
         listed->patterns.push_back(index);
-        listed->binds |= set_.patterns_[index].glob().binds();
+        listed->binds |= set_.patterns_.Binds(index);
         return list == List::kActions || names_entities_[index];
       case Pattern::Kind::kRegex:
-        if (number >= set_.patterns_.size() || set_.patterns_[index].kind() != kind) return false;
+        if (number >= set_.patterns_.size() || set_.patterns_.kind(index) != kind) return false;
         listed->patterns.push_back(index);
         return list != List::kActions;
       case Pattern::Kind::kRole: {
@@ -550,12 +549,12 @@ class CompiledSet::Compiler::Decoder {
     return true;
   }
   bool Binds(const Listed& listed, std::string_view name) const {
-    return listed.binds && std::any_of(listed.patterns.begin(), listed.patterns.end(),
-                                       [this, name](uint32_t number) {
-                                         const Pattern& pattern = set_.patterns_[number];
-                                         return pattern.kind() == Pattern::Kind::kGlob &&
-                                                pattern.glob().Binds(name);
-                                       });
+    return listed.binds &&
+           std::any_of(listed.patterns.begin(), listed.patterns.end(),
+                       [this, name](uint32_t number) {
+                         return set_.patterns_.kind(number) == Pattern::Kind::kGlob &&
+                                set_.patterns_.glob(number).Binds(name);
+                       });
   }
 
   uint32_t NumberOf(uint32_t condition, const std::vector<std::string_view>& bindings,

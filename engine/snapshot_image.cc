@@ -107,9 +107,9 @@ class CompiledSet::Encoder {
 
   void EncodePatterns() {
     Number(set_.patterns_.size());
-    for (const Pattern& pattern : set_.patterns_) {
-      Byte(pattern.kind() == Pattern::Kind::kGlob ? kImageGlob : kImageRegex);
-      Text(pattern.text());
+    for (uint32_t i = 0; i < set_.patterns_.size(); ++i) {
+      Byte(set_.patterns_.kind(i) == Pattern::Kind::kGlob ? kImageGlob : kImageRegex);
+      Text(set_.patterns_.text(i));
     }
   }
 
