@@ -362,12 +362,9 @@ void CompiledSet::Compiler::EndRule(const NumberedRule& rule, RuleTexts texts) {
   head.has_text = !texts.obligations.empty() || !texts.message.empty();
   head.clause_count = static_cast<uint8_t>(rule.clauses.size());
   head.words = SizeOf(set_.words_);
-  const auto append = [this](const std::vector<uint32_t>& numbers) {
-    set_.words_.insert(set_.words_.end(), numbers.begin(), numbers.end());
-  };
   if (!rule.clauses.empty()) {
     set_.words_.push_back(SizeOf(conditions_of_clauses_));
-    append(rule.clauses);
+    AppendWords(rule.clauses);
     conditions_of_clauses_.insert(conditions_of_clauses_.end(), rule.conditions.begin(),
                                   rule.conditions.end());
   }
@@ -379,9 +376,28 @@ void CompiledSet::Compiler::EndRule(const NumberedRule& rule, RuleTexts texts) {
     set_.words_.push_back(static_cast<uint32_t>(set_.texts_.size()));
     set_.texts_.push_back(std::move(texts));
   }
-  append(rule.bindings);
-  append(rule.facts);
+  AppendWords(rule.bindings);
+  AppendWords(rule.facts);
   set_.heads_.push_back(head);
+  CountUses(rule.principals.literals, &uses_.by_principal);
+  CountUses(rule.resources.literals, &uses_.by_resource);
+  CountUses(rule.actions.literals, &uses_.by_action);
+  for (const uint32_t number : rule.resources.patterns) {
+    if (set_.patterns_.kind(number) != Pattern::Kind::kGlob) continue;
+    CountUses({PrefixOf(number)}, &uses_.by_prefix);
+  }
+}
+
+void CompiledSet::Compiler::AppendWords(const std::vector<uint32_t>& numbers) {
+  for (const uint32_t number : numbers) set_.words_.push_back(number);
+}
+
+void CompiledSet::Compiler::CountUses(absl::Span<const uint32_t> keys,
+                                      std::vector<uint32_t>* uses) {
+  for (const uint32_t key : keys) {
+    if (uses->size() <= key) uses->resize(key + 1);
+    ++(*uses)[key];
+  }
 }
 
 void CompiledSet::Compiler::NameTexts() {
@@ -417,22 +433,6 @@ void CompiledSet::Compiler::NameText(std::string_view text) {
 }
 
 void CompiledSet::Compiler::BuildIndex() {
-  std::vector<uint32_t> of_principal(set_.graph_.size());
-  std::vector<uint32_t> of_resource(set_.graph_.size());
-  std::vector<uint32_t> of_action(set_.actions_.size());
-  std::vector<uint32_t> of_prefix;
-  for (uint32_t i = 0; i < set_.rule_count(); ++i) {
-    const CompiledRule rule = set_.compiled(i);
-    for (const uint32_t node : set_.Literals(rule.principals)) ++of_principal[node];
-    for (const uint32_t node : set_.Literals(rule.resources)) ++of_resource[node];
-    for (const uint32_t action : set_.Literals(rule.actions)) ++of_action[action];
-    for (const uint32_t number : set_.Patterns(rule.resources)) {
-      if (set_.patterns_.kind(number) != Pattern::Kind::kGlob) continue;
-      const uint32_t prefix = PrefixOf(number);
-      if (of_prefix.size() <= prefix) of_prefix.resize(prefix + 1);
-      ++of_prefix[prefix];
-    }
-  }
   std::vector<uint32_t> prefixes;  // Of a rule.
   const auto longest = [](absl::Span<const uint32_t> keys, const std::vector<uint32_t>& counts) {
     uint32_t most = 0;
@@ -449,10 +449,11 @@ void CompiledSet::Compiler::BuildIndex() {
     const uint32_t resource_cost =
         rule.resources.any || !has_prefixes
             ? kNever
-            : std::max(longest(resources, of_resource), longest(prefixes, of_prefix));
+            : std::max(longest(resources, uses_.by_resource), longest(prefixes, uses_.by_prefix));
     const uint32_t principal_cost =
-        OnlyLiterals(rule.principals) ? longest(principals, of_principal) : kNever;
-    const uint32_t action_cost = OnlyLiterals(rule.actions) ? longest(actions, of_action) : kNever;
+        OnlyLiterals(rule.principals) ? longest(principals, uses_.by_principal) : kNever;
+    const uint32_t action_cost =
+        OnlyLiterals(rule.actions) ? longest(actions, uses_.by_action) : kNever;
     const uint32_t least = std::min({resource_cost, principal_cost, action_cost});
     CompleteHead(rule, least == resource_cost, &set_.heads_[i]);
     if (least == kNever) {
@@ -638,7 +639,7 @@ Alternatives CompiledSet::Compiler::Append(const Listed& listed) {
   AppendCounts({flags, {SizeOf(listed.literals), SizeOf(listed.patterns), SizeOf(listed.roles)}},
                &set_.words_);
   for (const auto* numbers : {&listed.literals, &listed.patterns, &listed.roles}) {
-    set_.words_.insert(set_.words_.end(), numbers->begin(), numbers->end());
+    AppendWords(*numbers);
   }
   return ReadAlternatives(set_.words_.data(), &at);
 }

@@ -10,6 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "engine/compiled_set.h"
 #include "reeve/engine/snapshot_image.h"
 
@@ -109,6 +110,8 @@ class CompiledSet::Compiler {
   // The same of principals or resources, whose nodes a request is then asked for.
   Alternatives AppendEntities(const Listed& listed);
   Alternatives Append(const Listed& listed);
+  void AppendWords(const std::vector<uint32_t>& numbers);
+  static void CountUses(absl::Span<const uint32_t> keys, std::vector<uint32_t>* uses);
 
   // The number of a condition among those that are kept, which is new or was kept for a clause of
   // this number.
@@ -143,8 +146,15 @@ class CompiledSet::Compiler {
   absl::flat_hash_map<std::string, uint32_t> policies_;    // That read `principal.roles`.
   absl::flat_hash_map<std::string, uint32_t> patterns_;    // By kind and text.
   absl::flat_hash_map<std::string, uint32_t> conditions_;  // By clause and text.
-  std::vector<uint32_t> prefix_of_pattern_;                // PrefixTree::kNone: not looked for yet.
-  std::vector<uint32_t> conditions_of_clauses_;            // What CompiledSet::when_ is made of.
+  // In how many rules each key of the index stands.
+  struct {
+    std::vector<uint32_t> by_principal;
+    std::vector<uint32_t> by_resource;
+    std::vector<uint32_t> by_action;
+    std::vector<uint32_t> by_prefix;
+  } uses_;
+  std::vector<uint32_t> prefix_of_pattern_;      // PrefixTree::kNone: not looked for yet.
+  std::vector<uint32_t> conditions_of_clauses_;  // What CompiledSet::when_ is made of.
 };
 
 }  // namespace reeve

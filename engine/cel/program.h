@@ -111,7 +111,7 @@ static_assert(sizeof(Instruction) == 8);
 constexpr bool IsTest(Op op) { return op >= Op::kCompare && op <= Op::kIsInPath; }
 
 // Whether it has two operands that Instruction::a is about.
-inline bool IsBinary(Op op) { return op >= Op::kIndex && op <= Op::kEndsWith; }
+constexpr bool IsBinary(Op op) { return op >= Op::kIndex && op <= Op::kEndsWith; }
 // Whether it is a comparison: kEqual to kGreaterOrEqual.
 inline bool IsComparison(Op op) { return op >= Op::kEqual && op <= Op::kGreaterOrEqual; }
 

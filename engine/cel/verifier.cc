@@ -1,6 +1,7 @@
 #include "reeve/engine/cel/verifier.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "absl/container/inlined_vector.h"
@@ -10,6 +11,81 @@
 
 namespace reeve::cel {
 namespace {
+
+constexpr Operands OperandsBySwitch(Op op) {
+  constexpr auto kNothing = Operand::kNone;
+  if (IsBinary(op)) return {Operand::kFlag, kNothing, Operand::kFlaggedConstant};
+  switch (op) {
+    case Op::kConstant:
+      return {kNothing, kNothing, Operand::kConstant};
+    case Op::kVariable:
+      return {kNothing, kNothing, Operand::kVariable};
+    case Op::kPath:
+      return {kNothing, kNothing, Operand::kPath};
+    case Op::kLocal:
+    case Op::kStore:
+      return {kNothing, kNothing, Operand::kLocal};
+    case Op::kSelect:
+    case Op::kHas:
+    case Op::kOptionalSelect:
+      return {kNothing, kNothing, Operand::kName};
+    case Op::kInSet:
+      return {kNothing, kNothing, Operand::kSet};
+    case Op::kMatches:
+      return {kNothing, kNothing, Operand::kRegex};
+    case Op::kLocalTime:
+      return {kNothing, Operand::kFunction, Operand::kZone};
+    case Op::kCall:
+      return {Operand::kCount, kNothing, Operand::kFunction};
+    case Op::kList:
+    case Op::kMap:
+      return {Operand::kFlag, Operand::kCount, Operand::kFlags};
+    case Op::kPut:
+      return {kNothing, Operand::kLoop, kNothing};
+    case Op::kJump:
+    case Op::kJumpIfFalse:
+    case Op::kJumpIfTrue:
+    case Op::kJumpIfNotBool:
+    case Op::kJumpIfError:
+    case Op::kPopJumpIfFalse:
+    case Op::kPopJumpIfTrue:
+      return {kNothing, kNothing, Operand::kTarget};
+    case Op::kJumpIfPresent:
+      return {Operand::kFlag, kNothing, Operand::kTarget};
+    case Op::kLoop:
+    case Op::kNext:
+      return {kNothing, Operand::kLoop, Operand::kTarget};
+    case Op::kShared:
+      return {kNothing, Operand::kShared, Operand::kTarget};
+    case Op::kKeep:
+      return {kNothing, Operand::kShared, kNothing};
+    case Op::kCompare:
+      return {Operand::kTest, Operand::kPath, Operand::kConstant};
+    case Op::kComparePaths:
+      return {Operand::kTest, Operand::kPath, Operand::kPath};
+    case Op::kInPath:
+      return {kNothing, Operand::kPath, Operand::kConstant};
+    case Op::kPathInSet:
+      return {kNothing, Operand::kPath, Operand::kSet};
+    case Op::kHasPath:
+      return {kNothing, Operand::kPathOfOne, kNothing};
+    case Op::kIsInPath:
+      return {kNothing, Operand::kPath, Operand::kVariable};
+    case Op::kIsIn:
+      return {kNothing, Operand::kVariable, Operand::kConstant};
+    default:
+      return {};
+  }
+}
+
+// Of whatever byte an op may be.
+constexpr std::array<Operands, 256> AllOperands() {
+  std::array<Operands, 256> all;
+  for (size_t i = 0; i < all.size(); ++i) all[i] = OperandsBySwitch(static_cast<Op>(i));
+  return all;
+}
+
+constexpr std::array<Operands, 256> kOperands = AllOperands();
 
 constexpr size_t kMaxNumbered = UINT16_MAX;  // Of variables, paths and sets.
 // Of the bits that say which locals are stored before which instruction.
@@ -385,71 +461,7 @@ class Verifier {
 
 }  // namespace
 
-Operands OperandsOf(Op op) {
-  constexpr auto kNothing = Operand::kNone;
-  if (IsBinary(op)) return {Operand::kFlag, kNothing, Operand::kFlaggedConstant};
-  switch (op) {
-    case Op::kConstant:
-      return {kNothing, kNothing, Operand::kConstant};
-    case Op::kVariable:
-      return {kNothing, kNothing, Operand::kVariable};
-    case Op::kPath:
-      return {kNothing, kNothing, Operand::kPath};
-    case Op::kLocal:
-    case Op::kStore:
-      return {kNothing, kNothing, Operand::kLocal};
-    case Op::kSelect:
-    case Op::kHas:
-    case Op::kOptionalSelect:
-      return {kNothing, kNothing, Operand::kName};
-    case Op::kInSet:
-      return {kNothing, kNothing, Operand::kSet};
-    case Op::kMatches:
-      return {kNothing, kNothing, Operand::kRegex};
-    case Op::kLocalTime:
-      return {kNothing, Operand::kFunction, Operand::kZone};
-    case Op::kCall:
-      return {Operand::kCount, kNothing, Operand::kFunction};
-    case Op::kList:
-    case Op::kMap:
-      return {Operand::kFlag, Operand::kCount, Operand::kFlags};
-    case Op::kPut:
-      return {kNothing, Operand::kLoop, kNothing};
-    case Op::kJump:
-    case Op::kJumpIfFalse:
-    case Op::kJumpIfTrue:
-    case Op::kJumpIfNotBool:
-    case Op::kJumpIfError:
-    case Op::kPopJumpIfFalse:
-    case Op::kPopJumpIfTrue:
-      return {kNothing, kNothing, Operand::kTarget};
-    case Op::kJumpIfPresent:
-      return {Operand::kFlag, kNothing, Operand::kTarget};
-    case Op::kLoop:
-    case Op::kNext:
-      return {kNothing, Operand::kLoop, Operand::kTarget};
-    case Op::kShared:
-      return {kNothing, Operand::kShared, Operand::kTarget};
-    case Op::kKeep:
-      return {kNothing, Operand::kShared, kNothing};
-    case Op::kCompare:
-      return {Operand::kTest, Operand::kPath, Operand::kConstant};
-    case Op::kComparePaths:
-      return {Operand::kTest, Operand::kPath, Operand::kPath};
-    case Op::kInPath:
-      return {kNothing, Operand::kPath, Operand::kConstant};
-    case Op::kPathInSet:
-      return {kNothing, Operand::kPath, Operand::kSet};
-    case Op::kHasPath:
-      return {kNothing, Operand::kPathOfOne, kNothing};
-    case Op::kIsInPath:
-      return {kNothing, Operand::kPath, Operand::kVariable};
-    case Op::kIsIn:
-      return {kNothing, Operand::kVariable, Operand::kConstant};
-    default:
-      return {};
-  }
-}
+Operands OperandsOf(Op op) { return kOperands[static_cast<uint8_t>(op)]; }
 
 absl::Status Verify(const ProgramParts& parts, ProgramNeeds* needs) {
   return Verifier(parts, needs).Run();
