@@ -188,7 +188,9 @@ struct Engine::Call {
 
 Decision Engine::Decide(const Request& request) const {
   Call call(*this);
-  return Decide(request, call);
+  Decision decision;
+  Decide(request, call, &decision);
+  return decision;
 }
 
 template <typename RequestAt, typename Visit>
@@ -207,7 +209,7 @@ void Engine::DecideEach(size_t count, RequestAt request_at, Visit visit) const {
       facts->Forget();
       call.principal = request.principal;
     }
-    visit(i, Decide(request, call));
+    visit(i, [&](Decision* decision) { Decide(request, call, decision); });
   }
   spare = std::move(facts);
 }
@@ -217,7 +219,7 @@ std::vector<Decision> Engine::DecideAll(absl::Span<const Request> requests) cons
   decisions.reserve(requests.size());
   DecideEach(
       requests.size(), [requests](size_t i) -> const Request& { return requests[i]; },
-      [&decisions](size_t, Decision&& decision) { decisions.push_back(std::move(decision)); });
+      [&decisions](size_t, auto decide) { decide(&decisions.emplace_back()); });
   return decisions;
 }
 
@@ -234,7 +236,9 @@ std::vector<size_t> Engine::ListAllowed(const Request& request,
         one.resource = resources[i];
         return one;
       },
-      [&allowed](size_t i, const Decision& decision) {
+      [&allowed](size_t i, auto decide) {
+        Decision decision;
+        decide(&decision);
         if (decision.allowed()) allowed.push_back(i);
       });
   return allowed;
@@ -250,7 +254,9 @@ std::vector<size_t> Engine::ListAllowed(const Request& request,
         one.action = actions[i];
         return one;
       },
-      [&allowed](size_t i, const Decision& decision) {
+      [&allowed](size_t i, auto decide) {
+        Decision decision;
+        decide(&decision);
         if (decision.allowed()) allowed.push_back(i);
       });
   return allowed;
@@ -264,13 +270,13 @@ PreparedPrincipal Engine::Prepare(Principal principal) const {
   return prepared;
 }
 
-Decision Engine::Decide(const Request& request, Call& call) const {
+void Engine::Decide(const Request& request, Call& call, Decision* decision) const {
   using Stopwatch = std::chrono::steady_clock;
   const Stopwatch::time_point begin =
       options_.audit == nullptr ? Stopwatch::time_point() : Stopwatch::now();
-  if (options_.entities == nullptr) return Decide(request, call, begin, {});
+  if (options_.entities == nullptr) return Decide(request, call, begin, {}, decision);
   // Nobody is asked for a name that is malformed.
-  if (!DefectOf(request).empty()) return Decide(request, call, begin, {});
+  if (!DefectOf(request).empty()) return Decide(request, call, begin, {}, decision);
   ProvidedEntity principal, resource;
   std::string error;
   ReadEntity(*options_.entities, request.principal->id, &principal, &error);
@@ -278,12 +284,11 @@ Decision Engine::Decide(const Request& request, Call& call) const {
   Request provided = request;
   provided.provided_principal = &principal;
   provided.provided_resource = &resource;
-  return Decide(provided, call, begin, std::move(error));
+  Decide(provided, call, begin, std::move(error), decision);
 }
 
-Decision Engine::Decide(const Request& request, Call& call,
-                        std::chrono::steady_clock::time_point begin,
-                        std::string provider_error) const {
+void Engine::Decide(const Request& request, Call& call, std::chrono::steady_clock::time_point begin,
+                    std::string provider_error, Decision* made) const {
   using Stopwatch = std::chrono::steady_clock;
   const absl::Time now = request.time.value_or(call.clock_time);
   const ConditionLimits limits = {options_.max_condition_steps, options_.max_condition_bytes};
@@ -291,12 +296,14 @@ Decision Engine::Decide(const Request& request, Call& call,
       options_.known_obligations.has_value() ? &*options_.known_obligations : nullptr;
   PrincipalFacts* const facts =
       request.prepared != nullptr ? &request.prepared->facts() : call.facts;
-  Decision decision = Evaluator::Decide(call.last ? std::move(call.snapshot) : call.snapshot,
-                                        request, now, limits, known, facts);
+  Decision& decision = *made;
+  Evaluator::Decide(call.last ? std::move(call.snapshot) : call.snapshot, request, now, limits,
+                    known, facts, &decision);
   decision.generation_ = call.generation;
   if (call.shadow != nullptr) {
-    decision.shadow_ = std::make_shared<const Decision>(
-        Evaluator::Decide(call.shadow, request, now, limits, known));
+    auto shadow = std::make_shared<Decision>();
+    Evaluator::Decide(call.shadow, request, now, limits, known, nullptr, shadow.get());
+    decision.shadow_ = std::move(shadow);
   }
   if (!provider_error.empty() && decision.error_.empty() && decision.defect_.empty()) {
     decision.error_ = std::move(provider_error);
@@ -304,7 +311,7 @@ Decision Engine::Decide(const Request& request, Call& call,
   decision.clock_time_ = call.clock_time;
   decision.id_ = NewDecisionId(call.clock_time);
   decision.audit_level_ = std::max(options_.audit_level, decision.audit_level_);
-  if (decision.audit_level_ == AuditLevel::kOff) return decision;
+  if (decision.audit_level_ == AuditLevel::kOff) return;
 
   const absl::Status kept =
       options_.audit == nullptr
@@ -312,7 +319,7 @@ Decision Engine::Decide(const Request& request, Call& call,
                 "a rule asks for a record and the engine has no audit sink")
           : options_.audit->Append({request, decision, absl::FromChrono(Stopwatch::now() - begin)},
                                    decision.audit_level_);
-  if (kept.ok()) return decision;
+  if (kept.ok()) return;
   decision.error_ = std::string(kept.message());
   decision.record_failed_ = true;
   if (decision.allowed()) {
@@ -321,7 +328,6 @@ Decision Engine::Decide(const Request& request, Call& call,
     decision.message_ = {};
     decision.made_ = nullptr;
   }
-  return decision;
 }
 
 absl::Status Engine::Replace(std::shared_ptr<const Snapshot> snapshot) {

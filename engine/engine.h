@@ -120,11 +120,13 @@ class Engine {
   // What the decisions of one call have in common.
   struct Call;
 
-  Decision Decide(const Request& request, Call& call) const;
+  // Makes *decision, a default-constructed one, where it is to stay.
+  void Decide(const Request& request, Call& call, Decision* decision) const;
   // With what a provider told in the request, and what went wrong there.
-  Decision Decide(const Request& request, Call& call, std::chrono::steady_clock::time_point begin,
-                  std::string provider_error) const;
-  // Decides on `count` requests, which request_at(i) gives, and calls visit(i, decision).
+  void Decide(const Request& request, Call& call, std::chrono::steady_clock::time_point begin,
+              std::string provider_error, Decision* decision) const;
+  // Of each of `count` requests, which request_at(i) gives, calls visit(i, decide), which is to
+  // call decide(&decision).
   template <typename RequestAt, typename Visit>
   void DecideEach(size_t count, RequestAt request_at, Visit visit) const;
 

@@ -165,21 +165,19 @@ Reason Evaluator::MakeTexts(const CompiledSet& set, Reason reason,
   return reason;
 }
 
-Decision Evaluator::Decide(std::shared_ptr<const Snapshot> snapshot, const Request& request,
-                           absl::Time now, const ConditionLimits& limits,
-                           const std::vector<std::string>* known_obligations,
-                           PrincipalFacts* principal) {
-  Decision decision;
-  decision.time_ = now;
-  decision.snapshot_ = std::move(snapshot);
-  if (decision.snapshot_ == nullptr) return decision;  // Reason::kNoPolicy
-  const CompiledSet& set = decision.snapshot_->compiled();
+void Evaluator::Decide(std::shared_ptr<const Snapshot> snapshot, const Request& request,
+                       absl::Time now, const ConditionLimits& limits,
+                       const std::vector<std::string>* known_obligations, PrincipalFacts* principal,
+                       Decision* decision) {
+  decision->time_ = now;
+  decision->snapshot_ = std::move(snapshot);
+  if (decision->snapshot_ == nullptr) return;  // Reason::kNoPolicy
+  const CompiledSet& set = decision->snapshot_->compiled();
   // Without a schema what is malformed shows where it is looked up.
-  if (set.schema() != nullptr) decision.defect_ = DefectUnder(set, request);
-  decision.reason_ = decision.defect_.empty()
-                         ? Conclude(set, request, limits, known_obligations, principal, &decision)
-                         : Reason::kBadRequest;
-  return decision;
+  if (set.schema() != nullptr) decision->defect_ = DefectUnder(set, request);
+  decision->reason_ = decision->defect_.empty()
+                          ? Conclude(set, request, limits, known_obligations, principal, decision)
+                          : Reason::kBadRequest;
 }
 
 }  // namespace reeve

@@ -19,13 +19,13 @@ namespace reeve {
 // What a decision depends on, and nothing else: the same arguments give the same answer.
 class Evaluator {
  public:
-  // `snapshot` may be null. The decision has no id yet.
-  // Its audit level is what its rules ask for. `known_obligations` are those that an allow may
-  // have; null for all. `principal` as of Facts::Gather().
-  static Decision Decide(std::shared_ptr<const Snapshot> snapshot, const Request& request,
-                         absl::Time now, const ConditionLimits& limits,
-                         const std::vector<std::string>* known_obligations = nullptr,
-                         PrincipalFacts* principal = nullptr);
+  // Makes *decision, a default-constructed one, where it is to stay: it is large. It has no id yet,
+  // and its audit level is what its rules ask for. `snapshot` may be null. `known_obligations` are
+  // those that an allow may have; null for all. `principal` as of Facts::Gather().
+  static void Decide(std::shared_ptr<const Snapshot> snapshot, const Request& request,
+                     absl::Time now, const ConditionLimits& limits,
+                     const std::vector<std::string>* known_obligations, PrincipalFacts* principal,
+                     Decision* decision);
 
  private:
   static Reason Conclude(const CompiledSet& set, const Request& request,
