@@ -148,31 +148,37 @@ class Finder {
     if (target == EntityGraph::kNone || !ancestry.Contains(target)) return false;
     if (name == text) return true;
     // One of those that the request names leads there, unless a pattern of the role does.
-    *through = {std::string(text)};
-    for (const std::string& direct : DirectlyIn(text)) {
-      const Node node = set_.graph().Find(direct);
-      if (node == EntityGraph::kNone) continue;
-      if (node != target && !Leads(node, target)) continue;
-      if (direct != text) through->push_back(direct);
-      const std::vector<std::string> rest = Walk(node, target);
-      through->insert(through->end(), rest.begin(), rest.end());
+    through->reserve(4);
+    through->emplace_back(text);
+    if (const Node self = set_.graph().Find(text); IsOrLeads(self, target)) {
+      AddWay(self, target, through);
       return true;
     }
-    through->push_back(std::string(name));
+    const auto goes_by = [&](EntityView direct) {
+      const Node node = set_.graph().Find(direct);
+      if (!IsOrLeads(node, target)) return false;
+      through->push_back(ToString(direct));
+      AddWay(node, target, through);
+      return true;
+    };
+    const auto goes_by_one = [&](absl::Span<const EntityId> parents) {
+      return std::any_of(parents.begin(), parents.end(), goes_by);
+    };
+    if (text == matcher_.facts().principal_text()) {
+      for (const std::string& group : request_.principal->groups) {
+        if (goes_by({"group", group})) return true;
+      }
+      if (goes_by_one(request_.principal->parents)) return true;
+    }
+    if (text == matcher_.facts().resource_text() && goes_by_one(request_.resource_parents)) {
+      return true;
+    }
+    through->emplace_back(name);
     return true;
   }
 
-  // The names of the entity `text` and of those that the request says it lies in.
-  std::vector<std::string> DirectlyIn(std::string_view text) const {
-    std::vector<std::string> names = {std::string(text)};
-    if (text == matcher_.facts().principal_text()) {
-      for (const std::string& group : request_.principal->groups) names.push_back("group:" + group);
-      for (const EntityId& parent : request_.principal->parents) names.push_back(ToString(parent));
-    }
-    if (text == matcher_.facts().resource_text()) {
-      for (const EntityId& parent : request_.resource_parents) names.push_back(ToString(parent));
-    }
-    return names;
+  bool IsOrLeads(Node from, Node to) const {
+    return from != EntityGraph::kNone && (from == to || Leads(from, to));
   }
 
   bool Leads(Node from, Node to) const {
@@ -182,9 +188,8 @@ class Finder {
     return ancestry.Close(Facts::kMaxAncestors) && ancestry.Contains(to);
   }
 
-  // The names of the nodes after `from` on one way to `to`, which `from` is or lies in.
-  std::vector<std::string> Walk(Node from, Node to) const {
-    std::vector<std::string> way;
+  // Adds the names of the nodes after `from` on one way to `to`, which `from` is or lies in.
+  void AddWay(Node from, Node to, std::vector<std::string>* way) const {
     while (from != to) {
       const std::vector<Node> parents = set_.graph().Parents(from);
       const auto next = std::find_if(parents.begin(), parents.end(), [&](Node parent) {
@@ -192,9 +197,8 @@ class Finder {
       });
       if (next == parents.end()) break;
       from = *next;
-      way.push_back(ToString(set_.graph().NameOf(from)));
+      way->push_back(ToString(set_.graph().NameOf(from)));
     }
-    return way;
   }
 
   const CompiledSet& set_;
@@ -306,28 +310,39 @@ Explanation Explain(const Decision& decision, const Request& request) {
   Explanation explanation;
   if (decision.snapshot() == nullptr) return explanation;
   const CompiledSet& set = decision.snapshot()->compiled();
-  if (!DefectUnder(set, request).empty()) return explanation;
-  Matcher matcher;
+  // Without a schema what is malformed shows where it is looked up.
+  if (set.schema() != nullptr && !DefectUnder(set, request).empty()) return explanation;
+  // The memory of one explanation, which the next one on this thread takes over.
+  static thread_local Matcher matcher;
   if (matcher.Begin(set, request, decision.time(), kLimits) != Gathered::kSound) return explanation;
   matcher.Renew(kLimits);
   std::vector<uint32_t> near;
   matcher.facts().FindNear(&near);
-  std::vector<uint32_t> relevant;
+  struct Relevant {
+    uint32_t number;
+    CompiledRule rule;
+    Matcher::Parts parts;
+  };
+  std::vector<Relevant> relevant;
   for (const uint32_t i : near) {
-    if (IsRelevant(matcher.AskPatterns(set.compiled(i)))) relevant.push_back(i);
+    const CompiledRule rule = set.compiled(i);
+    const Matcher::Parts parts = matcher.AskPatterns(rule);
+    if (IsRelevant(parts)) relevant.push_back({i, rule, parts});
   }
   Finder finder(set, request, matcher);
   std::vector<RuleExplanation>& rules = explanation.rules;
   rules.reserve(relevant.size());
-  for (const uint32_t i : relevant) {
+  for (Relevant& one : relevant) {
     // Each rule with a budget of its own, so that one that needs too much does not hide the others.
     matcher.Renew(kLimits);
-    const Matcher::Parts parts = matcher.Explain(set.compiled(i));
-    if (IsRelevant(parts)) rules.push_back(ExplainRule(set, i, parts, finder));
+    // What is known of these depends on the budget.
+    if (one.rule.principals.roles.count > 0) one.parts = matcher.AskPatterns(one.rule);
+    matcher.Explain(one.rule, &one.parts);
+    if (IsRelevant(one.parts)) rules.push_back(ExplainRule(set, one.number, one.parts, finder));
   }
-  std::stable_sort(
-      rules.begin(), rules.end(),
-      [](const RuleExplanation& a, const RuleExplanation& b) { return a.matched() > b.matched(); });
+  std::sort(rules.begin(), rules.end(), [](const RuleExplanation& a, const RuleExplanation& b) {
+    return a.matched() != b.matched() ? a.matched() : a.number < b.number;
+  });
   explanation.roles = ExplainRoles(set, rules, finder, matcher);
   if (!decision.allowed()) explanation.nearest = FindNearest(rules);
   return explanation;

@@ -284,23 +284,21 @@ Truth Matcher::ExplainAll(Slice clauses, std::vector<Clause>* explained) {
   return truth;
 }
 
-Matcher::Parts Matcher::Explain(const CompiledRule& rule) {
-  Parts parts = AskPatterns(rule);
+void Matcher::Explain(const CompiledRule& rule, Parts* parts) {
   if (rule.bindings.count == 0) {
-    parts.all = And(parts.all, ExplainAll(rule.clauses, &parts.clauses));
-    return parts;
+    parts->all = And(parts->all, ExplainAll(rule.clauses, &parts->clauses));
+    return;
   }
   // Of several ways to bind names the one that comes nearest to a match.
   Truth best = Truth::kFalse;
   ForEachWay(rule, [&](Truth patterns) {
     std::vector<Clause> clauses;
     const Truth truth = And(patterns, ExplainAll(rule.clauses, &clauses));
-    if (parts.clauses.empty() || truth > best) parts.clauses = std::move(clauses);
+    if (parts->clauses.empty() || truth > best) parts->clauses = std::move(clauses);
     best = Or(best, truth);
     return best != Truth::kTrue;
   });
-  parts.all = And(parts.actions, best);
-  return parts;
+  parts->all = And(parts->actions, best);
 }
 
 Matcher::RoleParts Matcher::ExplainRole(uint32_t number) {

@@ -69,8 +69,9 @@ class Matcher {
   Truth Matches(Facts::Candidate rule, ClauseOutcomes* clauses, Truth* patterns);
   // Whether the patterns could match, whatever roles and clauses say. Asks no condition.
   bool MatchesPatterns(const CompiledRule& rule) const;
-  // Asks all of it. What it returns is valid until Renew() or Begin().
-  Parts Explain(const CompiledRule& rule);
+  // Asks the rest of a rule, of which *parts has what the patterns alone say. What that then holds
+  // is valid until Renew() or Begin().
+  void Explain(const CompiledRule& rule, Parts* parts);
   RoleParts ExplainRole(uint32_t role);
   // What the patterns alone say, with roles but without clauses: Parts::clauses stays empty.
   Parts AskPatterns(const CompiledRule& rule);
