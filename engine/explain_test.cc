@@ -95,6 +95,7 @@ TEST(ExplainTest, NamesThePatternAndTheWay) {
        "any"},
       {"StoredParent", {"team:x"}, {"any"}, "team:x<user:ada<team:x", "any"},
       {"RequestParent", {"team:y"}, {"any"}, "team:y<user:ada<team:y", "any"},
+      {"AboveRequestParent", {"team:z"}, {"any"}, "team:z<user:ada<team:y<team:z", "any"},
       {"FolderOfFolder",
        {"anyone"},
        {"folder:root"},
@@ -118,6 +119,7 @@ TEST(ExplainTest, NamesThePatternAndTheWay) {
     builder.AddEntity(MakeEntity("group:leads", {"group:all"}));
     builder.AddEntity(MakeEntity("group:all", {"group:staff"}));
     builder.AddEntity(MakeEntity("user:ada", {"team:x"}));
+    builder.AddEntity(MakeEntity("team:y", {"team:z"}));
     builder.AddEntity(MakeEntity("folder:a", {"folder:root"}));
     builder.AddRule(MakeRule("+a", c.principals, {"write", "re*"}, c.resources));
     const auto engine = MakeEngine();

@@ -435,6 +435,30 @@ TEST(ConditionsTest, ExplainsRolesOfRoles) {
   EXPECT_EQ(text, "p/both yes no\np/outer yes yes\np/ranked yes unknown\np/secure yes yes\n");
 }
 
+// Roles that need more than a limit together, and none of them alone.
+TEST(ConditionsTest, ExplainsEachRuleWithinALimitOfItsOwn) {
+  std::string roles, rules, want;
+  for (const char* n : {"1", "2", "3", "4", "5", "6"}) {
+    std::string walk = std::string("principal.level + a > ") + n;
+    for (const char x : std::string("abcde")) {
+      walk = std::string("[1, 2, 3, 4, 5, 6, 7, 8].all(") + x + ", " + walk + ")";
+    }
+    roles += std::string("  r") + n + ": {when: '" + walk + "'}\n";
+    rules += std::string("  - {id: '") + n + "', effect: allow, principals: ['role:r" + n +
+             "'], actions: [any], resources: [any]}\n";
+    want += std::string("p/") + n + " yes\n";
+  }
+  const auto engine = MakeEngine("roles:\n" + roles + "rules:\n" + rules);
+  const World world;
+  const Decision decision = engine->Decide(world.request());
+  EXPECT_EQ(Describe(decision), "limit: ");
+  std::string text;
+  for (const RuleExplanation& rule : Explain(decision, world.request()).rules) {
+    text += rule.rule->id + " " + std::string(ToString(rule.principals)) + "\n";
+  }
+  EXPECT_EQ(text, want);
+}
+
 TEST(ConditionsTest, ExplainsEveryClause) {
   const auto engine = MakeEngine(
       "roles: {ranked: {when: principal.rank > 1}}\n"
