@@ -174,7 +174,7 @@ absl::Status CompiledSet::Compiler::AddRole(const Role& role) {
   NamedRole named;
   if (!role.when.empty() || !members.roles.empty()) {
     named.conditional = static_cast<uint32_t>(set_.conditional_roles_.size());
-    ConditionalRole added = {AppendEntities(members), {}, role.name, role.when};
+    ConditionalRole added = {AlternativesAt(AppendEntities(members)), {}, role.name, role.when};
     std::vector<uint32_t> clauses;
     absl::Status status = NumberClauses(what, role.when, {}, 0, &clauses);
     if (!status.ok()) return status;
@@ -188,7 +188,7 @@ absl::Status CompiledSet::Compiler::AddRole(const Role& role) {
     }
     members.literals.clear();
     if (members.any || members.authenticated || !members.patterns.empty()) {
-      set_.dynamic_roles_.push_back({named.node, Append(members)});
+      set_.dynamic_roles_.push_back({named.node, AlternativesAt(Append(members))});
     }
   }
   roles_.try_emplace(role.name, named);
@@ -626,13 +626,13 @@ void CompiledSet::Compiler::Sort(std::vector<uint32_t>* numbers) {
   numbers->erase(std::unique(numbers->begin(), numbers->end()), numbers->end());
 }
 
-Alternatives CompiledSet::Compiler::AppendEntities(const Listed& listed) {
+uint32_t CompiledSet::Compiler::AppendEntities(const Listed& listed) {
   for (const EntityGraph::Node node : listed.literals) set_.graph_.Mark(node);
   return Append(listed);
 }
 
-Alternatives CompiledSet::Compiler::Append(const Listed& listed) {
-  auto at = SizeOf(set_.words_);
+uint32_t CompiledSet::Compiler::Append(const Listed& listed) {
+  const uint32_t begin = SizeOf(set_.words_);
   const uint32_t flags = (listed.any ? kAnyFlag : 0) |
                          (listed.authenticated ? kAuthenticatedFlag : 0) |
                          (listed.binds ? kBindsFlag : 0);
@@ -641,7 +641,11 @@ Alternatives CompiledSet::Compiler::Append(const Listed& listed) {
   for (const auto* numbers : {&listed.literals, &listed.patterns, &listed.roles}) {
     AppendWords(*numbers);
   }
-  return ReadAlternatives(set_.words_.data(), &at);
+  return begin;
+}
+
+Alternatives CompiledSet::Compiler::AlternativesAt(uint32_t begin) const {
+  return ReadAlternatives(set_.words_.data(), &begin);
 }
 
 uint32_t CompiledSet::Compiler::Keep(Condition condition, uint32_t clause) {

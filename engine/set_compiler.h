@@ -107,9 +107,11 @@ class CompiledSet::Compiler {
   static void Write(const Pattern& pattern, uint64_t number, std::string* written);
   static void Sort(std::vector<uint32_t>* numbers);
 
+  // Returns where in the words they begin.
+  uint32_t Append(const Listed& listed);
   // The same of principals or resources, whose nodes a request is then asked for.
-  Alternatives AppendEntities(const Listed& listed);
-  Alternatives Append(const Listed& listed);
+  uint32_t AppendEntities(const Listed& listed);
+  Alternatives AlternativesAt(uint32_t begin) const;
   void AppendWords(const std::vector<uint32_t>& numbers);
   static void CountUses(absl::Span<const uint32_t> keys, std::vector<uint32_t>* uses);
 
