@@ -57,17 +57,7 @@ class EntityGraph {
   uint32_t group_type() const { return group_type_; }
   // kNone if the set does not speak of it. `type` is what FindType() says.
   Node Find(uint32_t type, std::string_view id) const { return names_.Find(type, id); }
-  // The same in steps: see Names::LookUp.
-  Names::LookUp Begin(uint32_t type, std::string_view id) const { return names_.Begin(type, id); }
-  void PrefetchText(const Names::LookUp& begun) const { names_.PrefetchText(begun); }
-  Node Find(const Names::LookUp& begun) const { return names_.Find(begun); }
-  // The number of the first marked node that an Ancestry of `node` has, or kNone. It is fetched
-  // into the cache.
-  uint32_t PrefetchMark(Node node) const {
-    const uint32_t mark = places_[node].marked;
-    if (mark != kNone) __builtin_prefetch(&marks_[mark]);
-    return mark;
-  }
+  void Prefetch(uint32_t type, std::string_view id) const { names_.Prefetch(type, id); }
   Node Find(EntityView entity) const {
     const uint32_t type = FindType(entity.type);
     return type == Names::kNone ? kNone : Find(type, entity.id);

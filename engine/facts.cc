@@ -43,14 +43,13 @@ bool IsAmong(EntityView entity, const ProvidedEntity* provided) {
 }
 
 // Adds an entity to what is gathered: its node goes to *node, or kNone. Returns false if its name
-// is malformed: what the set knows is not. `begun` is the look-up of its id, unless its type is
-// Names::kNone.
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool AddEntity(const EntityGraph& graph,
-                                                   const Names::LookUp& begun, EntityView entity,
-                                                   Ancestry* ancestry, EntityGraph::Node* node) {
+// is malformed: what the set knows is not.
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool AddEntity(const EntityGraph& graph, uint32_t type,
+                                                   EntityView entity, Ancestry* ancestry,
+                                                   EntityGraph::Node* node) {
   *node = EntityGraph::kNone;
-  if (begun.scope == Names::kNone) return DefectOf(entity).empty();
-  *node = graph.Find(begun);
+  if (type == Names::kNone) return DefectOf(entity).empty();
+  *node = graph.Find(type, entity.id);
   // Without a node no rule and no entity speaks of it.
   if (*node == EntityGraph::kNone) return DefectOfId(entity.id).empty();
   ancestry->Add(*node);
@@ -59,8 +58,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool AddEntity(const EntityGraph& graph,
 
 bool AddEntity(const EntityGraph& graph, EntityView entity, Ancestry* ancestry) {
   EntityGraph::Node node;
-  return AddEntity(graph, graph.Begin(graph.FindType(entity.type), entity.id), entity, ancestry,
-                   &node);
+  return AddEntity(graph, graph.FindType(entity.type), entity, ancestry, &node);
 }
 
 // Returns whether there are no other parents.
@@ -93,33 +91,31 @@ void EntityText::Make() const {
   made_ = true;
 }
 
-Gathered PrincipalFacts::GatherAgain(const CompiledSet& set, const Principal& principal) {
-  if (set_number_ == set.number()) return gathered_;
-  const EntityGraph& graph = set.graph();
-  const Names::LookUp begun = graph.Begin(graph.FindType(principal.id.type), principal.id.id);
-  gathered_ = FindNames(graph, principal, begun) ? Close(set, nullptr) : Gathered::kMalformed;
+Gathered PrincipalFacts::Gather(const CompiledSet& set, const Principal& principal,
+                                const ProvidedEntity* provided) {
+  gathered_ = GatherAnew(set, principal, provided);
   set_number_ = set.number();
   return gathered_;
 }
 
-bool PrincipalFacts::FindNames(const EntityGraph& graph, const Principal& principal,
-                               const Names::LookUp& begun) {
-  if (principal.groups.size() > kMaxGroups || principal.parents.size() > kMaxParents) return false;
+Gathered PrincipalFacts::GatherAnew(const CompiledSet& set, const Principal& principal,
+                                    const ProvidedEntity* provided) {
+  const EntityGraph& graph = set.graph();
+  if (principal.groups.size() > kMaxGroups || principal.parents.size() > kMaxParents) {
+    return Gathered::kMalformed;
+  }
   text_.Begin(principal.id);
   anonymous_ = principal.anonymous();
   ancestry_.Begin(graph);
-  bool sound = AddEntity(graph, begun, principal.id, &ancestry_, &node_);
+  bool sound =
+      AddEntity(graph, graph.FindType(principal.id.type), principal.id, &ancestry_, &node_);
   EntityGraph::Node node;
   for (const std::string& group : principal.groups) {
-    sound &= AddEntity(graph, graph.Begin(graph.group_type(), group), {"group", group}, &ancestry_,
-                       &node);
+    sound &= AddEntity(graph, graph.group_type(), {"group", group}, &ancestry_, &node);
   }
   for (const EntityId& parent : principal.parents) sound &= AddEntity(graph, parent, &ancestry_);
-  return sound && AreSound(&principal.attributes);
-}
-
-Gathered PrincipalFacts::Close(const CompiledSet& set, const ProvidedEntity* provided) {
-  complete_ = AddProvided(set.graph(), provided, &ancestry_);
+  if (!sound || !AreSound(&principal.attributes)) return Gathered::kMalformed;
+  complete_ = AddProvided(graph, provided, &ancestry_);
   if (!ancestry_.Close(Facts::kMaxAncestors)) return Gathered::kTooMany;
   if (set.dynamic_roles().empty()) return Gathered::kSound;
   size_t roles = 0;
@@ -138,46 +134,32 @@ Gathered Facts::Gather(const CompiledSet& set, const Request& request, Principal
   set_ = &set;
   request_ = &request;
   const EntityGraph& graph = set.graph();
+  // Fetched while the principal is looked for.
+  resource_type_ = graph.FindType(request.resource.type);
+  if (resource_type_ != Names::kNone) graph.Prefetch(resource_type_, request.resource.id);
   if (!request.defect.empty() || request.resource_parents.size() > kMaxParents) {
     return Gathered::kMalformed;
   }
-  // Of a large set each step of a look-up waits for memory: those of the two names do so together.
-  resource_type_ = graph.FindType(request.resource.type);
-  const Names::LookUp resource = graph.Begin(resource_type_, request.resource.id);
-  const bool is_kept = kept != nullptr && request.provided_principal == nullptr;
-  Gathered gathered = Gathered::kSound;
-  if (is_kept) {
+  Gathered gathered;
+  if (kept == nullptr || request.provided_principal != nullptr) {
+    principal_ = &own_principal_;
+    gathered = own_principal_.Gather(set, *request.principal, request.provided_principal);
+  } else {
     principal_ = kept;
     gathered = kept->GatherAgain(set, *request.principal);
-    if (gathered == Gathered::kMalformed) return gathered;
-  } else {
-    principal_ = &own_principal_;
-    const EntityId& id = request.principal->id;
-    const Names::LookUp principal = graph.Begin(graph.FindType(id.type), id.id);
-    graph.PrefetchText(principal);
-    graph.PrefetchText(resource);
-    if (!own_principal_.FindNames(graph, *request.principal, principal)) {
-      return Gathered::kMalformed;
-    }
   }
+  if (gathered == Gathered::kMalformed) return gathered;
 
   action_ = set.FindAction(request.action);
   bool sound = action_ != CompiledSet::kNoAction || DefectOfAction(request.action).empty();
   resource_text_.Begin(request.resource);
   resource_.Begin(graph);
-  sound &= AddEntity(graph, resource, request.resource, &resource_, &resource_node_);
+  sound &= AddEntity(graph, resource_type_, request.resource, &resource_, &resource_node_);
   for (const EntityId& parent : request.resource_parents) {
     sound &= AddEntity(graph, parent, &resource_);
   }
   if (!sound || !AreSound(request.resource_attributes) || !AreSound(request.context)) {
     return Gathered::kMalformed;
-  }
-  if (!is_kept) {
-    if (resource_node_ != EntityGraph::kNone) {
-      const uint32_t mark = graph.PrefetchMark(resource_node_);
-      if (mark != EntityGraph::kNone) set.by_resource().Prefetch(mark);
-    }
-    gathered = own_principal_.Close(set, request.provided_principal);
   }
   resource_complete_ = AddProvided(graph, request.provided_resource, &resource_);
   prefixes_.clear();

@@ -51,19 +51,21 @@ enum class Gathered : uint8_t {
 // memory is allocated once.
 class PrincipalFacts {
  public:
-  // Without provided facts. Unless it is kSound nothing can be asked. The arguments outlive the
-  // questions. Looks at nothing if `set` is that which it was asked for last.
-  Gathered GatherAgain(const CompiledSet& set, const Principal& principal);
+  // Unless it is kSound nothing can be asked. The arguments outlive the questions.
+  Gathered Gather(const CompiledSet& set, const Principal& principal,
+                  const ProvidedEntity* provided);
+  // The same without provided facts, but for what it was asked last.
+  Gathered GatherAgain(const CompiledSet& set, const Principal& principal) {
+    return set_number_ == set.number() ? gathered_ : Gather(set, principal, nullptr);
+  }
   // Of what it was asked last nothing holds any more.
   void Forget() { set_number_ = 0; }
 
  private:
   friend class Facts;
 
-  // The two halves of it. The first returns whether the principal is well formed; `begun` is the
-  // look-up of its id, unless its type is Names::kNone.
-  bool FindNames(const EntityGraph& graph, const Principal& principal, const Names::LookUp& begun);
-  Gathered Close(const CompiledSet& set, const ProvidedEntity* provided);
+  Gathered GatherAnew(const CompiledSet& set, const Principal& principal,
+                      const ProvidedEntity* provided);
 
   uint64_t set_number_ = 0;
   Gathered gathered_ = Gathered::kMalformed;

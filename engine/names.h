@@ -28,33 +28,10 @@ class Names {
   // Gives back the memory that it holds for more of them.
   void Close();
 
-  // A look-up on its way through memory: two of them, begun and prefetched in turn, wait for it
-  // together. `text` outlives it.
-  struct LookUp {
-    uint32_t scope;
-    std::string_view text;
-    uint64_t hash;
-  };
-  // Fetches into the cache what PrefetchText() looks at,
-  LookUp Begin(uint32_t scope, std::string_view text) const {
-    const LookUp begun = {scope, text, Hash(scope, text)};
-    if (!places_.empty()) __builtin_prefetch(&slots_[begun.hash & mask_]);
-    return begun;
-  }
-  // and that what Find() does.
-  void PrefetchText(const LookUp& begun) const {
-    if (places_.empty()) return;
-    const uint32_t place = slots_[begun.hash & mask_].place;
-    if (place != kNone) __builtin_prefetch(texts_.data() + place);
-  }
-
   // kNone if it was not added.
   uint32_t Find(uint32_t scope, std::string_view text) const {
-    return Find({scope, text, Hash(scope, text)});
-  }
-  uint32_t Find(const LookUp& begun) const {
     if (places_.empty()) return kNone;
-    const auto& [scope, text, hash] = begun;
+    const uint64_t hash = Hash(scope, text);
     const Slot* const slots = slots_.data();
     for (size_t i = hash & mask_;; i = (i + 1) & mask_) {
       const Slot slot = slots[i];
@@ -63,6 +40,11 @@ class Names {
       const Head head = HeadAt(slot.place);
       if (head.scope == scope && SameText(TextAt(slot.place), text)) return head.number;
     }
+  }
+
+  // Fetches into the cache what Find() will look at first.
+  void Prefetch(uint32_t scope, std::string_view text) const {
+    if (!places_.empty()) __builtin_prefetch(&slots_[Hash(scope, text) & mask_]);
   }
 
   size_t size() const { return places_.size(); }

@@ -39,8 +39,6 @@ class RuleLists {
     const Slice& list = lists_[key];
     return {list.count == 1 ? &list.begin : rules_.data() + list.begin, list.count};
   }
-  // Fetches into the cache what At() looks at.
-  void Prefetch(uint32_t key) const { __builtin_prefetch(&lists_[key]); }
   // Calls visit(rules) of lists in which all those of At(key) are that can match without another
   // literal than `literals`. A rule may stand in several of them.
   template <typename Visit>
