@@ -223,6 +223,11 @@ const Case kCases[] = {
      "['doc:/{x}/*', 'doc:/*/{x}'], when: [\"x == 'q3' && principal.rank > 1\"]}, {id: s, " ALLOW
      "}]",
      "deny_unknown: p/r U"},
+    {"SameClauseOtherNumberOfItsBinding",
+     "rules: [{id: r, effect: allow, principals: [anyone], actions: [any], resources: "
+     "['doc:/{x}/*'], when: x == 'f'}, {id: s, effect: deny, principals: [anyone], actions: [any], "
+     "resources: ['doc:/{y}/{x}'], when: [y == 'f', x == 'f']}]",
+     "allow_rule: p/r T"},
     {"SameClauseOtherBinding",
      "rules: [{id: r, effect: allow, principals: [anyone], actions: [any], resources: "
      "['doc:/{x}/*'], when: x == 'f'}, {id: s, effect: allow, principals: [anyone], actions: "
