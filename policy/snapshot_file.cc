@@ -227,7 +227,10 @@ class Reader {
   // The same, each of what it looks at. Then files() and unpacked() are what the set holds, in the
   // same order;
   std::string ReadFiles() {
-    if (!Matches(parts_bytes_, DigestAt(1))) return Damaged("its digest does not match");
+    // Of the rules, too: whoever takes the files of a set may compare them.
+    if (!Matches(rules_, DigestAt(0)) || !Matches(parts_bytes_, DigestAt(1))) {
+      return Damaged("its digest does not match");
+    }
     std::vector<Part> parts;
     if (std::string wrong = ReadParts(&parts); !wrong.empty()) return wrong;
     for (const Part& part : parts) {

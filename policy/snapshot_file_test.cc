@@ -274,11 +274,13 @@ TEST(SignatureTest, EveryFlippedBitIsRefused) {
       EXPECT_FALSE(LintPolicy({{"s", flipped}}).ok()) << at << " " << bit;
     }
   }
-  // And where they decide.
-  std::string flipped = bytes;
-  flipped[files + 40] ^= 1;
-  EXPECT_EQ(Issues(LoadPolicy({{"s", flipped}, MoreSchema()})),
-            "s: is damaged: its digest does not match; compile it again\n");
+  // And where they decide, with all that is in the file.
+  for (const size_t at : {kHeader + 40, files + 40}) {
+    std::string flipped = bytes;
+    flipped[at] ^= 1;
+    EXPECT_EQ(Issues(LoadPolicy({{"s", flipped}, MoreSchema()})),
+              "s: is damaged: its digest does not match; compile it again\n");
+  }
 }
 
 TEST(SignatureTest, EveryLengthButTheWholeIsRefused) {

@@ -111,8 +111,11 @@ TEST_F(CompileTest, OnlyWhatATrustedKeySignedIsLoaded) {
       << compiled.out;
   const std::string damaged = Path("damaged");
   std::string bytes = ReadFile(set);
-  bytes[bytes.size() / 2] ^= 1;
+  bytes[200] ^= 1;  // Of the rules.
   std::ofstream(damaged, std::ios::binary) << bytes;
+  bytes[200] ^= 1;
+  bytes[bytes.find("rules:")] ^= 1;  // Of a text.
+  std::ofstream(Path("texts"), std::ios::binary) << bytes;
 
   const std::string trust = key + ".pub";
   const std::string entities = policy_ + "/entities.yaml";
@@ -143,6 +146,12 @@ TEST_F(CompileTest, OnlyWhatATrustedKeySignedIsLoaded) {
       EXPECT_NE(ended.err.find(row.said), std::string::npos) << row.name << ended.err;
     }
   }
+  // What is not taken is not looked at: alone the rules decide.
+  EXPECT_EQ(Reeve({"check", Path("texts"), "--trust", trust}, kRequest).status, 0);
+  const Ended linted = Reeve({"lint", Path("texts"), "--trust", trust});
+  EXPECT_EQ(linted.status, 2);
+  EXPECT_NE(linted.err.find("is damaged: its digest does not match"), std::string::npos)
+      << linted.err;
   EXPECT_EQ(Reeve({"diff", set, set, "--trust", trust}).status, 0);
   const Ended unsigned_set = Reeve({"diff", set, Path("plain"), "--trust", trust});
   EXPECT_EQ(unsigned_set.status, 2);
