@@ -288,7 +288,7 @@ void Engine::Decide(const Request& request, Call& call, Decision* decision) cons
 }
 
 void Engine::Decide(const Request& request, Call& call, std::chrono::steady_clock::time_point begin,
-                    std::string provider_error, Decision* made) const {
+                    std::string provider_error, Decision* decision) const {
   using Stopwatch = std::chrono::steady_clock;
   const absl::Time now = request.time.value_or(call.clock_time);
   const ConditionLimits limits = {options_.max_condition_steps, options_.max_condition_bytes};
@@ -296,37 +296,36 @@ void Engine::Decide(const Request& request, Call& call, std::chrono::steady_cloc
       options_.known_obligations.has_value() ? &*options_.known_obligations : nullptr;
   PrincipalFacts* const facts =
       request.prepared != nullptr ? &request.prepared->facts() : call.facts;
-  Decision& decision = *made;
   Evaluator::Decide(call.last ? std::move(call.snapshot) : call.snapshot, request, now, limits,
-                    known, facts, &decision);
-  decision.generation_ = call.generation;
+                    known, facts, decision);
+  decision->generation_ = call.generation;
   if (call.shadow != nullptr) {
     auto shadow = std::make_shared<Decision>();
     Evaluator::Decide(call.shadow, request, now, limits, known, nullptr, shadow.get());
-    decision.shadow_ = std::move(shadow);
+    decision->shadow_ = std::move(shadow);
   }
-  if (!provider_error.empty() && decision.error_.empty() && decision.defect_.empty()) {
-    decision.error_ = std::move(provider_error);
+  if (!provider_error.empty() && decision->error_.empty() && decision->defect_.empty()) {
+    decision->error_ = std::move(provider_error);
   }
-  decision.clock_time_ = call.clock_time;
-  decision.id_ = NewDecisionId(call.clock_time);
-  decision.audit_level_ = std::max(options_.audit_level, decision.audit_level_);
-  if (decision.audit_level_ == AuditLevel::kOff) return;
+  decision->clock_time_ = call.clock_time;
+  decision->id_ = NewDecisionId(call.clock_time);
+  decision->audit_level_ = std::max(options_.audit_level, decision->audit_level_);
+  if (decision->audit_level_ == AuditLevel::kOff) return;
 
   const absl::Status kept =
       options_.audit == nullptr
           ? absl::FailedPreconditionError(
                 "a rule asks for a record and the engine has no audit sink")
-          : options_.audit->Append({request, decision, absl::FromChrono(Stopwatch::now() - begin)},
-                                   decision.audit_level_);
+          : options_.audit->Append({request, *decision, absl::FromChrono(Stopwatch::now() - begin)},
+                                   decision->audit_level_);
   if (kept.ok()) return;
-  decision.error_ = std::string(kept.message());
-  decision.record_failed_ = true;
-  if (decision.allowed()) {
-    decision.reason_ = Reason::kAuditFailed;
-    decision.rules_.clear();
-    decision.message_ = {};
-    decision.made_ = nullptr;
+  decision->error_ = std::string(kept.message());
+  decision->record_failed_ = true;
+  if (decision->allowed()) {
+    decision->reason_ = Reason::kAuditFailed;
+    decision->rules_.clear();
+    decision->message_ = {};
+    decision->made_ = nullptr;
   }
 }
 

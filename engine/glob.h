@@ -42,8 +42,8 @@ class Glob {
   const std::string& text() const { return text_; }
 
   static constexpr size_t kMaxWildcards = 16;
-  static constexpr size_t kMaxTokens =
-      2 * kMaxWildcards + 1;  // No two literals stand side by side.
+  // No two literals stand side by side.
+  static constexpr size_t kMaxTokens = 2 * kMaxWildcards + 1;
 
   // Internal to engine/: what stands where in the text.
   struct Token {

@@ -54,7 +54,7 @@ Pattern Pattern::Make(Kind kind, std::string text) {
   return Pattern(std::make_shared<const Content>(Content{kind, std::move(text), {}, nullptr}));
 }
 
-Pattern Pattern::OfGlob(Glob glob) {
+Pattern Pattern::Make(Glob glob) {
   return Pattern(
       std::make_shared<const Content>(Content{Kind::kGlob, "", std::move(glob), nullptr}));
 }
@@ -95,7 +95,7 @@ absl::StatusOr<Pattern> Pattern::Entity(std::string_view text) {
   if (!example.empty()) id = example;
   const std::string_view defect = DefectOf(EntityView{type, id});
   if (!defect.empty()) return NeverMatches(text, defect);
-  return OfGlob(*std::move(glob));
+  return Make(*std::move(glob));
 }
 
 absl::StatusOr<Pattern> Pattern::Action(std::string_view text) {
@@ -109,7 +109,7 @@ absl::StatusOr<Pattern> Pattern::Action(std::string_view text) {
   if (std::string_view defect = DefectOfAction(Example(text)); !defect.empty()) {
     return NeverMatches(text, defect);
   }
-  return OfGlob(*std::move(glob));
+  return Make(*std::move(glob));
 }
 
 absl::StatusOr<Pattern> Pattern::Regex(std::string_view expression) {

@@ -48,9 +48,6 @@ class Pattern {
   // needs more than kMaxRegexMemory.
   static absl::StatusOr<Pattern> Regex(std::string_view expression);
 
-  // Of whatever it is a glob.
-  static Pattern OfGlob(Glob glob);
-
   Kind kind() const { return content_->kind; }
   // As written, without the word `re`.
   const std::string& text() const {
@@ -68,6 +65,8 @@ class Pattern {
   bool RegexMatches(std::string_view text) const;
 
  private:
+  friend class PatternTable;
+
   struct Content {
     Kind kind;
     std::string text;                       // Not of a kGlob,
@@ -77,6 +76,7 @@ class Pattern {
 
   explicit Pattern(std::shared_ptr<const Content> content) : content_(std::move(content)) {}
   static Pattern Make(Kind kind, std::string text);
+  static Pattern Make(Glob glob);
 
   std::shared_ptr<const Content> content_;  // Never null.
 };

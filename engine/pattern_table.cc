@@ -29,7 +29,7 @@ void PatternTable::Close() {
 Pattern PatternTable::At(uint32_t number) const {
   // It was well formed when it was given.
   return kind(number) == Pattern::Kind::kRegex ? regex(number)
-                                               : Pattern::OfGlob(*Glob::Parse(text(number)));
+                                               : Pattern::Make(*Glob::Parse(text(number)));
 }
 
 }  // namespace reeve

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -27,8 +28,15 @@ namespace {
 constexpr std::string_view kMagic = "\x89REEVE\r\n";
 constexpr uint32_t kVersion = 4;
 constexpr size_t kDigestBytes = 32;
-// Of the header: where its own digest is, behind those of the rules and of the files.
-constexpr size_t kDigestAt = 32 + 2 * kDigestBytes;
+// The header: behind kMagic the version, how many files there are, the sizes of the rules and of
+// the files, the digests of these two, and that of what is before it.
+constexpr size_t kVersionAt = 8;
+constexpr size_t kFileCountAt = 12;
+constexpr size_t kRulesSizeAt = 16;
+constexpr size_t kFilesSizeAt = 24;
+constexpr size_t kRulesDigestAt = 32;
+constexpr size_t kFilesDigestAt = kRulesDigestAt + kDigestBytes;
+constexpr size_t kDigestAt = kFilesDigestAt + kDigestBytes;
 constexpr size_t kHeaderBytes = kDigestAt + kDigestBytes;
 constexpr size_t kPartHeaderBytes = 16;
 constexpr size_t kLeastNodeBytes = 3;
@@ -196,17 +204,17 @@ class Reader {
   // Returns what is wrong; empty if nothing is. Then the others may be called.
   std::string Read() {
     const std::string_view bytes = file_.text;
-    if (bytes.size() < kMagic.size() + 4) return Damaged("it is cut short");
-    if (const uint32_t version = Get32(&bytes[kMagic.size()]); version != kVersion) {
+    if (bytes.size() < kFileCountAt) return Damaged("it is cut short");
+    if (const uint32_t version = Get32(&bytes[kVersionAt]); version != kVersion) {
       return absl::StrCat("is of version ", version, ", and this program reads version ", kVersion,
                           "; compile it again");
     }
     if (bytes.size() < kHeaderBytes) return Damaged("it is cut short");
-    const std::string_view digest = bytes.substr(kDigestAt, kDigestBytes);
+    const std::string_view digest = DigestAt(kDigestAt);
     if (!Matches(bytes.substr(0, kDigestAt), digest)) return Damaged("its digest does not match");
-    file_count_ = Get32(&bytes[kMagic.size() + 4]);
-    const uint64_t rules = Get64(&bytes[16]);
-    const uint64_t files = Get64(&bytes[24]);
+    file_count_ = Get32(&bytes[kFileCountAt]);
+    const uint64_t rules = Get64(&bytes[kRulesSizeAt]);
+    const uint64_t files = Get64(&bytes[kFilesSizeAt]);
     const uint64_t rest = bytes.size() - kHeaderBytes;
     if (rules > rest || files > rest - rules) return Damaged("it is cut short");
     rules_ = bytes.substr(kHeaderBytes, rules);
@@ -219,6 +227,8 @@ class Reader {
     if (file_count_ > limits_.max_files) {
       return absl::StrCat("holds more than ", limits_.max_files, " files");
     }
+    // What the rules may be goes by it, where the files are not looked at.
+    if (file_count_ > files / kPartHeaderBytes) return Damaged(kFileCut);
     return CheckSignature(digest, signature);
   }
 
@@ -228,7 +238,8 @@ class Reader {
   // same order;
   std::string ReadFiles() {
     // Of the rules, too: whoever takes the files of a set may compare them.
-    if (!Matches(rules_, DigestAt(0)) || !Matches(parts_bytes_, DigestAt(1))) {
+    if (!Matches(rules_, DigestAt(kRulesDigestAt)) ||
+        !Matches(parts_bytes_, DigestAt(kFilesDigestAt))) {
       return Damaged("its digest does not match");
     }
     std::vector<Part> parts;
@@ -242,7 +253,7 @@ class Reader {
   // version of Reeve. That there are none is no fault.
   std::string ReadRules(std::string_view* image) {
     *image = {};
-    if (!Matches(rules_, DigestAt(0))) return Damaged("its digest does not match");
+    if (!Matches(rules_, DigestAt(kRulesDigestAt))) return Damaged("its digest does not match");
     if (rules_.size() < sizeof(uint32_t)) return rules_.empty() ? "" : Damaged(kRulesCut);
     const uint32_t schemas = Get32(rules_.data());
     std::string_view rest = rules_.substr(sizeof(uint32_t));
@@ -306,9 +317,8 @@ class Reader {
   static constexpr std::string_view kFileCut = "a file in it is cut short";
   static constexpr std::string_view kRulesCut = "the rules in it are cut short";
 
-  // Of the rules, 0, and of the files, 1.
-  std::string_view DigestAt(size_t number) const {
-    return std::string_view(file_.text).substr(32 + number * kDigestBytes, kDigestBytes);
+  std::string_view DigestAt(size_t at) const {
+    return std::string_view(file_.text).substr(at, kDigestBytes);
   }
   static bool Matches(std::string_view bytes, std::string_view digest) {
     const auto made = DigestOf(bytes);

@@ -663,6 +663,11 @@ TEST(RulesTest, ThatNobodyCompiledAreRefused) {
   EXPECT_EQ(Load(WithRules(bytes, rules.substr(0, rules.size() - 1))),
             "s: is damaged: its rules are none that can be read: byte " +
                 std::to_string(rules.size() - 5) + ": the bytes end too early; compile it again\n");
+  // More files than it has room for: what the rules may need grows with them.
+  std::string many = bytes;
+  Put(&many, 12, 900);
+  EXPECT_EQ(Load(Sealed(std::move(many))),
+            "s: is damaged: a file in it is cut short; compile it again\n");
   LoadLimits limits;
   limits.max_rules = 0;
   EXPECT_EQ(Load(bytes, limits), "s: the set has more than 0 rules\n");
