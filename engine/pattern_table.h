@@ -32,21 +32,21 @@ class PatternTable {
     return entries_[number].tokens == 0 ? Pattern::Kind::kRegex : Pattern::Kind::kGlob;
   }
   std::string_view text(uint32_t number) const {
-    return std::string_view(texts_).substr(entries_[number].text, entries_[number].size);
+    const Entry& entry = entries_[number];
+    return {texts_.data() + entry.text, entry.size};
   }
   // Of a kGlob: points into this; and what stands before its first colon.
   GlobView glob(uint32_t number) const {
     const Entry& entry = entries_[number];
-    return {text(number), absl::MakeConstSpan(tokens_).subspan(entry.place, entry.tokens)};
+    return {text(number), {tokens_.data() + entry.place, entry.tokens}};
   }
   std::string_view type(uint32_t number) const {
     return text(number).substr(0, text(number).find(':'));
   }
   // Of a kRegex.
   const Pattern& regex(uint32_t number) const { return regexes_[entries_[number].place]; }
-  bool Binds(uint32_t number) const {
-    return kind(number) == Pattern::Kind::kGlob && glob(number).binds();
-  }
+  // Whether it is a glob that binds names.
+  bool Binds(uint32_t number) const { return entries_[number].binds; }
   // Whether it matches the whole of `text`.
   bool Matches(uint32_t number, std::string_view text) const {
     return kind(number) == Pattern::Kind::kGlob ? glob(number).Matches(text)
@@ -61,6 +61,7 @@ class PatternTable {
     uint32_t size;
     uint32_t place;  // and in tokens_, or in regexes_;
     uint8_t tokens;  // of a regular expression there are none.
+    bool binds;
   };
 
   std::vector<Entry> entries_;
