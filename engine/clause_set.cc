@@ -103,6 +103,14 @@ bool ClauseSet::HasMeaning(const Meaning& meaning, const cel::Program& program,
 ClauseSet::Meaning& ClauseSet::MeaningOf(const cel::Program& program,
                                          const std::vector<std::string_view>& bindings,
                                          uint32_t policy) {
+  if (!program.shape().reads_others()) {  // Then its numbers mean the same in every rule.
+    for (Meaning* const recent : sources_->recent) {
+      if (recent != nullptr && &recent->program->shape() == &program.shape() &&
+          recent->policy == policy) {
+        return *recent;
+      }
+    }
+  }
   absl::InlinedVector<uint32_t, 8> variables;
   for (uint32_t i = 0; i < program.variable_count(); ++i) {
     variables.push_back(VariableNumber(program.variable(i), bindings));

@@ -77,9 +77,10 @@ class ClauseSet {
   bool read_roles() const { return !policies_.empty(); }
   uint32_t policy(uint32_t number) const { return policies_[number]; }
 
-  // The program of a clause. Its value is kept during a decision if several conditions ask for it
+  // A clause, and its program. Its value is kept during a decision if several conditions ask for it
   // and it reads no bindings.
   const cel::Link& clause(uint32_t number) const { return clauses_[number]; }
+  const cel::Program& program(uint32_t number) const { return *programs_[number]; }
   size_t size() const { return clauses_.size(); }
   // What a machine needs for them.
   const cel::Machine::Room& room() const { return room_; }

@@ -245,12 +245,12 @@ Matcher::Parts Matcher::AskPatterns(const CompiledRule& rule) {
 }
 
 std::vector<Matcher::SeenFact> Matcher::FactsOf(const cel::Link& clause) {
-  const cel::Program& program = *clause.program;
+  const cel::ProgramShape& shape = *clause.shape;
   std::vector<SeenFact> facts;
-  for (size_t i = 0; i < program.paths().size(); ++i) {
-    const cel::Path& path = program.paths()[i];
-    const absl::Span<const cel::Cell> names = program.names(path);
-    std::string name(program.variable(path.variable));
+  for (size_t i = 0; i < shape.paths().size(); ++i) {
+    const cel::Path& path = shape.paths()[i];
+    const absl::Span<const cel::Cell> names = shape.names(path);
+    std::string name(shape.variable(path.variable));
     for (const cel::Cell& part : names) name.append(1, '.').append(part.text());
     cel::Cell value =
         variables_.GetMember(clause.paths[i].member, names[0].text(), machine_.context());
@@ -259,12 +259,12 @@ std::vector<Matcher::SeenFact> Matcher::FactsOf(const cel::Link& clause) {
     }
     facts.push_back({std::move(name), value});
   }
-  for (const cel::Instruction& i : program.code()) {
+  for (const cel::Instruction& i : shape.code()) {
     if (i.op != cel::Op::kVariable) continue;
     // The others are read by their members, or asked what they lie in.
     const uint32_t variable = clause.variables[i.c];
     if (variable != kAction && variable < kFirstBinding) continue;
-    const std::string name(program.variable(i.c));
+    const std::string name(shape.variable(i.c));
     if (std::any_of(facts.begin(), facts.end(),
                     [&](const SeenFact& f) { return f.path == name; })) {
       continue;

@@ -404,7 +404,7 @@ void CompiledSet::Compiler::NameTexts() {
   if (!set_.clauses_.asks_membership()) return;
   for (const auto& [node, attributes] : set_.attributes_) NameTexts(attributes);
   for (uint32_t i = 0; i < set_.clauses_.size(); ++i) {
-    for (const cel::Cell& constant : set_.clauses_.clause(i).program->constants()) {
+    for (const cel::Cell& constant : set_.clauses_.program(i).constants()) {
       if (constant.kind() == cel::Kind::kString) NameText(constant.text());
       if (constant.kind() != cel::Kind::kList) continue;
       for (size_t element = 0; element < constant.list_size(); ++element) {

@@ -200,6 +200,8 @@ class CompiledSet::Compiler::Decoder {
     set_.conditions_.reserve(kept);
     known_.reserve(count);
     cel::ProgramDecoder decoder;
+    const cel::ProgramShape* shape = nullptr;  // Of the one before: that of most is the same.
+    bool reads_roles = false;
     for (size_t i = 0; i < count; ++i) {
       std::string_view text;
       Known known;
@@ -211,11 +213,13 @@ class CompiledSet::Compiler::Decoder {
       for (const cel::CompiledRegex& regex : (*program)->regexes()) {
         if (!CountSteps(regex.regex->steps(), &steps_)) return false;
       }
-      for (uint32_t n = 0; n < (*program)->variable_count(); ++n) {
-        known.binds |= !IsUsual((*program)->variable(n));
-      }
       Condition condition = {std::string(text), *std::move(program)};
-      known.reads_roles = ReadsRoles(condition);
+      if (shape != &condition.program->shape()) {
+        shape = &condition.program->shape();
+        reads_roles = ReadsRoles(condition);
+      }
+      known.binds = shape->reads_others();
+      known.reads_roles = reads_roles;
       known_.push_back(known);
       (i < kept ? set_.conditions_ : others_).push_back(std::move(condition));
     }

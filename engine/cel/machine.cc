@@ -207,7 +207,7 @@ Cell Append(const Cell& list, const Cell& element, Context& context) {
 }  // namespace
 
 void Machine::Room::Add(const Program& program) {
-  cells = std::max(cells, program.locals() + program.stack() + 1);
+  cells = std::max(cells, program.shape().locals() + program.shape().stack() + 1);
   walks = std::max(walks, static_cast<uint32_t>(program.loops().size()));
 }
 
@@ -259,7 +259,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Test(const Link& link, const V
     case Op::kInPath:
       return value.is_error() ? value : In(link.constants[test.c], value, context_);
     case Op::kPathInSet:
-      return value.is_error() ? value : Contains(link.program->sets()[test.c], value, context_);
+      return value.is_error() ? value : Contains(link.shape->sets()[test.c], value, context_);
     case Op::kIsInPath:
       return IsInOf(link, variables, test.c, value);
     default:
@@ -271,7 +271,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline Cell Machine::Test(const Link& link, const V
   }
   if (value.kind() != Kind::kOptional) return Cell::Bool(true);
   // What holds it may be an optional itself.
-  const Path& path = link.program->paths()[test.b];
+  const Path& path = link.shape->paths()[test.b];
   return Has(variables.Get(link.variables[path.variable], context_), link.paths[test.b].name,
              context_);
 }
@@ -311,7 +311,7 @@ Cell Variables::Search(const Layers& layers, std::string_view name) {
 Link::Link(const Program& linked_program, absl::Span<const uint32_t> variable_numbers,
            absl::Span<const Path> linked_paths, absl::Span<const uint32_t> shared_slots,
            uint32_t own_slot)
-    : program(&linked_program),
+    : shape(&linked_program.shape()),
       paths(linked_paths.data()),
       constants(linked_program.constants().data()),
       run(Machine::RunAll),
@@ -386,19 +386,19 @@ Cell Machine::Put(const Cell& map, const Cell& key, const Cell& value, MapBuilde
 }
 
 Cell Machine::RunCode(const Link& link, const Variables& variables) {
-  const Program& program = *link.program;
+  const ProgramShape& shape = *link.shape;
   Cell* const locals = cells_.data();
   // The topmost cell of the stack, and the place after those below it. While the stack is empty
   // there is something in `top` all the same. Functions that take a reference get a copy of it, so
   // that it stays in registers.
   Cell top;
-  Cell* below = locals + program.locals();
+  Cell* below = locals + shape.locals();
   const auto push = [&top, &below](Cell cell) {
     *below++ = top;
     top = cell;
   };
   const Cell* const constants = link.constants;
-  const Instruction* const code = program.code().data();
+  const Instruction* const code = shape.code().data();
   const Instruction* at = code;
   while (true) {
     const Instruction i = *at++;
@@ -487,15 +487,15 @@ Cell Machine::RunCode(const Link& link, const Variables& variables) {
         top = Cell::Bool(!top.is_bool(false));
         break;
       case Op::kInSet:
-        if (!top.is_error()) top = Contains(program.sets()[i.c], top, context_);
+        if (!top.is_error()) top = Contains(shape.sets()[i.c], top, context_);
         break;
       case Op::kMatches:
-        if (!top.is_error()) top = Matches(program.regex(i.c), Cell(top), context_);
+        if (!top.is_error()) top = Matches(shape.regex(i.c), Cell(top), context_);
         break;
       case Op::kLocalTime:
         if (top.kind() == Kind::kTimestamp) {
           const int64_t seconds = top.seconds();
-          top = Cell::Timestamp(seconds + OffsetAt(program.zone(i.c), seconds), top.nanos());
+          top = Cell::Timestamp(seconds + OffsetAt(shape.zone(i.c), seconds), top.nanos());
         } else if (!top.is_error()) {
           top = Cell::Error(ErrorCode::kNoSuchOverload, functions_[i.b].name);
         }
@@ -508,7 +508,7 @@ Cell Machine::RunCode(const Link& link, const Variables& variables) {
       case Op::kList:
       case Op::kMap: {
         const size_t cells = i.op == Op::kList ? i.b : size_t{2} * i.b;
-        const auto* optional = i.a == 1 ? &program.optional_flags()[i.c] : nullptr;
+        const auto* optional = i.a == 1 ? &shape.optional_flags()[i.c] : nullptr;
         *below++ = top;
         below -= cells;
         top = i.op == Op::kList ? MakeList({below, cells}, optional, context_)
@@ -572,7 +572,7 @@ Cell Machine::RunCode(const Link& link, const Variables& variables) {
           at = code + i.c;
           break;
         }
-        walks_[i.b] = {top, elements, 0, i.c, nullptr, &program.loop(i.b)};
+        walks_[i.b] = {top, elements, 0, i.c, nullptr, &shape.loop(i.b)};
         top = *--below;
         break;
       }

@@ -95,7 +95,7 @@ struct alignas(64) Link {
        absl::Span<const Path> linked_paths, absl::Span<const uint32_t> shared_slots,
        uint32_t own_slot = kNone);
 
-  const Program* program;
+  const ProgramShape* shape;
   const Path* paths;
   const Cell* constants;
   Cell (*run)(Machine& machine, const Link& link, const Variables& variables);

@@ -242,11 +242,11 @@ bool CellSet::Contains(const Cell& value) const {
 
 // --- Programs ---
 
-const Program::Rare Program::kNothingRare;
+namespace {
 
 // Copies what cells point to. All of it is to be counted before, in the order in which it is
 // copied.
-class Program::Packer {
+class Packer {
  public:
   void Count(const Cell& cell) {
     switch (cell.kind()) {
@@ -355,13 +355,13 @@ class Program::Packer {
   Context* memory_ = nullptr;
 };
 
-absl::StatusOr<std::shared_ptr<const Program>> Program::Make(ProgramParts* given) {
-  ProgramParts& parts = *given;
-  ProgramNeeds needs;
-  if (absl::Status status = Verify(parts, &needs); !status.ok()) return status;
+}  // namespace
 
-  auto program = std::make_shared<Program>(Private());
-  Context* memory = nullptr;
+const ProgramShape::Rare ProgramShape::kNothingRare;
+
+std::shared_ptr<ProgramShape> ProgramShape::Make(const ProgramNeeds& needs, ProgramParts* given) {
+  ProgramParts& parts = *given;
+  auto shape = std::make_shared<ProgramShape>(Private());
   const bool has_map = std::any_of(parts.constants.begin(), parts.constants.end(), HoldsMap);
   if (has_map || !parts.regexes.empty() || !parts.zones.empty() || !parts.optional_flags.empty() ||
       !parts.loops.empty() || !parts.shared.empty()) {
@@ -372,16 +372,14 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Make(ProgramParts* given
     rare->loops = std::move(parts.loops);
     for (size_t i = 0; i < needs.loop_costs.size(); ++i) rare->loops[i].cost = needs.loop_costs[i];
     rare->shared = std::move(parts.shared);
-    memory = &rare->memory;
-    memory->Reset(std::numeric_limits<uint64_t>::max(), std::numeric_limits<size_t>::max());
-    program->rare_ = std::move(rare);
+    rare->memory.Reset(std::numeric_limits<uint64_t>::max(), std::numeric_limits<size_t>::max());
+    shape->rare_ = std::move(rare);
   }
 
   constexpr size_t kUsual = std::size(kUsualVariables);
   Packer packer;
-  size_t first_cells = parts.constants.size() + parts.names.size();
+  size_t count = parts.names.size();
   size_t slots = 0;
-  for (const Cell& cell : parts.constants) packer.Count(cell);
   for (const Cell& cell : parts.names) packer.Count(cell);
   absl::InlinedVector<uint32_t, 8>
       variables;  // Usual ones by their number, others by that of a cell.
@@ -390,30 +388,30 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Make(ProgramParts* given
         std::find(std::begin(kUsualVariables), std::end(kUsualVariables), name);
     variables.push_back(static_cast<uint32_t>(usual - std::begin(kUsualVariables)));
     if (variables.back() < kUsual) continue;
-    variables.back() = static_cast<uint32_t>(kUsual + first_cells++);
+    shape->reads_others_ = true;
+    variables.back() = static_cast<uint32_t>(kUsual + count++);
     packer.Count(Cell::String(name));
   }
   for (const std::vector<Cell>& set : parts.sets) {
     for (const Cell& cell : set) packer.Count(cell);
-    first_cells += set.size();
+    count += set.size();
     slots += CellSet::SlotsFor(set.size());
   }
 
-  program->constants_ = static_cast<uint32_t>(parts.constants.size());
-  program->cells_ = static_cast<uint32_t>(first_cells + packer.cells());
-  program->code_ = static_cast<uint32_t>(parts.code.size());
-  program->stack_ = needs.stack;
-  program->sets_ = static_cast<uint16_t>(parts.sets.size());
-  program->paths_ = static_cast<uint16_t>(parts.paths.size());
-  program->variables_ = static_cast<uint16_t>(parts.variables.size());
-  program->locals_ = static_cast<uint16_t>(needs.locals);
-  program->block_ = std::unique_ptr<char[]>(
-      new char[program->cells_ * sizeof(Cell) + parts.code.size() * sizeof(Instruction) +
+  shape->cells_ = static_cast<uint32_t>(count);
+  shape->code_ = static_cast<uint32_t>(parts.code.size());
+  shape->stack_ = needs.stack;
+  shape->sets_ = static_cast<uint16_t>(parts.sets.size());
+  shape->paths_ = static_cast<uint16_t>(parts.paths.size());
+  shape->variables_ = static_cast<uint16_t>(parts.variables.size());
+  shape->locals_ = static_cast<uint16_t>(needs.locals);
+  shape->block_ = std::unique_ptr<char[]>(
+      new char[count * sizeof(Cell) + parts.code.size() * sizeof(Instruction) +
                parts.sets.size() * sizeof(CellSet) + parts.paths.size() * sizeof(Path) +
                (variables.size() + slots) * sizeof(uint32_t) + packer.texts().size()]);
 
-  auto* cells = reinterpret_cast<Cell*>(program->block_.get());
-  auto* const code = reinterpret_cast<Instruction*>(cells + program->cells_);
+  auto* cells = reinterpret_cast<Cell*>(shape->block_.get());
+  auto* const code = reinterpret_cast<Instruction*>(cells + count);
   auto* sets = reinterpret_cast<CellSet*>(std::copy(parts.code.begin(), parts.code.end(), code));
   auto* const paths = reinterpret_cast<Path*>(sets + parts.sets.size());
   auto* const numbers =
@@ -421,8 +419,7 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Make(ProgramParts* given
   auto* slot = std::copy(variables.begin(), variables.end(), numbers);
   auto* const texts = reinterpret_cast<char*>(slot + slots);
   std::copy(packer.texts().begin(), packer.texts().end(), texts);
-  packer.Begin(cells + first_cells, texts, memory);
-  for (const Cell& cell : parts.constants) *cells++ = packer.Copy(cell);
+  packer.Begin(cells + count, texts, nullptr);  // Sets hold scalars.
   for (const Cell& cell : parts.names) *cells++ = packer.Copy(cell);
   for (size_t i = 0; i < variables.size(); ++i) {
     if (variables[i] >= kUsual) *cells++ = packer.Copy(Cell::String(parts.variables[i]));
@@ -433,20 +430,56 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Make(ProgramParts* given
     cells += set.size();
     slot += CellSet::SlotsFor(set.size());
   }
-  return program;
+  return shape;
 }
 
-std::string_view Program::variable(uint32_t number) const {
+std::string_view ProgramShape::variable(uint32_t number) const {
   const auto* const numbers = reinterpret_cast<const uint32_t*>(paths().end());
   constexpr uint32_t kUsual = std::size(kUsualVariables);
   return numbers[number] < kUsual ? kUsualVariables[numbers[number]]
                                   : cells()[numbers[number] - kUsual].text();
 }
 
-std::vector<std::string_view> Program::variables() const {
+std::vector<std::string_view> ProgramShape::variables() const {
   std::vector<std::string_view> names;
   for (uint32_t i = 0; i < variables_; ++i) names.push_back(variable(i));
   return names;
+}
+
+absl::StatusOr<std::shared_ptr<const Program>> Program::Make(ProgramParts* parts) {
+  ProgramNeeds needs;
+  if (absl::Status status = Verify(*parts, &needs); !status.ok()) return status;
+  std::shared_ptr<ProgramShape> shape = ProgramShape::Make(needs, parts);
+  Context* const maps = shape->rare_ == nullptr ? nullptr : &shape->rare_->memory;
+  return std::make_shared<Program>(Private(), std::move(shape), parts->constants, maps);
+}
+
+std::shared_ptr<const Program> Program::MakeLike(const Program& model,
+                                                 absl::Span<const Cell> constants) {
+  const absl::Span<const Cell> others = model.constants();
+  if (constants.size() != others.size()) return nullptr;
+  for (size_t i = 0; i < constants.size(); ++i) {
+    if (constants[i].kind() != others[i].kind()) return nullptr;
+  }
+  if (!AreValues(constants) || std::any_of(constants.begin(), constants.end(), HoldsMap)) {
+    return nullptr;
+  }
+  return std::make_shared<Program>(Private(), model.shape_, constants, nullptr);
+}
+
+Program::Program(Private, std::shared_ptr<const ProgramShape> shape,
+                 absl::Span<const Cell> constants, Context* maps)
+    : shape_(std::move(shape)), constants_(static_cast<uint32_t>(constants.size())) {
+  if (constants.empty()) return;
+  Packer packer;
+  for (const Cell& cell : constants) packer.Count(cell);
+  const size_t count = constants.size() + packer.cells();
+  block_ = std::unique_ptr<char[]>(new char[count * sizeof(Cell) + packer.texts().size()]);
+  auto* cells = reinterpret_cast<Cell*>(block_.get());
+  auto* const texts = reinterpret_cast<char*>(cells + count);
+  std::copy(packer.texts().begin(), packer.texts().end(), texts);
+  packer.Begin(cells + constants.size(), texts, maps);
+  for (const Cell& cell : constants) *cells++ = packer.Copy(cell);
 }
 
 std::string_view ToString(Op op) { return kNames[static_cast<size_t>(op)]; }

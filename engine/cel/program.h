@@ -20,6 +20,8 @@
 
 namespace reeve::cel {
 
+struct ProgramNeeds;  // verifier.h
+
 // The names of variables that conditions mostly have. They take no room in a program.
 inline constexpr std::string_view kUsualVariables[] = {"principal", "action", "resource",
                                                        "context"};
@@ -180,18 +182,24 @@ struct ProgramParts {
 inline constexpr size_t kMaxProgramCode = 200'000;  // Instructions.
 inline constexpr size_t kMaxProgramLocals = 4096;
 
-// Most are small, and there are many: all that they consist of lies side by side, and what few have
-// apart. Immutable: any thread. Its cells point into it.
-class Program {
+// What programs that differ only in their constants have together: the rules of a set mostly ask
+// the same few things, of other values. All that it consists of lies side by side, and what few
+// have apart. Immutable: any thread. Its cells point into it.
+class ProgramShape {
+  struct Private {};
+
  public:
-  // InvalidArgument unless `parts` are what verifier.h asks for: the machine checks nothing. Takes
-  // from them what it does not copy.
-  static absl::StatusOr<std::shared_ptr<const Program>> Make(ProgramParts* parts);
+  // Of what verifier.h has found right, and found that it `needs`. Takes from `parts` what it does
+  // not copy; their constants are none of it.
+  static std::shared_ptr<ProgramShape> Make(const ProgramNeeds& needs, ProgramParts* parts);
+
+  explicit ProgramShape(Private) {}
+  ProgramShape(const ProgramShape&) = delete;
+  ProgramShape& operator=(const ProgramShape&) = delete;
 
   absl::Span<const Instruction> code() const {
     return {reinterpret_cast<const Instruction*>(cells() + cells_), code_};
   }
-  absl::Span<const Cell> constants() const { return {cells(), constants_}; }
   absl::Span<const CellSet> sets() const {
     return {reinterpret_cast<const CellSet*>(code().end()), sets_};
   }
@@ -200,11 +208,13 @@ class Program {
   }
   // Of one of its paths: kString.
   absl::Span<const Cell> names(const Path& path) const {
-    return {cells() + constants_ + path.first, path.count};
+    return {cells() + path.first, path.count};
   }
   size_t variable_count() const { return variables_; }
   std::string_view variable(uint32_t number) const;
   std::vector<std::string_view> variables() const;
+  // Whether one of them is none of kUsualVariables.
+  bool reads_others() const { return reads_others_; }
   absl::Span<const CompiledRegex> regexes() const { return rare().regexes; }
   absl::Span<const absl::TimeZone> zones() const { return rare().zones; }
   const std::vector<std::vector<bool>>& optional_flags() const { return rare().optional_flags; }
@@ -218,40 +228,77 @@ class Program {
   uint32_t stack() const { return stack_; }    // How many cells it needs at most.
 
  private:
-  class Packer;
-  struct Private {};
-  // What most programs do not have.
+  friend class Program;
+  // What most do not have.
   struct Rare {
     std::vector<CompiledRegex> regexes;
     std::vector<absl::TimeZone> zones;
     std::vector<std::vector<bool>> optional_flags;
     std::vector<Loop> loops;
     std::vector<std::string> shared;
-    Context memory;  // Of maps among the constants.
+    Context memory;  // Of maps among the constants: then no other program has this shape.
   };
   static const Rare kNothingRare;
 
   const Cell* cells() const { return reinterpret_cast<const Cell*>(block_.get()); }
   const Rare& rare() const { return rare_ == nullptr ? kNothingRare : *rare_; }
 
- public:
-  explicit Program(Private) {}
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-
- private:
-  // Cells (constants, names of paths, then what else there is), instructions, sets, paths, numbers
-  // of variables, slots of sets, texts.
+  // Cells (names of paths, then those of variables, then what sets hold), instructions, sets,
+  // paths, numbers of variables, slots of sets, texts.
   std::unique_ptr<char[]> block_;
-  std::unique_ptr<const Rare> rare_;
+  std::unique_ptr<Rare> rare_;
   uint32_t cells_ = 0;
-  uint32_t constants_ = 0;
   uint32_t code_ = 0;
   uint32_t stack_ = 0;
   uint16_t sets_ = 0;
   uint16_t paths_ = 0;
   uint16_t variables_ = 0;
   uint16_t locals_ = 0;
+  bool reads_others_ = false;
+};
+
+// Immutable: any thread. Its cells point into it.
+class Program {
+  struct Private {};
+
+ public:
+  // InvalidArgument unless `parts` are what verifier.h asks for: the machine checks nothing. Takes
+  // from them what it does not copy.
+  static absl::StatusOr<std::shared_ptr<const Program>> Make(ProgramParts* parts);
+  // One of the shape of `model` with other constants, which need not outlive it. Null unless these
+  // are values of the same kinds, none of them a map: so it is as good as `model`.
+  static std::shared_ptr<const Program> MakeLike(const Program& model,
+                                                 absl::Span<const Cell> constants);
+
+  // `maps` is for those among the constants, and outlives this.
+  Program(Private, std::shared_ptr<const ProgramShape> shape, absl::Span<const Cell> constants,
+          Context* maps);
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  const ProgramShape& shape() const { return *shape_; }
+  absl::Span<const Cell> constants() const {
+    return {reinterpret_cast<const Cell*>(block_.get()), constants_};
+  }
+
+  // As its shape says.
+  absl::Span<const Instruction> code() const { return shape_->code(); }
+  absl::Span<const CellSet> sets() const { return shape_->sets(); }
+  absl::Span<const Path> paths() const { return shape_->paths(); }
+  absl::Span<const Cell> names(const Path& path) const { return shape_->names(path); }
+  size_t variable_count() const { return shape_->variable_count(); }
+  std::string_view variable(uint32_t number) const { return shape_->variable(number); }
+  std::vector<std::string_view> variables() const { return shape_->variables(); }
+  absl::Span<const CompiledRegex> regexes() const { return shape_->regexes(); }
+  absl::Span<const absl::TimeZone> zones() const { return shape_->zones(); }
+  const std::vector<std::vector<bool>>& optional_flags() const { return shape_->optional_flags(); }
+  absl::Span<const Loop> loops() const { return shape_->loops(); }
+  absl::Span<const std::string> shared() const { return shape_->shared(); }
+
+ private:
+  std::shared_ptr<const ProgramShape> shape_;
+  std::unique_ptr<char[]> block_;  // Cells (constants, then what these consist of), texts.
+  uint32_t constants_ = 0;
 };
 
 // "Constant" and so on.

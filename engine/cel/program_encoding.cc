@@ -180,11 +180,15 @@ void AppendOperand(Operand operand, uint32_t value, uint8_t a,
   AppendVarint(value, out);
 }
 
-// What is at the front of what is not yet read.
-const char* FrontOf(ByteReader* reader) {
-  std::string_view nothing;
-  reader->Bytes(0, &nothing);
-  return nothing.data();
+// What is not yet read; nothing if the reader has failed.
+std::string_view RestOf(ByteReader* reader) {
+  std::string_view front;
+  if (!reader->Bytes(0, &front)) return {};
+  return {front.data(), reader->rest()};
+}
+
+bool StartsWith(std::string_view bytes, std::string_view prefix) {
+  return bytes.substr(0, prefix.size()) == prefix;
 }
 
 }  // namespace
@@ -258,9 +262,37 @@ std::string EncodingOf(const Program& program) {
 }
 
 absl::StatusOr<std::shared_ptr<const Program>> ProgramDecoder::Decode(ByteReader* reader) {
-  reader_ = reader;
+  if (std::shared_ptr<const Program> program = DecodeAlike(reader); program != nullptr) {
+    return program;
+  }
+  return DecodeAnew(reader);
+}
+
+// No encoding of a part is the beginning of another: bytes that begin as a part does begin with it.
+std::shared_ptr<const Program> ProgramDecoder::DecodeAlike(ByteReader* reader) {
+  const std::string_view bytes = RestOf(reader);
+  std::string_view behind;  // The constants, once they are decoded.
+  for (const Model& model : models_) {
+    if (!StartsWith(bytes, model.before)) continue;
+    if (behind.data() == nullptr) {
+      ByteReader ahead(bytes.substr(model.before.size()));
+      Begin(&ahead);
+      if (!DecodeConstants()) return nullptr;
+      behind = RestOf(&ahead);
+    }
+    if (!StartsWith(behind, model.behind)) continue;
+    std::shared_ptr<const Program> program = Program::MakeLike(*model.program, parts_.constants);
+    if (program == nullptr) continue;
+    std::string_view taken;
+    reader->Bytes(bytes.size() - behind.size() + model.behind.size(), &taken);
+    return program;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<std::shared_ptr<const Program>> ProgramDecoder::DecodeAnew(ByteReader* reader) {
+  Begin(reader);
   parts_.code.clear();
-  parts_.constants.clear();
   parts_.variables.clear();
   parts_.paths.clear();
   parts_.names.clear();
@@ -271,20 +303,19 @@ absl::StatusOr<std::shared_ptr<const Program>> ProgramDecoder::Decode(ByteReader
   parts_.loops.clear();
   parts_.shared.clear();
   functions_.clear();
-  // Bytes become at most so much more.
-  memory_.Reset(std::numeric_limits<uint64_t>::max(), 256 * (reader->rest() + 1));
 
+  const char* const begin = RestOf(reader_).data();
   uint8_t format;
   if (!reader_->Byte(&format)) return reader_->status();
   if (format != kProgramFormat) {
     return absl::DataLossError("the program is of another version of Reeve; compile the set anew");
   }
-  size_t constants;
-  if (!DecodeFunctions() || !DecodeVariables() || !Count(&constants)) return reader_->status();
-  for (size_t i = 0; i < constants; ++i) {
-    if (!DecodeValue(0, &parts_.constants.emplace_back())) return reader_->status();
-  }
+  if (!DecodeFunctions() || !DecodeVariables()) return reader_->status();
+  const char* const constants = RestOf(reader_).data();
+  if (!DecodeConstants()) return reader_->status();
+  const char* const behind = RestOf(reader_).data();
   if (!DecodePaths() || !DecodeRareParts() || !DecodeCode()) return reader_->status();
+  const char* const end = RestOf(reader_).data();
   absl::StatusOr<std::shared_ptr<const Program>> program = Program::Make(&parts_);
   if (!program.ok()) return absl::DataLossError(program.status().message());
   for (size_t i = 0; i < parts_.sets.size(); ++i) {
@@ -292,7 +323,19 @@ absl::StatusOr<std::shared_ptr<const Program>> ProgramDecoder::Decode(ByteReader
       return absl::DataLossError("a set of the program has a value twice");
     }
   }
+  const size_t size = static_cast<size_t>((constants - begin) + (end - behind));
+  if (size <= kMaxModelBytes) {
+    if (models_.size() < kModels) models_.emplace_back();
+    models_[next_model_++ % kModels] = {{begin, constants}, {behind, end}, *program};
+  }
   return program;
+}
+
+void ProgramDecoder::Begin(ByteReader* reader) {
+  reader_ = reader;
+  parts_.constants.clear();
+  // Bytes become at most so much more.
+  memory_.Reset(std::numeric_limits<uint64_t>::max(), 256 * (reader->rest() + 1));
 }
 
 bool ProgramDecoder::Count(size_t* count, bool some) {
@@ -336,6 +379,15 @@ bool ProgramDecoder::DecodeVariables() {
         std::end(kUsualVariables)) {
       return reader_->Fail("a usual variable is spelt out");
     }
+  }
+  return true;
+}
+
+bool ProgramDecoder::DecodeConstants() {
+  size_t count;
+  if (!Count(&count)) return false;
+  for (size_t i = 0; i < count; ++i) {
+    if (!DecodeValue(0, &parts_.constants.emplace_back())) return false;
   }
   return true;
 }
@@ -389,9 +441,9 @@ bool ProgramDecoder::DecodeSet() {
   if (!Count(&count)) return false;
   std::string_view before;
   for (size_t i = 0; i < count; ++i) {
-    const char* const begin = FrontOf(reader_);
+    const char* const begin = RestOf(reader_).data();
     if (!DecodeValue(0, &set.emplace_back())) return false;
-    const std::string_view bytes(begin, static_cast<size_t>(FrontOf(reader_) - begin));
+    const std::string_view bytes(begin, static_cast<size_t>(RestOf(reader_).data() - begin));
     if (i > 0 && bytes <= before) return reader_->Fail("a set is out of order");
     before = bytes;
   }

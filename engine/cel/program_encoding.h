@@ -52,9 +52,10 @@ void AppendProgram(const Program& program, std::string* out);
 std::string EncodingOf(const Program& program);
 
 // Takes one program after the other off the front of bytes, which may be anyone's: what it returns
-// is safe to run (verifier.h). But its parts may be called what those of others are called, and a
-// small text may be a large regex: the caller bounds the sum of Regex::steps(). One thread at a
-// time.
+// is safe to run (verifier.h). One that differs from one of the last in its constants only has the
+// same shape, which was verified with that. But its parts may be called what those of others are
+// called, and a small text may be a large regex: the caller bounds the sum of Regex::steps(). One
+// thread at a time.
 class ProgramDecoder {
  public:
   // DataLoss if there is none at the front. Keeps nothing of the bytes. The reader has failed, or
@@ -62,8 +63,24 @@ class ProgramDecoder {
   absl::StatusOr<std::shared_ptr<const Program>> Decode(ByteReader* reader);
 
  private:
+  // A program that was decoded, and its bytes before its constants and behind them.
+  struct Model {
+    std::string before;
+    std::string behind;
+    std::shared_ptr<const Program> program;
+  };
+  static constexpr size_t kModels = 16;
+  static constexpr size_t kMaxModelBytes = 4096;
+
+  // If the bytes are those of one of models_ but for its constants: takes them, and returns one of
+  // its shape. Else null, and takes nothing.
+  std::shared_ptr<const Program> DecodeAlike(ByteReader* reader);
+  absl::StatusOr<std::shared_ptr<const Program>> DecodeAnew(ByteReader* reader);
+  // Reads constants, and what follows them, from `reader`.
+  void Begin(ByteReader* reader);
   bool DecodeFunctions();
   bool DecodeVariables();
+  bool DecodeConstants();
   bool DecodePaths();
   bool DecodeRareParts();
   bool DecodeSet();
@@ -86,6 +103,9 @@ class ProgramDecoder {
   ProgramParts parts_;
   std::vector<uint32_t> functions_;  // By their place in the program.
   Context memory_;                   // What constants consist of.
+
+  std::vector<Model> models_;
+  size_t next_model_ = 0;  // The oldest, which the next one replaces if there are kModels.
 };
 
 // The same of bytes that are exactly one program.

@@ -316,6 +316,126 @@ TEST(ProgramDecoderTest, TakesOneAfterTheOther) {
   EXPECT_FALSE(decoder.Decode(&reader).ok());
 }
 
+// --- One after another that is alike ---
+
+const char kVariable = static_cast<char>(Op::kVariable);
+const char kSelect = static_cast<char>(Op::kSelect);
+const char kEqual = static_cast<char>(Op::kEqual);
+
+// `principal.a == CONSTANTS`, where the first of them is the name.
+std::string Selecting(const std::string& constants) {
+  Bytes bytes;
+  bytes.variables = "\1\0"s;
+  bytes.constants = constants;
+  bytes.code =
+      Instructions({{kVariable, 0}, {kSelect, 0}, {static_cast<char>(kEqual), 1, 1}, {kReturn}});
+  return bytes.All();
+}
+
+// What a decoder makes of bytes that has decoded `before`.
+struct AlikeCase {
+  const char* name;
+  std::string before;
+  std::string bytes;
+  bool shares;        // Their shape.
+  const char* error;  // Empty if they are well.
+};
+std::ostream& operator<<(std::ostream& os, const AlikeCase& c) { return os << c.name; }
+
+class AlikeTest : public testing::TestWithParam<AlikeCase> {};
+
+TEST_P(AlikeTest, IsWhatItIsAlone) {
+  ProgramDecoder decoder;
+  ByteReader first(GetParam().before);
+  const auto before = decoder.Decode(&first);
+  ASSERT_TRUE(before.ok()) << before.status();
+  const std::string bytes = GetParam().bytes + "more";
+  ByteReader reader(bytes);
+  const auto program = decoder.Decode(&reader);
+  EXPECT_EQ(program.status().message(), GetParam().error);
+  if (!program.ok()) return;
+  EXPECT_EQ(reader.rest(), 4u);
+  EXPECT_EQ(&(*program)->shape() == &(*before)->shape(), GetParam().shares);
+  EXPECT_EQ(EncodingOf(**program), GetParam().bytes);
+  const auto alone = DecodeProgram(GetParam().bytes);
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  EXPECT_EQ(RunOnMany(**program), RunOnMany(**alone));
+}
+
+const AlikeCase kAlikeCases[] = {
+    {"Same", Bytes().All(), Bytes().All(), true, ""},
+    {"OtherText", Selecting("\2\6\1a\6\1b"s), Selecting("\2\6\1a\6\3bcd"s), true, ""},
+    {"OtherName", Selecting("\2\6\1a\6\1b"s), Selecting("\2\6\2ab\6\1b"s), true, ""},
+    {"OtherList", Selecting("\2\6\1a\xa\1\0"s), Selecting("\2\6\1a\xa\2\0\1"s), true, ""},
+    {"OtherKind", Selecting("\2\6\1a\6\1b"s), Selecting("\2\6\1a\3\2"s), false, ""},
+    {"NameOfOtherKind", Selecting("\2\6\1a\6\1b"s), Selecting("\2\3\2\6\1b"s), false,
+     "instruction 1 of the program has a name that is no string"},
+    {"Fewer", Selecting("\2\6\1a\6\1b"s), Selecting("\1\6\1a"s), false,
+     "instruction 2 of the program has an operand that is out of range"},
+    {"More", Selecting("\2\6\1a\6\1b"s), Selecting("\3\6\1a\6\1b\0"s), false, ""},
+    {"Map", Selecting("\2\6\1a\xb\1\1\0"s), Selecting("\2\6\1a\xb\1\2\0"s), false, ""},
+    {"MapInAList", Selecting("\2\6\1a\xa\1\0"s), Selecting("\2\6\1a\xa\1\xb\1\2\0"s), false, ""},
+    {"MapInAnOptional", Selecting("\2\6\1a\xd"s), Selecting("\2\6\1a\xe\xb\1\2\0"s), false, ""},
+    {"MalformedText", Selecting("\2\6\1a\6\1b"s), Selecting("\2\6\1a\6\1\xff"s), false,
+     "byte 11: a string is not valid UTF-8"},
+    {"OtherCode", Selecting("\2\6\1a\6\1b"s),
+     [] {
+       std::string bytes = Selecting("\2\6\1a\6\1b"s);
+       bytes[bytes.size() - 4] = static_cast<char>(Op::kNotEqual);
+       return bytes;
+     }(),
+     false, ""},
+    {"OtherVariable", Selecting("\2\6\1a\6\1b"s),
+     [] {
+       std::string bytes = Selecting("\2\6\1a\6\1b"s);
+       bytes[3] = 2;
+       return bytes;
+     }(),
+     false, ""},
+};
+INSTANTIATE_TEST_SUITE_P(All, AlikeTest, testing::ValuesIn(kAlikeCases),
+                         [](const auto& info) { return info.param.name; });
+
+// What was decoded before is no reason to take, or to refuse, what would not be alone.
+TEST(ProgramDecoderTest, DecodesEachChangeOfAByteAsAlone) {
+  for (const AlikeCase& c : kAlikeCases) {
+    ProgramDecoder decoder;
+    for (size_t at = 0; at < c.before.size(); ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string bytes = c.before;
+        ByteReader first(bytes);
+        ASSERT_TRUE(decoder.Decode(&first).ok()) << c.name;
+        bytes[at] = static_cast<char>(byte);
+        ByteReader reader(bytes);
+        auto program = decoder.Decode(&reader);
+        const bool ok = program.ok() && reader.rest() == 0;
+        const auto alone = DecodeProgram(bytes);
+        ASSERT_EQ(ok, alone.ok()) << c.name << ", byte " << at << " is " << byte;
+        if (!ok) continue;
+        ASSERT_EQ(ToString(**program), ToString(**alone)) << c.name << ", byte " << at;
+        ASSERT_EQ(EncodingOf(**program), bytes) << c.name << ", byte " << at;
+      }
+    }
+  }
+}
+
+// It knows a bounded number of them; those that it has forgotten are verified again.
+TEST(ProgramDecoderTest, DecodesMoreShapesThanItKnows) {
+  ProgramDecoder decoder;
+  for (int round = 0; round < 3; ++round) {
+    for (char name = 0; name < 40; ++name) {
+      Bytes bytes;
+      bytes.variables = "\1\4"s + static_cast<char>('A' + name);
+      bytes.constants = "\1\3"s + static_cast<char>(round);
+      const std::string all = bytes.All();
+      ByteReader reader(all);
+      const auto program = decoder.Decode(&reader);
+      ASSERT_TRUE(program.ok()) << program.status();
+      EXPECT_EQ(EncodingOf(**program), all);
+    }
+  }
+}
+
 TEST(ProgramDecoderTest, RefusesEveryShorterText) {
   const std::string bytes = Bytes().All();
   for (size_t size = 0; size < bytes.size(); ++size) {

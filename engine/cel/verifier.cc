@@ -161,9 +161,7 @@ class Verifier {
     for (const Cell& name : parts_.names) {
       if (name.kind() != Kind::kString) return Fail("a name that is no string");
     }
-    if (!std::all_of(parts_.constants.begin(), parts_.constants.end(), IsValue)) {
-      return Fail("a constant that is no value");
-    }
+    if (!AreValues(parts_.constants)) return Fail("a constant that is no value");
     for (const std::vector<Cell>& set : parts_.sets) {
       if (!std::all_of(set.begin(), set.end(), CellSet::CanHold)) {
         return Fail("a set of what is no scalar");
@@ -462,6 +460,10 @@ class Verifier {
 }  // namespace
 
 Operands OperandsOf(Op op) { return kOperands[static_cast<uint8_t>(op)]; }
+
+bool AreValues(absl::Span<const Cell> constants) {
+  return std::all_of(constants.begin(), constants.end(), IsValue);
+}
 
 absl::Status Verify(const ProgramParts& parts, ProgramNeeds* needs) {
   return Verifier(parts, needs).Run();

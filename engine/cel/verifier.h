@@ -17,7 +17,7 @@
 //   - No instruction takes a cell off an empty stack, and all ways to an instruction leave as many
 //     on it. So no more than ProgramNeeds::stack are ever there.
 //   - A local is stored before it is read, on all ways: what another program left in it points
-//     nowhere. Program::locals() is above them all.
+//     nowhere. ProgramShape::locals() is above them all.
 //   - Each loop has one kLoop, then one kNext, then one kJump back to it, where it ends; kNext goes
 //     on behind that, and kLoop there or later. Loops lie in each other or apart, and nothing jumps
 //     into one, so that kNext and kPut find what kLoop began.
@@ -36,6 +36,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "reeve/engine/cel/cell.h"
 #include "reeve/engine/cel/program.h"
 
 namespace reeve::cel {
@@ -76,6 +78,9 @@ struct ProgramNeeds {
   uint32_t stack = 0;
   std::vector<uint32_t> loop_costs;  // By loop.
 };
+
+// Whether each is a complete value.
+bool AreValues(absl::Span<const Cell> constants);
 
 // InvalidArgument if the machine cannot run it.
 absl::Status Verify(const ProgramParts& parts, ProgramNeeds* needs);

@@ -53,8 +53,8 @@ void ExpectSameFromBytes(const Program& program) {
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_EQ(ToString(**decoded), ToString(program));
   EXPECT_EQ(EncodingOf(**decoded), bytes);
-  EXPECT_EQ((*decoded)->stack(), program.stack());
-  EXPECT_EQ((*decoded)->locals(), program.locals());
+  EXPECT_EQ((*decoded)->shape().stack(), program.shape().stack());
+  EXPECT_EQ((*decoded)->shape().locals(), program.shape().locals());
   EXPECT_EQ(RunOnMany(**decoded), RunOnMany(program));
 }
 
