@@ -295,16 +295,20 @@ bool AreProgramsOf(std::string_view programs, std::string_view made, std::string
   return programs == made || !Conditions::CanImport(programs, schemas);
 }
 
-// `issues` are those of finding the files. What tests need goes to *tests, unless that is null.
-LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const LoadLimits& limits,
-                bool lint, PolicyTests* tests = nullptr, ProgramsByFile* programs = nullptr) {
-  LoadResult result;
-  result.issues = std::move(issues);
+// What a set is made of, without snapshot files: these are unpacked.
+struct Input {
+  std::vector<SourceFile> files;
   UnpackedFiles unpacked;
   SnapshotRules rules;
-  const bool decides = !lint && tests == nullptr && programs == nullptr;
-  if (lint) CheckRules(files, limits, &result.issues);
-  UnpackSnapshotFiles(limits, &files, &unpacked, &result.issues, decides ? &rules : nullptr);
+  std::vector<Issue> issues;
+};
+
+// What tests need goes to *tests, unless that is null.
+LoadResult LoadUnpacked(Input input, const LoadLimits& limits, bool lint,
+                        PolicyTests* tests = nullptr, ProgramsByFile* programs = nullptr) {
+  auto& [files, unpacked, rules, issues] = input;
+  LoadResult result;
+  result.issues = std::move(issues);
   std::sort(files.begin(), files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
   std::vector<Sha256> hashes;
@@ -441,6 +445,17 @@ LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const 
   return result;
 }
 
+// `issues` are those of finding the files.
+LoadResult Load(std::vector<SourceFile> files, std::vector<Issue> issues, const LoadLimits& limits,
+                bool lint, PolicyTests* tests = nullptr, ProgramsByFile* programs = nullptr) {
+  Input input = {std::move(files), {}, {}, std::move(issues)};
+  const bool decides = !lint && tests == nullptr && programs == nullptr;
+  if (lint) CheckRules(input.files, limits, &input.issues);
+  UnpackSnapshotFiles(limits, &input.files, &input.unpacked, &input.issues,
+                      decides ? &input.rules : nullptr);
+  return LoadUnpacked(std::move(input), limits, lint, tests, programs);
+}
+
 LoadResult LoadFiles(const std::string& path, const std::vector<std::string>& more_files,
                      const LoadLimits& limits, bool lint, PolicyTests* tests = nullptr) {
   std::vector<SourceFile> files;
@@ -453,10 +468,27 @@ LoadResult LoadFiles(const std::string& path, const std::vector<std::string>& mo
   return Load(std::move(files), std::move(issues), limits, lint, tests);
 }
 
+// Reads no more of a snapshot file than it needs. Nothing if `path` is anything else, or if it must
+// be seen whole: for what is wrong with it, or its trees.
+std::optional<LoadResult> LoadRules(const std::string& path, const LoadLimits& limits) {
+  Input input;
+  SourceFile file;
+  size_t left_out;
+  if (!ReadSnapshotRules(path, limits, &file, &left_out) ||
+      !UnpackSnapshotRules(std::move(file), left_out, limits, &input.files, &input.unpacked,
+                           &input.rules)) {
+    return std::nullopt;
+  }
+  return LoadUnpacked(std::move(input), limits, /*lint=*/false);
+}
+
 }  // namespace
 
 LoadResult LoadPolicy(const std::string& path, const std::vector<std::string>& entity_files,
                       const LoadLimits& limits) {
+  if (entity_files.empty()) {
+    if (std::optional<LoadResult> loaded = LoadRules(path, limits)) return *std::move(loaded);
+  }
   return LoadFiles(path, entity_files, limits, /*lint=*/false);
 }
 

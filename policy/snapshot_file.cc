@@ -37,7 +37,8 @@ constexpr size_t kFilesSizeAt = 24;
 constexpr size_t kRulesDigestAt = 32;
 constexpr size_t kFilesDigestAt = kRulesDigestAt + kDigestBytes;
 constexpr size_t kDigestAt = kFilesDigestAt + kDigestBytes;
-constexpr size_t kHeaderBytes = kDigestAt + kDigestBytes;
+constexpr size_t kHeaderBytes = kSnapshotHeaderBytes;
+static_assert(kHeaderBytes == kDigestAt + kDigestBytes);
 constexpr size_t kPartHeaderBytes = 16;
 constexpr size_t kLeastNodeBytes = 3;
 constexpr size_t kSignerBytes = crypto_sign_PUBLICKEYBYTES;
@@ -199,7 +200,10 @@ class TreeChecker {
 // Reads one snapshot file. One thread at a time.
 class Reader {
  public:
-  Reader(const SourceFile& file, const LoadLimits& limits) : file_(file), limits_(limits) {}
+  // Of the files in it, none of which is then asked for, `left_out` bytes are not in `file`, which
+  // is all or nothing.
+  Reader(const SourceFile& file, const LoadLimits& limits, size_t left_out = 0)
+      : file_(file), limits_(limits), left_out_(left_out) {}
 
   // Returns what is wrong; empty if nothing is. Then the others may be called.
   std::string Read() {
@@ -215,11 +219,13 @@ class Reader {
     file_count_ = Get32(&bytes[kFileCountAt]);
     const uint64_t rules = Get64(&bytes[kRulesSizeAt]);
     const uint64_t files = Get64(&bytes[kFilesSizeAt]);
-    const uint64_t rest = bytes.size() - kHeaderBytes;
-    if (rules > rest || files > rest - rules) return Damaged("it is cut short");
+    const uint64_t rest = bytes.size() - kHeaderBytes + left_out_;
+    if (rules > rest || files > rest - rules || (left_out_ != 0 && left_out_ != files)) {
+      return Damaged("it is cut short");
+    }
     rules_ = bytes.substr(kHeaderBytes, rules);
-    parts_bytes_ = bytes.substr(kHeaderBytes + rules, files);
-    const std::string_view signature = bytes.substr(kHeaderBytes + rules + files);
+    parts_bytes_ = bytes.substr(kHeaderBytes + rules, files - left_out_);
+    const std::string_view signature = bytes.substr(kHeaderBytes + rules + parts_bytes_.size());
     if (!signature.empty() && signature.size() != kSignerBytes + kSignatureBytes) {
       return Damaged("it has not the length that it states");
     }
@@ -418,6 +424,7 @@ class Reader {
 
   const SourceFile& file_;
   const LoadLimits& limits_;
+  const size_t left_out_;
   uint32_t file_count_ = 0;
   // Of file_.
   std::string_view rules_;
@@ -428,6 +435,17 @@ class Reader {
 
 void Report(const std::string& file, std::string message, std::vector<Issue>* issues) {
   issues->push_back({Issue::Severity::kError, file, {}, std::move(message)});
+}
+
+// `image` is what the reader of `file` found in it.
+SnapshotRules RulesAt(std::string_view image, const Reader& reader, SourceFile file) {
+  SnapshotRules rules;
+  rules.file = std::move(file.name);
+  rules.files = reader.file_count();
+  rules.at = static_cast<size_t>(image.data() - file.text.data());
+  rules.size = image.size();
+  rules.bytes = std::move(file.text);
+  return rules;
 }
 
 }  // namespace
@@ -514,13 +532,7 @@ void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* file
       }
       plain.push_back(std::move(reader.files()[i]));
     }
-    if (take_rules) {
-      rules->file = file.name;
-      rules->files = reader.file_count();
-      rules->at = static_cast<size_t>(image.data() - file.text.data());
-      rules->size = image.size();
-      rules->bytes = std::move(file.text);
-    }
+    if (take_rules) *rules = RulesAt(image, reader, std::move(file));
     file.text = std::string();
   }
   *files = std::move(plain);
@@ -533,6 +545,32 @@ void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* file
     Report(std::string(*twice), "is given twice", issues);
     files->clear();
   }
+}
+
+std::optional<SnapshotEnds> SnapshotEndsOf(std::string_view header) {
+  if (header.size() < kHeaderBytes || !IsSnapshotFile(header) ||
+      Get32(&header[kVersionAt]) != kVersion) {
+    return std::nullopt;
+  }
+  const uint64_t rules = Get64(&header[kRulesSizeAt]);
+  const uint64_t files = Get64(&header[kFilesSizeAt]);
+  if (rules > UINT64_MAX / 4 || files > UINT64_MAX / 4) return std::nullopt;
+  return SnapshotEnds{kHeaderBytes + rules, kHeaderBytes + rules + files};
+}
+
+bool UnpackSnapshotRules(SourceFile file, size_t left_out, const LoadLimits& limits,
+                         std::vector<SourceFile>* files, UnpackedFiles* unpacked,
+                         SnapshotRules* rules) {
+  FindFastestHash();
+  Reader reader(file, limits, left_out);
+  std::string_view image;
+  if (!reader.Read().empty() || !reader.ReadRules(&image).empty() || image.empty()) return false;
+  *files = std::move(reader.files());
+  for (size_t i = 0; i < files->size(); ++i) {
+    unpacked->try_emplace((*files)[i].name, std::move(reader.unpacked()[i]));
+  }
+  *rules = RulesAt(image, reader, std::move(file));
+  return true;
 }
 
 std::string RulesOf(const SourceFile& file, const LoadLimits& limits) {

@@ -8,7 +8,9 @@
 #ifndef REEVE_POLICY_SNAPSHOT_FILE_H_
 #define REEVE_POLICY_SNAPSHOT_FILE_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +24,16 @@ namespace reeve {
 
 // Whether `bytes` begin as a snapshot file does, and as no text can.
 bool IsSnapshotFile(std::string_view bytes);
+
+inline constexpr size_t kSnapshotHeaderBytes = 128;
+
+// Where the rules and the files of a snapshot file end, as its first kSnapshotHeaderBytes say.
+// Nothing if they are those of no version that this program reads.
+struct SnapshotEnds {
+  uint64_t rules;
+  uint64_t files;
+};
+std::optional<SnapshotEnds> SnapshotEndsOf(std::string_view header);
 
 // One file of a set: its name below the set, its text, and the tree of that.
 struct SnapshotPart {
@@ -72,6 +84,13 @@ struct SnapshotRules {
 void UnpackSnapshotFiles(const LoadLimits& limits, std::vector<SourceFile>* files,
                          UnpackedFiles* unpacked, std::vector<Issue>* issues,
                          SnapshotRules* rules = nullptr);
+
+// The same of one that is alone, whose text is without its files, of `left_out` bytes: most of it,
+// which need not be read. False, and nothing has changed, if it has no rules that can be taken or
+// something is wrong, which is then found in the whole of it.
+bool UnpackSnapshotRules(SourceFile file, size_t left_out, const LoadLimits& limits,
+                         std::vector<SourceFile>* files, UnpackedFiles* unpacked,
+                         SnapshotRules* rules);
 
 // What `file` says that it was compiled to, with its schemas, as bytes that may have any fault.
 // Empty if it is no snapshot file, has a fault before them that UnpackSnapshotFiles() reports, or

@@ -17,11 +17,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "reeve/engine/engine.h"
 #include "reeve/engine/explain.h"
 #include "reeve/policy/compile.h"
 #include "reeve/policy/snapshot_file_testing.h"
+#include "reeve/policy/source_files.h"
 #include "reeve/policy/yaml_tree.h"
 
 namespace reeve {
@@ -554,6 +556,14 @@ TEST(ProgramsTest, AnyByteMayBeAnyOther) {
 }
 
 // Rules that are not those of the texts: they decide, as long as the file is alone.
+SourceFile SchemaOfLevels() {
+  return {"a.yaml",
+          "reeve: 1\nschema: a\nentities:\n"
+          "  user: {parents: [group], attributes: {level: int}}\n"
+          "  group: {}\n  doc: {}\nactions:\n"
+          "  doc.read: {principals: [user], resources: [doc]}\n"};
+}
+
 TEST(RulesTest, DecideAsTheySayAndLintFindsThatTheyAreNotOfTheirText) {
   const std::string bytes = Compiled({{"p.yaml", kLevels}});
   const std::string others =
@@ -598,12 +608,7 @@ TEST(RulesTest, AreOfThisVersionOrNotTaken) {
 }
 
 TEST(RulesTest, AreHeldToTheSchemasOfTheFile) {
-  const SourceFile schema = {"a.yaml",
-                             "reeve: 1\nschema: a\nentities:\n"
-                             "  user: {parents: [group], attributes: {level: int}}\n"
-                             "  group: {}\n  doc: {}\nactions:\n"
-                             "  doc.read: {principals: [user], resources: [doc]}\n"};
-  const std::vector<SourceFile> files = {{"p.yaml", kLevels}, schema};
+  const std::vector<SourceFile> files = {{"p.yaml", kLevels}, SchemaOfLevels()};
   ExpectSame(files);
   const std::string bytes = Compiled(files);
   const std::string rules = RulesOf(bytes);
@@ -645,6 +650,79 @@ TEST(RulesTest, AreNotThereWhereThereIsAWarning) {
   EXPECT_NE(RulesOf(Compiled({{"p.yaml", kPolicy}})), "");
   EXPECT_EQ(RulesOf(Compiled({{"p.yaml", warned}})), "");
   ExpectSame({{"p.yaml", warned}});
+}
+
+// --- From disk ---
+
+// Of a file that is alone no more is read than is taken.
+TEST_F(FilesTest, OfRulesNothingElseIsRead) {
+  const std::string bytes = Compiled(Files(), &TheKey());
+  const std::string path = root_ / "set";
+  Write(path, bytes);
+  SourceFile file;
+  size_t left_out = 0;
+  ASSERT_TRUE(ReadSnapshotRules(path, {}, &file, &left_out));
+  const size_t files = kHeader + RulesSize(bytes);
+  EXPECT_EQ(left_out, SignatureAt(bytes) - files);
+  EXPECT_EQ(file.name, path);
+  EXPECT_EQ(file.text, bytes.substr(0, files) + bytes.substr(SignatureAt(bytes)));
+  LoadLimits limits;
+  limits.max_total_bytes = bytes.size() - 1;
+  EXPECT_FALSE(ReadSnapshotRules(path, limits, &file, &left_out));
+  EXPECT_EQ(Issues(LoadPolicy(path, {}, limits)),
+            absl::StrCat(path, ": is longer than ", bytes.size() - 1, " bytes\n"));
+  for (const fs::path& other : {root_ / "a", root_ / "none", root_ / "a/p.yaml"}) {
+    EXPECT_FALSE(ReadSnapshotRules(other, {}, &file, &left_out)) << other;
+  }
+}
+
+// Whatever a file holds, it is loaded from disk as from memory, and the same is said of it.
+TEST_F(FilesTest, AnyBytesLoadFromDiskAsFromMemory) {
+  const std::string path = root_ / "set";
+  const std::vector<PolicyKey> keys = {TheKey().public_key};
+  const LoadLimits trusting = Trusting(keys);
+  const auto expect_same = [&](const std::string& bytes, const std::string& what) {
+    Write(path, bytes);
+    for (const LoadLimits& limits : {LoadLimits(), trusting}) {
+      const LoadResult disk = LoadPolicy(path, {}, limits);
+      const LoadResult memory = LoadPolicy({{path, bytes}}, limits);
+      EXPECT_EQ(Issues(disk), Issues(memory)) << what;
+      ASSERT_EQ(disk.ok(), memory.ok()) << what;
+      if (!disk.ok()) continue;
+      EXPECT_EQ(disk.snapshot->digest(), memory.snapshot->digest()) << what;
+    }
+  };
+  for (const Key* key : {static_cast<const Key*>(nullptr), &TheKey()}) {
+    const std::string bytes = Compiled({{"p.yaml", kLevels}, SchemaOfLevels()}, key);
+    for (size_t at = 0; at < bytes.size(); at += at < kHeader ? 1 : 13) {
+      std::string other = bytes;
+      other[at] = static_cast<char>(other[at] ^ 1 << at % 8);
+      expect_same(other, absl::StrCat("byte ", at));
+      expect_same(bytes.substr(0, at), absl::StrCat("length ", at));
+    }
+    for (const size_t more : {0, 1, 95, 96, 97, 192}) {
+      expect_same(bytes + std::string(more, '\0'), absl::StrCat(more, " bytes more"));
+    }
+  }
+  const std::string bytes = Compiled({{"p.yaml", kLevels}});
+  std::string other = RulesOf(bytes);
+  ++other[4];  // Of another version.
+  for (const std::string& rules : {other, other.substr(0, 4), std::string()}) {
+    expect_same(WithRules(bytes, rules), "without rules");
+    EXPECT_TRUE(LoadPolicy(path).ok());
+  }
+  // The sizes of the rules and of the files, under a digest that is theirs.
+  for (const uint64_t size : {uint64_t{1} << 40, uint64_t{1} << 62, ~uint64_t{0}}) {
+    for (const size_t at : {size_t{16}, size_t{24}}) {
+      std::string large = bytes;
+      SealSnapshotFile(RulesSize(bytes), &large);
+      std::memcpy(&large[at], &size, sizeof size);
+      crypto_generichash(reinterpret_cast<unsigned char*>(&large[kDigestAt]), 32,
+                         reinterpret_cast<const unsigned char*>(large.data()), kDigestAt, nullptr,
+                         0);
+      expect_same(large, absl::StrCat("a size at ", at));
+    }
+  }
 }
 
 // Their numbers go by the order of names in the file, not by where the files lay.

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-namespace reeve {
+#include "reeve/policy/snapshot_file.h"
 
-inline constexpr size_t kSnapshotHeaderBytes = 128;
+namespace reeve {
 
 // Gives the bytes of an unsigned snapshot file, of at least kSnapshotHeaderBytes, the digests that
 // belong to them, and the length of its files. `rules` is that of its rules.

@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -33,6 +35,24 @@ bool IsYaml(const std::string& name) {
 bool IsNearlyYaml(const std::string& name) {
   const std::string lower = absl::AsciiStrToLower(name);
   return IsYaml(lower) || absl::EndsWith(lower, ".yaml.txt") || absl::EndsWith(lower, ".yaml,");
+}
+
+// Not blocking, so that a pipe among the files does not hang the loader.
+int Open(const std::string& path) {
+  return open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+// Whether there were `size` bytes, which are appended to *text.
+bool ReadAt(int fd, uint64_t offset, uint64_t size, std::string* text) {
+  const size_t before = text->size();
+  text->resize(before + size);
+  for (size_t got = 0; got < size;) {
+    const ssize_t more =
+        pread(fd, &(*text)[before + got], size - got, static_cast<off_t>(offset + got));
+    if (more == 0 || (more < 0 && errno != EINTR)) return false;
+    if (more > 0) got += static_cast<size_t>(more);
+  }
+  return true;
 }
 
 class Finder {
@@ -127,8 +147,7 @@ class Finder {
   }
 
   void Read(const std::string& path) {
-    // Not blocking, so that a pipe among the files does not hang the loader.
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    const int fd = Open(path);
     if (fd < 0) return Report(path, absl::StrCat("cannot be read: ", std::strerror(errno)));
     const absl::Cleanup close_fd = [fd] { close(fd); };
     struct stat status;
@@ -137,10 +156,14 @@ class Finder {
     }
     if (!S_ISREG(status.st_mode)) return Report(path, "is not a regular file");
     SourceFile file = {path, {}};
+    // As long as it says, and a byte more to see its end: it may grow meanwhile.
+    constexpr size_t kLeast = size_t{1} << 12;
+    constexpr size_t kMost = size_t{1} << 26;
+    size_t step = std::clamp(static_cast<size_t>(status.st_size) + 1, kLeast, kMost);
     while (true) {
-      constexpr size_t kStep = size_t{1} << 16;
       const size_t size = file.text.size();
-      file.text.resize(size + std::max(kStep, size));
+      file.text.resize(size + step);
+      step = std::max(kLeast, size);
       const ssize_t got = read(fd, &file.text[size], file.text.size() - size);
       if (got < 0 && errno != EINTR) {
         return Report(path, absl::StrCat("cannot be read: ", std::strerror(errno)));
@@ -170,6 +193,27 @@ class Finder {
 };
 
 }  // namespace
+
+bool ReadSnapshotRules(const std::string& path, const LoadLimits& limits, SourceFile* file,
+                       size_t* left_out) {
+  const int fd = Open(path);
+  if (fd < 0) return false;
+  const absl::Cleanup close_fd = [fd] { close(fd); };
+  struct stat status;
+  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  const auto size = static_cast<uint64_t>(status.st_size);
+  *file = {path, {}};
+  if (size > limits.max_total_bytes || size < kSnapshotHeaderBytes ||
+      !ReadAt(fd, 0, kSnapshotHeaderBytes, &file->text)) {
+    return false;
+  }
+  const std::optional<SnapshotEnds> ends = SnapshotEndsOf(file->text);
+  if (!ends.has_value() || ends->files > size) return false;
+  *left_out = ends->files - ends->rules;
+  file->text.reserve(size - *left_out);
+  return ReadAt(fd, kSnapshotHeaderBytes, ends->rules - kSnapshotHeaderBytes, &file->text) &&
+         ReadAt(fd, ends->files, size - ends->files, &file->text);
+}
 
 void ReadSourceFiles(const std::string& path, const LoadLimits& limits,
                      std::vector<SourceFile>* files, std::vector<Issue>* issues) {
