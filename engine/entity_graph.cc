@@ -164,6 +164,11 @@ void EntityGraph::PlaceNodes(const std::vector<Node>& parents_first,
   others_.shrink_to_fit();
   forks_.shrink_to_fit();
   CloseForks();
+  for (Place& place : places_) {
+    if (place.fork != kNone || place.marked == kNone) continue;
+    const MarkedNode& mark = marks_[place.marked];
+    if (mark.above == kNone && &places_[mark.node] == &place) place.fork = kAlone;
+  }
 }
 
 bool EntityGraph::AppendWaysAbove(uint32_t fork, std::vector<Way>* ways) const {
@@ -291,6 +296,7 @@ bool Ancestry::CloseSeveral(size_t most) {
   // Grows meanwhile.
   for (size_t i = closed_; i < ways_.size(); ++i) {
     uint32_t fork = graph.places_[ways_[i].node].fork;
+    if (fork == EntityGraph::kAlone) continue;
     // Above one that was met all were.
     for (; fork != EntityGraph::kNone && met[fork] != walk; fork = graph.forks_[fork].above) {
       met[fork] = walk;

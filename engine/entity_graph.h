@@ -96,7 +96,7 @@ class EntityGraph {
   struct Place {
     uint32_t first;   // Its number in the forest,
     uint32_t last;    // and the last one below it.
-    uint32_t fork;    // The nearest of forks_, itself or above it, or kNone.
+    uint32_t fork;    // The nearest of forks_, itself or above it, or kNone, or kAlone.
     uint32_t marked;  // The nearest of marks_, itself or above it, or kNone.
   };
   // A node with parents beyond the one that it hangs on.
@@ -108,6 +108,9 @@ class EntityGraph {
     uint32_t closure;
   };
   static constexpr uint32_t kTooMuch = kNone - 1;
+  // Instead of kNone: and the node itself is marked, and nothing above it. What marks_ would say of
+  // it, which is far away, is known.
+  static constexpr uint32_t kAlone = kNone - 2;
   // A node's number in the forest, and the node: so that they sort by the number.
   struct Way {
     uint32_t first;
@@ -181,6 +184,12 @@ class Ancestry {
     if (ways_.empty()) return true;
     if (ways_.size() > 1) return CloseSeveral(most);
     const EntityGraph::Place& place = graph_->places_[ways_[0].node];
+    if (place.fork == EntityGraph::kAlone) {
+      closed_ = 1;
+      marked_.push_back(ways_[0].node);
+      marks_.push_back(place.marked);
+      return most > 1;
+    }
     if (place.fork != EntityGraph::kNone) {
       const bool closed = graph_->forks_[place.fork].closure < EntityGraph::kTooMuch;
       return closed ? CloseByFork(most) : CloseSeveral(most);
