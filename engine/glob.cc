@@ -22,6 +22,13 @@ absl::Status Malformed(std::string_view glob, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("`", Printable(glob), "`: ", what));
 }
 
+// How many bytes there are before the first wildcard or brace.
+size_t LiteralSize(std::string_view text) {
+  return static_cast<size_t>(std::find_if(text.begin(), text.end(),
+                                          [](char c) { return c == '*' || c == '{' || c == '}'; }) -
+                             text.begin());
+}
+
 bool StartsWith(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
 }
@@ -29,60 +36,58 @@ bool StartsWith(std::string_view text, std::string_view prefix) {
 }  // namespace
 
 absl::StatusOr<Glob> Glob::Parse(std::string_view text) {
+  Token tokens[kMaxTokens];
+  const absl::StatusOr<GlobView> view = GlobView::Parse(text, tokens);
+  if (!view.ok()) return view.status();
+  return Glob(*view);
+}
+
+Glob::Glob(const GlobView& view)
+    : text_(view.text()), tokens_(view.tokens().begin(), view.tokens().end()) {}
+
+absl::StatusOr<GlobView> GlobView::Parse(std::string_view text, Glob::Token* tokens) {
   if (text.empty()) return absl::InvalidArgumentError("the pattern is empty");
   if (text.size() > UINT32_MAX) return absl::InvalidArgumentError("the pattern is too long");
-  Glob glob;
-  glob.text_ = text;
-  // `part` is of `text`.
-  const auto add = [&glob, text](Kind kind, std::string_view part) {
-    glob.tokens_.push_back({kind, static_cast<uint32_t>(part.data() - text.data()),
-                            static_cast<uint32_t>(part.size())});
-  };
+  size_t count = 0;
   size_t wildcards = 0;
-  const auto add_wildcard = [&](Kind kind, std::string_view name) {
-    const bool touches = !glob.tokens_.empty() && glob.tokens_.back().kind != Kind::kLiteral;
-    add(kind, name);
-    ++wildcards;
-    return !touches;
-  };
   for (std::string_view rest = text; !rest.empty();) {
-    bool apart = true;
-    if (StartsWith(rest, "**")) {
-      apart = add_wildcard(Kind::kRun, rest.substr(0, 0));
-      rest.remove_prefix(2);
-    } else if (rest[0] == '*') {
-      apart = add_wildcard(Kind::kSegmentRun, rest.substr(0, 0));
-      rest.remove_prefix(1);
-    } else if (rest[0] == '{') {
-      const size_t end = rest.find('}');
-      const std::string_view name = rest.substr(1, end == std::string_view::npos ? end : end - 1);
-      if (end == std::string_view::npos || !IsIdentifier(name)) {
-        return Malformed(text,
-                         "`{` begins the name of a binding, as in `{name}`; for a literal brace "
-                         "write {re: …}");
+    // What stands next: all of it, and what of it a token keeps.
+    Kind kind = Kind::kLiteral;
+    size_t size = LiteralSize(rest);
+    std::string_view part = rest.substr(0, size);
+    if (size == 0) {
+      part = {rest.data(), 0};
+      if (rest[0] == '*') {
+        size = StartsWith(rest, "**") ? 2 : 1;
+        kind = size == 2 ? Kind::kRun : Kind::kSegmentRun;
+      } else if (rest[0] == '{') {
+        const size_t end = rest.find('}');
+        part = rest.substr(1, end == std::string_view::npos ? end : end - 1);
+        if (end == std::string_view::npos || !IsIdentifier(part)) {
+          return Malformed(text,
+                           "`{` begins the name of a binding, as in `{name}`; for a literal brace "
+                           "write {re: …}");
+        }
+        if (GlobView(text, {tokens, count}).Binds(part)) {
+          return Malformed(text, absl::StrCat("`", Printable(part), "` is bound twice"));
+        }
+        size = end + 1;
+        kind = Kind::kBinding;
+      } else {
+        return Malformed(text, "`}` without `{`; for a literal brace write {re: …}");
       }
-      for (const std::string_view bound : glob.binding_names()) {
-        if (bound == name)
-          return Malformed(text, absl::StrCat("`", Printable(name), "` is bound twice"));
+      if (count > 0 && tokens[count - 1].kind != Kind::kLiteral) {
+        return Malformed(text, "two wildcards touch; put a character between them");
       }
-      apart = add_wildcard(Kind::kBinding, name);
-      rest.remove_prefix(end + 1);
-    } else {
-      const size_t end = static_cast<size_t>(
-          std::find_if(rest.begin(), rest.end(),
-                       [](char c) { return c == '*' || c == '{' || c == '}'; }) -
-          rest.begin());
-      if (end == 0) return Malformed(text, "`}` without `{`; for a literal brace write {re: …}");
-      add(Kind::kLiteral, rest.substr(0, end));
-      rest.remove_prefix(end);
+      if (++wildcards > Glob::kMaxWildcards) {
+        return Malformed(text, absl::StrCat("more than ", Glob::kMaxWildcards, " wildcards"));
+      }
     }
-    if (!apart) return Malformed(text, "two wildcards touch; put a character between them");
-    if (wildcards > kMaxWildcards) {
-      return Malformed(text, absl::StrCat("more than ", kMaxWildcards, " wildcards"));
-    }
+    tokens[count++] = {kind, static_cast<uint32_t>(part.data() - text.data()),
+                       static_cast<uint32_t>(part.size())};
+    rest.remove_prefix(size);
   }
-  glob.tokens_.shrink_to_fit();
-  return glob;
+  return GlobView(text, {tokens, count});
 }
 
 // Each wildcard takes as little as it can and grows when what follows does not match. Only the last

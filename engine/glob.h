@@ -1,6 +1,7 @@
 #ifndef REEVE_ENGINE_GLOB_H_
 #define REEVE_ENGINE_GLOB_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -29,6 +30,9 @@ class Glob {
   // InvalidArgument if a brace is not part of a `{name}`, a name is not an identifier or is bound
   // twice, wildcards touch each other, or there are more than kMaxWildcards.
   static absl::StatusOr<Glob> Parse(std::string_view text);
+
+  // A copy of what `view` points at.
+  explicit Glob(const GlobView& view);
 
   // As those of its view.
   bool Matches(std::string_view text) const;
@@ -64,7 +68,11 @@ class Glob {
 // What a Glob consists of, wherever it lies: valid as long as that is. A value.
 class GlobView {
  public:
-  // `tokens` are those that Glob::Parse() made of `text`.
+  // As Glob::Parse(), without owning anything: the tokens go to `tokens`, which has room for
+  // Glob::kMaxTokens. Unless it fails it allocates nothing.
+  static absl::StatusOr<GlobView> Parse(std::string_view text, Glob::Token* tokens);
+
+  // `tokens` are those that Parse() made of `text`.
   GlobView(std::string_view text, absl::Span<const Glob::Token> tokens)
       : text_(text), tokens_(tokens) {}
 
@@ -81,6 +89,11 @@ class GlobView {
   std::vector<std::string_view> binding_names() const;
   bool binds() const;
   bool Binds(std::string_view name) const;
+
+  // Whether it has no wildcards, and so says nothing but itself.
+  bool IsLiteral() const {
+    return tokens_.size() == 1 && tokens_[0].kind == Glob::Token::Kind::kLiteral;
+  }
 
   // As it was written.
   std::string_view text() const { return text_; }

@@ -2,7 +2,6 @@
 
 #include <re2/re2.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -41,11 +40,8 @@ std::string Example(std::string_view pattern) {
   return example;
 }
 
-// Whether the text says nothing but itself: what Glob::Parse() makes of it has one token.
-bool IsLiteral(std::string_view text) {
-  return !text.empty() && text.size() <= UINT32_MAX &&
-         std::none_of(text.begin(), text.end(),
-                      [](char c) { return c == '*' || c == '{' || c == '}'; });
+absl::Status NoColon(std::string_view pattern) {
+  return Malformed(pattern, "a pattern is `type:id`, as in `group:staff`");
 }
 
 }  // namespace
@@ -71,45 +67,47 @@ Pattern Pattern::Authenticated() {
 
 Pattern Pattern::Role(std::string name) { return Make(Kind::kRole, std::move(name)); }
 
-absl::StatusOr<Pattern> Pattern::Entity(std::string_view text) {
-  const size_t colon = text.find(':');
-  if (colon == std::string_view::npos) {
-    return Malformed(text, "a pattern is `type:id`, as in `group:staff`");
-  }
+absl::StatusOr<Pattern> Pattern::Parse(std::string_view text,
+                                       absl::Status (*check)(const GlobView& glob)) {
+  Glob::Token tokens[Glob::kMaxTokens];
+  const absl::StatusOr<GlobView> view = GlobView::Parse(text, tokens);
+  if (!view.ok()) return view.status();
+  if (absl::Status status = check(*view); !status.ok()) return status;
   // One without wildcards names what it says.
-  if (IsLiteral(text)) {
-    const std::string_view defect =
-        DefectOf(EntityView{text.substr(0, colon), text.substr(colon + 1)});
-    if (!defect.empty()) return NeverMatches(text, defect);
-    return Make(Kind::kLiteral, std::string(text));
-  }
-  absl::StatusOr<Glob> glob = Glob::Parse(text);
-  if (!glob.ok()) return glob.status();
-  const std::string_view type = text.substr(0, colon);
-  if (type.find_first_of("*{") != std::string_view::npos) {
+  if (view->IsLiteral()) return Make(Kind::kLiteral, std::string(text));
+  return Make(Glob(*view));
+}
+
+absl::StatusOr<Pattern> Pattern::Entity(std::string_view text) {
+  // Said first, for a reader who does not know what a pattern is.
+  if (text.find(':') == std::string_view::npos) return NoColon(text);
+  return Parse(text, CheckEntity);
+}
+
+absl::StatusOr<Pattern> Pattern::Action(std::string_view text) { return Parse(text, CheckAction); }
+
+absl::Status Pattern::CheckEntity(const GlobView& glob) {
+  const std::string_view text = glob.text();
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return NoColon(text);
+  if (glob.literal_prefix().size() <= colon) {
     return Malformed(text, "the type before the colon cannot have wildcards");
   }
-  // As ids go, a wildcard is as good a text as any that it stands for, unless it is too long.
+  // As ids and actions go, a wildcard is as good a text as any that it stands for, unless it is too
+  // long.
   std::string_view id = text.substr(colon + 1);
   const std::string example = id.size() > kMaxIdBytes ? Example(id) : std::string();
   if (!example.empty()) id = example;
-  const std::string_view defect = DefectOf(EntityView{type, id});
-  if (!defect.empty()) return NeverMatches(text, defect);
-  return Make(*std::move(glob));
+  const std::string_view defect = DefectOf(EntityView{text.substr(0, colon), id});
+  return defect.empty() ? absl::OkStatus() : NeverMatches(text, defect);
 }
 
-absl::StatusOr<Pattern> Pattern::Action(std::string_view text) {
-  if (IsLiteral(text)) {
-    const std::string_view defect = DefectOfAction(text);
-    if (!defect.empty()) return NeverMatches(text, defect);
-    return Make(Kind::kLiteral, std::string(text));
-  }
-  absl::StatusOr<Glob> glob = Glob::Parse(text);
-  if (!glob.ok()) return glob.status();
-  if (std::string_view defect = DefectOfAction(Example(text)); !defect.empty()) {
-    return NeverMatches(text, defect);
-  }
-  return Make(*std::move(glob));
+absl::Status Pattern::CheckAction(const GlobView& glob) {
+  std::string_view action = glob.text();
+  const std::string example = action.size() > kMaxActionBytes ? Example(action) : std::string();
+  if (!example.empty()) action = example;
+  const std::string_view defect = DefectOfAction(action);
+  return defect.empty() ? absl::OkStatus() : NeverMatches(glob.text(), defect);
 }
 
 absl::StatusOr<Pattern> Pattern::Regex(std::string_view expression) {

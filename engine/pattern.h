@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "reeve/engine/entity.h"
 #include "reeve/engine/glob.h"
@@ -48,6 +49,11 @@ class Pattern {
   // needs more than kMaxRegexMemory.
   static absl::StatusOr<Pattern> Regex(std::string_view expression);
 
+  // Internal to engine/: what Entity() and Action() ask of a text that parses, with wildcards or
+  // without.
+  static absl::Status CheckEntity(const GlobView& glob);
+  static absl::Status CheckAction(const GlobView& glob);
+
   Kind kind() const { return content_->kind; }
   // As written, without the word `re`.
   const std::string& text() const {
@@ -77,6 +83,8 @@ class Pattern {
   explicit Pattern(std::shared_ptr<const Content> content) : content_(std::move(content)) {}
   static Pattern Make(Kind kind, std::string text);
   static Pattern Make(Glob glob);
+  static absl::StatusOr<Pattern> Parse(std::string_view text,
+                                       absl::Status (*check)(const GlobView& glob));
 
   std::shared_ptr<const Content> content_;  // Never null.
 };

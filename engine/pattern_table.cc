@@ -5,19 +5,20 @@ namespace reeve {
 static_assert(Glob::kMaxTokens <= UINT8_MAX, "an entry has a byte for them");
 
 void PatternTable::Add(const Pattern& pattern) {
-  Entry entry = {texts_.size(), static_cast<uint32_t>(pattern.text().size()),
-                 static_cast<uint32_t>(regexes_.size()), 0, false};
-  if (pattern.kind() == Pattern::Kind::kGlob) {
-    const absl::Span<const Glob::Token> tokens = pattern.glob().view().tokens();
-    entry.place = static_cast<uint32_t>(tokens_.size());
-    entry.tokens = static_cast<uint8_t>(tokens.size());
-    entry.binds = pattern.glob().binds();
-    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
-  } else {
-    regexes_.push_back(pattern);
-  }
-  texts_.append(pattern.text());
-  entries_.push_back(entry);
+  if (pattern.kind() == Pattern::Kind::kGlob) return Add(pattern.glob().view());
+  Add(pattern.text(), regexes_.size(), 0, false);
+  regexes_.push_back(pattern);
+}
+
+void PatternTable::Add(const GlobView& glob) {
+  Add(glob.text(), tokens_.size(), glob.tokens().size(), glob.binds());
+  tokens_.insert(tokens_.end(), glob.tokens().begin(), glob.tokens().end());
+}
+
+void PatternTable::Add(std::string_view text, size_t place, size_t tokens, bool binds) {
+  entries_.push_back({texts_.size(), static_cast<uint32_t>(text.size()),
+                      static_cast<uint32_t>(place), static_cast<uint8_t>(tokens), binds});
+  texts_.append(text);
 }
 
 void PatternTable::Close() {

@@ -23,6 +23,8 @@ class PatternTable {
   void Reserve(size_t patterns) { entries_.reserve(patterns); }
   // A kGlob or kRegex.
   void Add(const Pattern& pattern);
+  // The same as one that has wildcards.
+  void Add(const GlobView& glob);
   // Gives back the memory that it holds for more of them.
   void Close();
 
@@ -63,6 +65,8 @@ class PatternTable {
     uint8_t tokens;  // of a regular expression there are none.
     bool binds;
   };
+
+  void Add(std::string_view text, size_t place, size_t tokens, bool binds);
 
   std::vector<Entry> entries_;
   std::string texts_;

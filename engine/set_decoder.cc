@@ -168,23 +168,40 @@ class CompiledSet::Compiler::Decoder {
     set_.patterns_.Reserve(count);
     names_entities_.reserve(count);
     for (size_t i = 0; i < count; ++i) {
-      uint64_t is_regex;
-      std::string_view text;
-      if (!in_.Number(kImageRegex, &is_regex) || !Text(&text)) return false;
-      absl::StatusOr<Pattern> pattern =
-          is_regex == kImageRegex ? Pattern::Regex(text) : Pattern::Entity(text);
-      const bool names_entities = pattern.ok();
-      if (!names_entities && is_regex == kImageGlob) pattern = Pattern::Action(text);
-      if (!pattern.ok()) return Fail(std::move(pattern).status());
-      if (pattern->kind() !=
-          (is_regex == kImageRegex ? Pattern::Kind::kRegex : Pattern::Kind::kGlob)) {
-        return in_.Fail("a pattern without wildcards");
-      }
-      if (is_regex == kImageRegex && !CountSteps(pattern->regex_size(), &steps_)) return false;
-      names_entities_.push_back(names_entities &&
-                                (is_regex == kImageRegex || IsDeclared(pattern->type())));
-      set_.patterns_.Add(*pattern);
+      uint64_t kind;
+      if (!in_.Number(kImageRegex, &kind)) return false;
+      if (!(kind == kImageRegex ? DecodeRegex() : DecodeGlob())) return false;
     }
+    return true;
+  }
+
+  bool DecodeRegex() {
+    std::string_view text;
+    if (!Text(&text)) return false;
+    const absl::StatusOr<Pattern> pattern = Pattern::Regex(text);
+    if (!pattern.ok()) return Fail(pattern.status());
+    if (!CountSteps(pattern->regex_size(), &steps_)) return false;
+    set_.patterns_.Add(*pattern);
+    names_entities_.push_back(true);
+    return true;
+  }
+
+  bool DecodeGlob() {
+    std::string_view text;
+    // That it is text is for CheckEntity() and CheckAction() to see.
+    if (!in_.Sized(kMaxImageText, &text)) return false;
+    Glob::Token tokens[Glob::kMaxTokens];
+    const absl::StatusOr<GlobView> glob = GlobView::Parse(text, tokens);
+    if (!glob.ok()) return Fail(glob.status());
+    const bool names_entities = Pattern::CheckEntity(*glob).ok();
+    if (!names_entities) {
+      if (absl::Status status = Pattern::CheckAction(*glob); !status.ok()) {
+        return Fail(std::move(status));
+      }
+    }
+    if (glob->IsLiteral()) return in_.Fail("a pattern without wildcards");
+    names_entities_.push_back(names_entities && IsDeclared(text.substr(0, text.find(':'))));
+    set_.patterns_.Add(*glob);
     return true;
   }
 
