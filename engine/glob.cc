@@ -24,9 +24,9 @@ absl::Status Malformed(std::string_view glob, const std::string& what) {
 
 // How many bytes there are before the first wildcard or brace.
 size_t LiteralSize(std::string_view text) {
-  return static_cast<size_t>(std::find_if(text.begin(), text.end(),
-                                          [](char c) { return c == '*' || c == '{' || c == '}'; }) -
-                             text.begin());
+  return FindByte(text, [](uint64_t word) {
+    return MarkByte(word, '*') | MarkByte(word, '{') | MarkByte(word, '}');
+  });
 }
 
 bool StartsWith(std::string_view text, std::string_view prefix) {

@@ -1,7 +1,6 @@
 #include "reeve/engine/text.h"
 
 #include <cstdint>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -34,17 +33,16 @@ constexpr Range kHidden[] = {
     {0xE0000, 0xE007F},  // tags
 };
 
-// Most text is printable ASCII, and needs no decoding: drops it from the front.
-void SkipPrintableAscii(std::string_view* text) {
-  constexpr uint64_t kEach = 0x0101010101010101;
-  size_t n = 0;
-  for (uint64_t word; n + sizeof(word) <= text->size(); n += sizeof(word)) {
-    std::memcpy(&word, text->data() + n, sizeof(word));
-    // The high bit of a byte says that it, or one below it, is 7F or more or less than 20.
-    if (((word | (word + kEach) | (word - 0x20 * kEach)) & 0x80 * kEach) != 0) break;
-  }
-  while (n < text->size() && (*text)[n] >= 0x20 && (*text)[n] < 0x7F) ++n;
-  text->remove_prefix(n);
+// Marks each byte of `word` that is not printable ASCII, and maybe some that are above one.
+constexpr uint64_t MarkUnprintable(uint64_t word) {
+  return (word | (word + EachByte(0x80 - 0x7F)) | (word - EachByte(0x20))) & EachByte(0x80);
+}
+
+// Most text is printable ASCII, and needs no decoding: drops it from the front. Whether there is
+// more.
+bool SkipPrintableAscii(std::string_view* text) {
+  text->remove_prefix(FindByte(*text, MarkUnprintable));
+  return !text->empty();
 }
 
 }  // namespace
@@ -111,7 +109,7 @@ bool IsHidden(char32_t code_point) {
 }
 
 bool IsValidUtf8(std::string_view text) {
-  for (SkipPrintableAscii(&text); !text.empty(); SkipPrintableAscii(&text)) {
+  while (SkipPrintableAscii(&text)) {
     char32_t code_point;
     const size_t length = DecodeUtf8(text, &code_point);
     if (length == 0) return false;
@@ -121,7 +119,7 @@ bool IsValidUtf8(std::string_view text) {
 }
 
 bool HasControlCharacter(std::string_view text) {
-  for (SkipPrintableAscii(&text); !text.empty(); SkipPrintableAscii(&text)) {
+  while (SkipPrintableAscii(&text)) {
     char32_t code_point;
     const size_t length = DecodeUtf8(text, &code_point);
     if (length == 0 || IsControl(code_point)) return true;

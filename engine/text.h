@@ -1,6 +1,8 @@
 #ifndef REEVE_ENGINE_TEXT_H_
 #define REEVE_ENGINE_TEXT_H_
 
+#include <endian.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -31,6 +33,47 @@ inline bool SameText(std::string_view a, std::string_view b) {
   if (size >= 4) return (differ_at(0, uint32_t{}) | differ_at(size - 4, uint32_t{})) == 0;
   if (size >= 2) return (differ_at(0, uint16_t{}) | differ_at(size - 2, uint16_t{})) == 0;
   return size == 0 || a[0] == b[0];
+}
+
+// A word of the byte, eight times.
+constexpr uint64_t EachByte(uint8_t byte) { return byte * uint64_t{0x0101010101010101}; }
+
+// Marks the high bit of each byte of `word` that is `byte`, and maybe of some that are above one.
+constexpr uint64_t MarkByte(uint64_t word, char byte) {
+  word ^= EachByte(static_cast<uint8_t>(byte));
+  return (word - EachByte(0x01)) & ~word & EachByte(0x80);
+}
+
+// Where the first sought byte of `text` is; its size if there is none. `mark`, of a word of eight
+// bytes, of which the first is the lowest, marks the high bit of the first one that is sought,
+// maybe of some above it, and none if none is.
+template <typename Mark>
+inline size_t FindByte(std::string_view text, Mark mark) {
+  const size_t size = text.size();
+  const auto load = [&text](size_t at, auto word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    return word;
+  };
+  const auto first = [](uint64_t marks) { return static_cast<size_t>(__builtin_ctzll(marks)) / 8; };
+  if (size >= 8) {
+    // The last two words overlap unless the text fills them.
+    for (size_t at = 0;; at = at + 16 <= size ? at + 8 : size - 8) {
+      const uint64_t marks = mark(le64toh(load(at, uint64_t{})));
+      if (marks != 0) return at + first(marks);
+      if (at + 8 == size) return size;
+    }
+  }
+  if (size >= 4) {
+    const uint64_t before = le32toh(load(0, uint32_t{}));
+    const uint64_t last = le32toh(load(size - 4, uint32_t{}));
+    const uint64_t marks = mark(before | last << 32);
+    if (marks == 0) return size;
+    return first(marks) < 4 ? first(marks) : first(marks) - 4 + size - 4;
+  }
+  for (size_t at = 0; at < size; ++at) {
+    if (mark(EachByte(static_cast<uint8_t>(text[at]))) != 0) return at;
+  }
+  return size;
 }
 
 // Reads the code point at the start of `text` into *code_point and returns its length in bytes.

@@ -64,6 +64,93 @@ TEST(HasControlCharacterTest, FindsABytePlacedAnywhere) {
   }
 }
 
+struct Piece {
+  const char* name;
+  std::string bytes;
+};
+
+std::ostream& operator<<(std::ostream& os, const Piece& p) { return os << p.name; }
+
+class TextWithPieceTest : public testing::TestWithParam<Piece> {};
+
+// A byte after the other.
+void JudgeByBytes(std::string_view text, bool* valid, bool* control) {
+  *valid = true;
+  *control = false;
+  while (!text.empty()) {
+    char32_t c = 0;
+    const size_t length = DecodeUtf8(text, &c);
+    *valid &= length > 0;
+    *control |= length == 0 || c < 0x20 || (c >= 0x7F && c < 0xA0);
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+}
+
+TEST_P(TextWithPieceTest, IsJudgedAsByteByByteWhereverThePieceIs) {
+  const std::string& piece = GetParam().bytes;
+  for (const char beside : {' ', '~'}) {
+    for (size_t size = 0; size <= 40; ++size) {
+      for (size_t at = 0; at <= size; ++at) {
+        // Bytes behind the text are none of it.
+        const std::string bytes =
+            std::string(at, beside) + piece + std::string(size - at, beside) + '\n';
+        const std::string_view text = std::string_view(bytes).substr(0, size + piece.size());
+        bool valid;
+        bool control;
+        JudgeByBytes(text, &valid, &control);
+        ASSERT_EQ(IsValidUtf8(text), valid) << size << " at " << at;
+        ASSERT_EQ(HasControlCharacter(text), control) << size << " at " << at;
+        ASSERT_EQ(HasControlCharacter(text.substr(0, at)), false) << size << " at " << at;
+      }
+    }
+  }
+}
+
+const Piece kPieces[] = {
+    {"Nothing", ""},
+    {"Nul", std::string(1, '\0')},
+    {"Newline", "\n"},
+    {"UnitSeparator", "\x1f"},
+    {"Delete", "\x7f"},
+    {"Latin1Control", "\xc2\x80"},
+    {"Latin1Letter", "\xc3\x9f"},
+    {"Euro", "\xe2\x82\xac"},
+    {"Emoji", "\xf0\x9f\x98\x80"},
+    {"LetterThenDelete", "\xc3\x9f\x7f"},
+    {"LetterThenStray", "\xc3\x9f\x80"},
+    {"Stray", "\x80"},
+    {"HighestByte", "\xff"},
+    {"Truncated", "\xe2\x82"},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, TextWithPieceTest, testing::ValuesIn(kPieces),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(FindByteTest, FindsTheFirstOfAnyLength) {
+  const auto find = [](std::string_view text) {
+    return FindByte(text,
+                    [](uint64_t word) { return MarkByte(word, '*') | MarkByte(word, '\xff'); });
+  };
+  for (size_t size = 0; size <= 40; ++size) {
+    // Beside a byte that is sought, the one above and the one below it are not.
+    for (const char beside : {'+', ')', '\0', '\xfe'}) {
+      const std::string without(size, beside);
+      // What is behind the text is not looked at.
+      const std::string behind = without + "*";
+      EXPECT_EQ(find(std::string_view(behind).substr(0, size)), size);
+      for (size_t at = 0; at < size; ++at) {
+        std::string text = without;
+        text[at] = '*';
+        EXPECT_EQ(find(text), at) << size;
+        for (size_t next = at + 1; next < size; ++next) {
+          text[next] = '\xff';
+          EXPECT_EQ(find(text), at) << size << " and " << next;
+        }
+      }
+    }
+  }
+}
+
 TEST(Utf8, DecodesWhatItAppendsOverAllCodePoints) {
   for (char32_t c = 0; c <= 0x10FFFF; ++c) {
     if (c >= 0xD800 && c < 0xE000) continue;
