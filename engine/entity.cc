@@ -1,6 +1,8 @@
 #include "reeve/engine/entity.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
@@ -15,6 +17,22 @@ bool IsTypeName(std::string_view type) {
   return std::all_of(type.begin(), type.end(), [](unsigned char c) {
     return absl::ascii_isalnum(c) || c == '_' || c == '.' || c == '-';
   });
+}
+
+// False only if `id` is no short one, and no `.` or `/` in it stands right before another.
+bool MayHaveDotsAndSlashesTogether(std::string_view id) {
+  constexpr size_t kLooked = sizeof(uint64_t) + 1;  // At once: each byte and the one behind it.
+  if (id.size() < kLooked) return true;
+  const auto mark = [&id](size_t at) {
+    uint64_t word;
+    std::memcpy(&word, id.data() + at, sizeof word);
+    return MarkByte(word | EachByte('.' ^ '/'), '/');
+  };
+  const size_t last = id.size() - kLooked;
+  for (size_t at = 0;; at = std::min(at + sizeof(uint64_t), last)) {
+    if ((mark(at) & mark(at + 1)) != 0) return true;
+    if (at == last) return false;
+  }
 }
 
 }  // namespace
@@ -43,6 +61,9 @@ std::string_view DefectOfId(std::string_view id) {
   }
   if (id == "/") return {};
   const bool is_path = id[0] == '/';
+  // A bad segment has a slash beside its dots or its other slash, unless it is all of a short id or
+  // ends a path: most ids have no such places.
+  if (!MayHaveDotsAndSlashesTogether(id) && !(is_path && id.back() == '/')) return {};
   std::string_view rest = id.substr(is_path ? 1 : 0);
   while (true) {
     const size_t slash = rest.find('/');

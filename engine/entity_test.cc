@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 namespace reeve {
 namespace {
 
@@ -54,6 +57,39 @@ const Case kCases[] = {
 
 INSTANTIATE_TEST_SUITE_P(All, EntityTest, testing::ValuesIn(kCases),
                          [](const auto& info) { return info.param.name; });
+
+// Segment by segment.
+bool HasBadSegment(const std::string& id) {
+  if (id == "/") return false;
+  const bool is_path = id[0] == '/';
+  for (size_t begin = is_path ? 1 : 0; begin <= id.size();) {
+    const size_t end = std::min(id.find('/', begin), id.size());
+    const std::string segment = id.substr(begin, end - begin);
+    if (segment == "." || segment == ".." || (is_path && segment.empty())) return true;
+    begin = end + 1;
+  }
+  return false;
+}
+
+// Ids are looked at by words: whatever the segments, and wherever they are.
+TEST(DefectOfIdTest, FindsBadSegmentsAnywhere) {
+  int bad = 0;
+  for (int n = 0; n < 3 * 3 * 3 * 3; ++n) {
+    std::string middle;
+    for (int rest = n; middle.size() < 4; rest /= 3) middle += "a./"[rest % 3];
+    for (const char* const first : {"", "/"}) {
+      for (size_t before = 0; before <= 18; ++before) {
+        for (size_t after = 0; after <= 18; ++after) {
+          const std::string id =
+              first + std::string(before, 'x') + middle + std::string(after, 'x');
+          ASSERT_EQ(!DefectOfId(id).empty(), HasBadSegment(id)) << id;
+          bad += HasBadSegment(id) ? 1 : 0;
+        }
+      }
+    }
+  }
+  EXPECT_GT(bad, 1000);  // The comparison is about something.
+}
 
 TEST(ParseEntityIdTest, SplitsAtTheFirstColon) {
   const auto id = ParseEntityId("user:uid:1000");

@@ -50,42 +50,44 @@ absl::StatusOr<GlobView> GlobView::Parse(std::string_view text, Glob::Token* tok
   if (text.size() > UINT32_MAX) return absl::InvalidArgumentError("the pattern is too long");
   size_t count = 0;
   size_t wildcards = 0;
-  for (std::string_view rest = text; !rest.empty();) {
-    // What stands next: all of it, and what of it a token keeps.
-    Kind kind = Kind::kLiteral;
-    size_t size = LiteralSize(rest);
-    std::string_view part = rest.substr(0, size);
-    if (size == 0) {
-      part = {rest.data(), 0};
-      if (rest[0] == '*') {
-        size = StartsWith(rest, "**") ? 2 : 1;
-        kind = size == 2 ? Kind::kRun : Kind::kSegmentRun;
-      } else if (rest[0] == '{') {
-        const size_t end = rest.find('}');
-        part = rest.substr(1, end == std::string_view::npos ? end : end - 1);
-        if (end == std::string_view::npos || !IsIdentifier(part)) {
-          return Malformed(text,
-                           "`{` begins the name of a binding, as in `{name}`; for a literal brace "
-                           "write {re: …}");
-        }
-        if (GlobView(text, {tokens, count}).Binds(part)) {
-          return Malformed(text, absl::StrCat("`", Printable(part), "` is bound twice"));
-        }
-        size = end + 1;
-        kind = Kind::kBinding;
-      } else {
-        return Malformed(text, "`}` without `{`; for a literal brace write {re: …}");
-      }
-      if (count > 0 && tokens[count - 1].kind != Kind::kLiteral) {
-        return Malformed(text, "two wildcards touch; put a character between them");
-      }
-      if (++wildcards > Glob::kMaxWildcards) {
-        return Malformed(text, absl::StrCat("more than ", Glob::kMaxWildcards, " wildcards"));
-      }
+  for (size_t at = 0; at < text.size();) {
+    const std::string_view rest = text.substr(at);
+    if (const size_t size = LiteralSize(rest); size > 0) {
+      tokens[count++] = {Kind::kLiteral, static_cast<uint32_t>(at), static_cast<uint32_t>(size)};
+      at += size;
+      continue;
     }
-    tokens[count++] = {kind, static_cast<uint32_t>(part.data() - text.data()),
-                       static_cast<uint32_t>(part.size())};
-    rest.remove_prefix(size);
+    Kind kind = Kind::kSegmentRun;
+    size_t size = 1;
+    std::string_view name;
+    if (rest[0] == '{') {
+      const size_t end = rest.find('}');
+      name = rest.substr(1, end == std::string_view::npos ? end : end - 1);
+      if (end == std::string_view::npos || !IsIdentifier(name)) {
+        return Malformed(text,
+                         "`{` begins the name of a binding, as in `{name}`; for a literal brace "
+                         "write {re: …}");
+      }
+      if (GlobView(text, {tokens, count}).Binds(name)) {
+        return Malformed(text, absl::StrCat("`", Printable(name), "` is bound twice"));
+      }
+      kind = Kind::kBinding;
+      size = end + 1;
+    } else if (rest[0] == '}') {
+      return Malformed(text, "`}` without `{`; for a literal brace write {re: …}");
+    } else if (rest.size() > 1 && rest[1] == '*') {
+      kind = Kind::kRun;
+      size = 2;
+    }
+    if (count > 0 && tokens[count - 1].kind != Kind::kLiteral) {
+      return Malformed(text, "two wildcards touch; put a character between them");
+    }
+    if (++wildcards > Glob::kMaxWildcards) {
+      return Malformed(text, absl::StrCat("more than ", Glob::kMaxWildcards, " wildcards"));
+    }
+    const size_t begin = kind == Kind::kBinding ? at + 1 : at;
+    tokens[count++] = {kind, static_cast<uint32_t>(begin), static_cast<uint32_t>(name.size())};
+    at += size;
   }
   return GlobView(text, {tokens, count});
 }

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
+#include "reeve/engine/request.h"
+
 namespace reeve {
 namespace {
 
@@ -56,6 +60,18 @@ const Case kCases[] = {
     {"LiteralWithDots", kEntity, "doc:/a/../b",
      "`doc:/a/../b`: can never match: the entity id has a `.` or `..` segment"},
     {"NoColon", kEntity, "staff", "`staff`: a pattern is `type:id`, as in `group:staff`"},
+    {"NoColonAndABrace", kEntity, "staff}",
+     "`staff}`: a pattern is `type:id`, as in `group:staff`"},
+    {"NothingNamesNoEntity", kEntity, "", "``: a pattern is `type:id`, as in `group:staff`"},
+    {"ColonInABinding", kEntity, "d{a:b}",
+     "`d{a:b}`: `{` begins the name of a binding, as in `{name}`; for a literal brace write {re: "
+     "…}"},
+    {"WildcardForAType", kEntity, "*:x", "`*:x`: the type before the colon cannot have wildcards"},
+    {"NoType", kEntity, ":*", "`:*`: can never match: the entity type is empty"},
+    {"ControlCharacter", kEntity, "doc:*\x1b",
+     "`doc:*\\x1b`: can never match: the entity id has a control character"},
+    {"ActionWithControlCharacter", kAction, "doc.*\x1b",
+     "`doc.*\\x1b`: can never match: the action has a control character"},
     {"EmptyId", kEntity, "group:", "`group:`: can never match: the entity id is empty"},
     {"WildcardType", kEntity, "d*c:x", "`d*c:x`: the type before the colon cannot have wildcards"},
     {"RoleIsNoPattern", kEntity, "role:x",
@@ -82,6 +98,16 @@ const Case kCases[] = {
 
 INSTANTIATE_TEST_SUITE_P(All, PatternTest, testing::ValuesIn(kCases),
                          [](const auto& info) { return info.param.name; });
+
+// What it could match is what must not be too long.
+TEST(PatternTest, NamesOfBindingsMayBeLong) {
+  const std::string name(kMaxIdBytes, 'x');
+  EXPECT_TRUE(Pattern::Entity("doc:{" + name + "}").ok());
+  EXPECT_FALSE(Pattern::Entity("doc:" + name + "*").ok());
+  const std::string action_name(kMaxActionBytes, 'x');
+  EXPECT_TRUE(Pattern::Action("doc.{" + action_name + "}").ok());
+  EXPECT_FALSE(Pattern::Action(action_name + "*").ok());
+}
 
 TEST(PatternTest, RegexMatchesTheWhole) {
   const auto pattern = Pattern::Regex("doc:/[a-z]+");
