@@ -354,28 +354,11 @@ bool ByteReader::LongVarint(uint64_t* value) {
   return Fail("a number is too large");
 }
 
-bool ByteReader::Number(uint64_t max, uint64_t* value) {
-  return Varint(value) && (*value <= max || Fail("a number is out of range"));
-}
-
 bool ByteReader::Signed(int64_t* value) {
   uint64_t bits;
   if (!Varint(&bits)) return false;
   *value = static_cast<int64_t>(bits >> 1) ^ -static_cast<int64_t>(bits & 1);
   return true;
-}
-
-bool ByteReader::Bytes(size_t size, std::string_view* value) {
-  if (!ok()) return false;
-  if (size > rest()) return Fail("the bytes end too early");
-  *value = bytes_.substr(at_, size);
-  at_ += size;
-  return true;
-}
-
-bool ByteReader::Sized(size_t max, std::string_view* value) {
-  uint64_t size;
-  return Number(max, &size) && Bytes(size, value);
 }
 
 bool ByteReader::Text(std::string_view* value) {

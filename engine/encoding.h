@@ -66,11 +66,22 @@ class ByteReader {
     return LongVarint(value);
   }
   // At most `max`, which the caller has found reasonable.
-  bool Number(uint64_t max, uint64_t* value);
+  bool Number(uint64_t max, uint64_t* value) {
+    return Varint(value) && (*value <= max || Fail("a number is out of range"));
+  }
   bool Signed(int64_t* value);
-  bool Bytes(size_t size, std::string_view* value);
+  bool Bytes(size_t size, std::string_view* value) {
+    if (!ok()) return false;
+    if (size > rest()) return Fail("the bytes end too early");
+    *value = {bytes_.data() + at_, size};
+    at_ += size;
+    return true;
+  }
   // A length and as many bytes.
-  bool Sized(size_t max, std::string_view* value);
+  bool Sized(size_t max, std::string_view* value) {
+    uint64_t size;
+    return Number(max, &size) && Bytes(size, value);
+  }
   // Valid UTF-8, at most kMaxStringBytes.
   bool Text(std::string_view* value);
   bool Duration(absl::Duration* value);
