@@ -67,8 +67,9 @@ EntityGraph::Node EntityGraph::Add(uint32_t type, std::string_view id) {
 }
 
 uint32_t EntityGraph::AddType(std::string_view type) {
-  const uint32_t number = types_.Add(0, type);
   ShapedType& shaped = shaped_types_[ShapeOf(type)];
+  if (!shaped.type.empty() && SameText(shaped.type, type)) return shaped.number;
+  const uint32_t number = types_.Add(0, type);
   if (shaped.type.empty()) shaped = {std::string(type), number};
   return number;
 }

@@ -50,15 +50,26 @@ void RuleLists::Close(size_t keys, Others others) {
 uint32_t PrefixTree::Add(uint32_t type, std::string_view prefix) {
   if (roots_.size() <= type) roots_.resize(type + 1, kNone);
   if (roots_[type] == kNone) roots_[type] = size_++;
-  uint32_t node = roots_[type];
-  while (!prefix.empty()) {
-    const size_t slash = prefix.find('/');
-    const uint32_t segment = segments_.Add(node, prefix.substr(0, slash));
+  const bool is_there =
+      type == above_.type && SameText(prefix.substr(0, above_.prefix.size()), above_.prefix);
+  const size_t known = is_there ? above_.prefix.size() : 0;
+  uint32_t node = is_there ? above_.node : roots_[type];
+  for (size_t begin = known; begin < prefix.size();) {
+    const size_t end = prefix.find('/', begin) + 1;
+    if (end == prefix.size() && (!is_there || begin > known)) {
+      above_ = {type, node, std::string(prefix.substr(0, begin))};
+    }
+    const uint32_t segment = segments_.Add(node, prefix.substr(begin, end - 1 - begin));
     if (segment == nodes_.size()) nodes_.push_back(size_++);
     node = nodes_[segment];
-    prefix.remove_prefix(slash + 1);
+    begin = end;
   }
   return node;
+}
+
+void PrefixTree::Close() {
+  segments_.Close();
+  above_ = Above();
 }
 
 }  // namespace reeve

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 #include "engine/names.h"
+#include "reeve/engine/text.h"
 
 namespace reeve {
 
@@ -84,7 +86,7 @@ class PrefixTree {
   // The node of `prefix`, the literal beginning of an id up to its last slash, or nothing.
   uint32_t Add(uint32_t type, std::string_view prefix);
   // Gives back the memory that it holds for more of them.
-  void Close() { segments_.Close(); }
+  void Close();
   size_t size() const { return size_; }
 
   // Calls visit(node, is_folder) of each node whose prefix `id` has, from the type on. `is_folder`:
@@ -107,6 +109,13 @@ class PrefixTree {
   Names segments_;               // Scope: the node above.
   std::vector<uint32_t> nodes_;  // By segment.
   uint32_t size_ = 0;
+  // What the prefix lies in that was added last, as most that follow it do. Until Close().
+  struct Above {
+    uint32_t type = kNone;
+    uint32_t node = kNone;
+    std::string prefix;
+  };
+  Above above_;
 };
 
 }  // namespace reeve

@@ -17,13 +17,6 @@ namespace {
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
-// What a resource glob cannot match without: the literal beginning of the id, up to its last slash.
-std::string_view IndexedPrefix(const GlobView& glob) {
-  std::string_view literal = glob.literal_prefix();
-  literal.remove_prefix(literal.find(':') + 1);
-  return literal.substr(0, literal.rfind('/') + 1);  // npos + 1 is 0
-}
-
 // Whether `pattern` names entities. One made for actions may not say their type, or one that is
 // malformed; the index relies on it, and whoever takes what the set knows for well formed.
 bool NamesEntities(const Pattern& pattern) {
@@ -174,7 +167,8 @@ absl::Status CompiledSet::Compiler::AddRole(const Role& role) {
   NamedRole named;
   if (!role.when.empty() || !members.roles.empty()) {
     named.conditional = static_cast<uint32_t>(set_.conditional_roles_.size());
-    ConditionalRole added = {AlternativesAt(AppendEntities(members)), {}, role.name, role.when};
+    Mark(members.literals);
+    ConditionalRole added = {Append(members), {}, role.name, role.when};
     std::vector<uint32_t> clauses;
     absl::Status status = NumberClauses(what, role.when, {}, 0, &clauses);
     if (!status.ok()) return status;
@@ -188,7 +182,7 @@ absl::Status CompiledSet::Compiler::AddRole(const Role& role) {
     }
     members.literals.clear();
     if (members.any || members.authenticated || !members.patterns.empty()) {
-      set_.dynamic_roles_.push_back({named.node, AlternativesAt(Append(members))});
+      set_.dynamic_roles_.push_back({named.node, Append(members)});
     }
   }
   roles_.try_emplace(role.name, named);
@@ -340,7 +334,8 @@ absl::Status CompiledSet::Compiler::AddRule(Rule& rule) {
     }
     numbered.facts.push_back(set_.clauses_.Add(*fact, bindings, policy));
   }
-  EndRule(numbered, {std::move(rule.message), std::move(rule.obligations)});
+  RuleTexts texts = {std::move(rule.message), std::move(rule.obligations)};
+  EndRule(numbered, &texts);
   return absl::OkStatus();
 }
 
@@ -356,46 +351,53 @@ absl::Status CompiledSet::Compiler::BeginRule(std::string_view id, RuleHead* hea
   return absl::OkStatus();
 }
 
-void CompiledSet::Compiler::EndRule(const NumberedRule& rule, RuleTexts texts) {
-  RuleHead head = rule.head;
+void CompiledSet::Compiler::EndRule(const NumberedRule& rule, RuleTexts* texts) {
+  RuleHead& head = set_.heads_.emplace_back(rule.head);
   head.binds = !rule.bindings.empty();
-  head.has_text = !texts.obligations.empty() || !texts.message.empty();
+  head.has_text = !texts->obligations.empty() || !texts->message.empty();
   head.clause_count = static_cast<uint8_t>(rule.clauses.size());
   head.words = SizeOf(set_.words_);
+  set_.words_.resize(head.words + 2 + rule.clauses.size() + MostWords(rule.principals) +
+                     MostWords(rule.actions) + MostWords(rule.resources) + kMaxCounts +
+                     rule.bindings.size() + rule.facts.size());
+  uint32_t* const words = set_.words_.data();
+  uint32_t* at = words + head.words;
   if (!rule.clauses.empty()) {
-    set_.words_.push_back(SizeOf(conditions_of_clauses_));
-    AppendWords(rule.clauses);
+    *at++ = SizeOf(conditions_of_clauses_);
+    at = WriteWords(rule.clauses, at);
     conditions_of_clauses_.insert(conditions_of_clauses_.end(), rule.conditions.begin(),
                                   rule.conditions.end());
   }
-  AppendEntities(rule.principals);
-  Append(rule.actions);
-  AppendEntities(rule.resources);
-  AppendCounts({0, {SizeOf(rule.bindings), SizeOf(rule.facts), 0}}, &set_.words_);
+  const auto place = [words, &at] { return static_cast<uint32_t>(at - words); };
+  head.principals = PartOf(rule.principals, place(), &head.principal);
+  at = Write(rule.principals, at);
+  head.actions = PartOf(rule.actions, place(), &head.action);
+  at = Write(rule.actions, at);
+  head.resources = PartOfResources(rule.resources, place(), &head.resource);
+  at = Write(rule.resources, at);
+  at = WriteCounts({0, {SizeOf(rule.bindings), SizeOf(rule.facts), 0}}, at);
   if (head.has_text) {
-    set_.words_.push_back(static_cast<uint32_t>(set_.texts_.size()));
-    set_.texts_.push_back(std::move(texts));
+    *at++ = static_cast<uint32_t>(set_.texts_.size());
+    set_.texts_.push_back(std::move(*texts));
   }
-  AppendWords(rule.bindings);
-  AppendWords(rule.facts);
-  set_.heads_.push_back(head);
+  at = WriteWords(rule.bindings, at);
+  at = WriteWords(rule.facts, at);
+  set_.words_.resize(place());
+  Mark(rule.principals.literals);
+  Mark(rule.resources.literals);
   CountUses(rule.principals.literals, &uses_.by_principal);
   CountUses(rule.resources.literals, &uses_.by_resource);
   CountUses(rule.actions.literals, &uses_.by_action);
   for (const uint32_t number : rule.resources.patterns) {
     if (set_.patterns_.kind(number) != Pattern::Kind::kGlob) continue;
-    CountUses({PrefixOf(number)}, &uses_.by_prefix);
+    CountUses({Indexed(number).prefix}, &uses_.by_prefix);
   }
-}
-
-void CompiledSet::Compiler::AppendWords(const std::vector<uint32_t>& numbers) {
-  for (const uint32_t number : numbers) set_.words_.push_back(number);
 }
 
 void CompiledSet::Compiler::CountUses(absl::Span<const uint32_t> keys,
                                       std::vector<uint32_t>* uses) {
   for (const uint32_t key : keys) {
-    if (uses->size() <= key) uses->resize(key + 1);
+    if (uses->size() <= key) uses->resize(std::max<size_t>(key + 1, 2 * uses->size()));
     ++(*uses)[key];
   }
 }
@@ -433,32 +435,48 @@ void CompiledSet::Compiler::NameText(std::string_view text) {
 }
 
 void CompiledSet::Compiler::BuildIndex() {
-  std::vector<uint32_t> prefixes;  // Of a rule.
+  using Part = RuleHead::Part;
+  std::vector<uint32_t> found;
   const auto longest = [](absl::Span<const uint32_t> keys, const std::vector<uint32_t>& counts) {
     uint32_t most = 0;
     for (const uint32_t key : keys) most = std::max(most, counts[key]);
     return most;
   };
+  const auto principals_of = [this](uint32_t rule) {
+    const RuleHead& head = set_.heads_[rule];
+    return LiteralsOf(head.principals, head.principal);
+  };
+  const auto resources_of = [this](uint32_t rule) {
+    const RuleHead& head = set_.heads_[rule];
+    return LiteralsOf(head.resources, head.resource);
+  };
   for (uint32_t i = 0; i < set_.rule_count(); ++i) {
-    const CompiledRule rule = set_.compiled(i);
-    const auto principals = set_.Literals(rule.principals);
-    const auto resources = set_.Literals(rule.resources);
-    const auto actions = set_.Literals(rule.actions);
-    const bool has_prefixes = FindPrefixes(rule.resources, &prefixes);
+    RuleHead& head = set_.heads_[i];
+    const auto principals = principals_of(i);
+    const auto actions = LiteralsOf(head.actions, head.action);
+    auto resources = resources_of(i);
+    absl::Span<const uint32_t> prefixes;
     constexpr uint32_t kNever = UINT32_MAX;
-    const uint32_t resource_cost =
-        rule.resources.any || !has_prefixes
-            ? kNever
-            : std::max(longest(resources, uses_.by_resource), longest(prefixes, uses_.by_prefix));
+    bool has_keys = head.resources != Part::kAny;
+    if (head.resources == Part::kTree || head.resources == Part::kFolder) {
+      prefixes = {&head.resource, 1};
+    } else if (head.resources == Part::kMore) {
+      const Alternatives alternatives = set_.compiled(i).resources;
+      has_keys = FindPrefixes(alternatives, &found);
+      resources = set_.Literals(alternatives);
+      prefixes = found;
+    }
+    const uint32_t resource_cost = has_keys ? std::max(longest(resources, uses_.by_resource),
+                                                       longest(prefixes, uses_.by_prefix))
+                                            : kNever;
     const uint32_t principal_cost =
-        OnlyLiterals(rule.principals) ? longest(principals, uses_.by_principal) : kNever;
-    const uint32_t action_cost =
-        OnlyLiterals(rule.actions) ? longest(actions, uses_.by_action) : kNever;
+        principals.empty() ? kNever : longest(principals, uses_.by_principal);
+    const uint32_t action_cost = actions.empty() ? kNever : longest(actions, uses_.by_action);
     const uint32_t least = std::min({resource_cost, principal_cost, action_cost});
-    CompleteHead(rule, least == resource_cost, &set_.heads_[i]);
     if (least == kNever) {
       set_.unfiled_.push_back(i);
     } else if (least == resource_cost) {
+      if (head.resources == Part::kTree) head.resources = Part::kIndexed;
       for (const uint32_t node : resources) {
         set_.by_resource_.Add(set_.graph_.MarkOf(node), i);
       }
@@ -473,19 +491,11 @@ void CompiledSet::Compiler::BuildIndex() {
       for (const uint32_t action : actions) set_.by_action_.Add(action, i);
     }
   }
-  const auto principals = [this](uint32_t rule) {
-    const Alternatives alternatives = set_.compiled(rule).principals;
-    return OnlyLiterals(alternatives) ? set_.Literals(alternatives) : absl::Span<const uint32_t>();
-  };
-  const auto resources = [this](uint32_t rule) {
-    const Alternatives alternatives = set_.compiled(rule).resources;
-    return OnlyLiterals(alternatives) ? set_.Literals(alternatives) : absl::Span<const uint32_t>();
-  };
   const auto none = [](uint32_t) { return absl::Span<const uint32_t>(); };
-  set_.by_resource_.Close(set_.graph_.mark_count(), principals);
-  set_.by_principal_.Close(set_.graph_.mark_count(), resources);
+  set_.by_resource_.Close(set_.graph_.mark_count(), principals_of);
+  set_.by_principal_.Close(set_.graph_.mark_count(), resources_of);
   set_.by_action_.Close(set_.actions_.size(), none);
-  set_.by_prefix_.Close(set_.prefixes_.size(), principals);
+  set_.by_prefix_.Close(set_.prefixes_.size(), principals_of);
   set_.prefixes_.Close();
   set_.unfiled_.shrink_to_fit();
   set_.filed_by_principal_.shrink_to_fit();
@@ -626,26 +636,32 @@ void CompiledSet::Compiler::Sort(std::vector<uint32_t>* numbers) {
   numbers->erase(std::unique(numbers->begin(), numbers->end()), numbers->end());
 }
 
-uint32_t CompiledSet::Compiler::AppendEntities(const Listed& listed) {
-  for (const EntityGraph::Node node : listed.literals) set_.graph_.Mark(node);
-  return Append(listed);
+size_t CompiledSet::Compiler::MostWords(const Listed& listed) {
+  return kMaxCounts + listed.literals.size() + listed.patterns.size() + listed.roles.size();
 }
 
-uint32_t CompiledSet::Compiler::Append(const Listed& listed) {
-  const uint32_t begin = SizeOf(set_.words_);
+uint32_t* CompiledSet::Compiler::Write(const Listed& listed, uint32_t* words) {
   const uint32_t flags = (listed.any ? kAnyFlag : 0) |
                          (listed.authenticated ? kAuthenticatedFlag : 0) |
                          (listed.binds ? kBindsFlag : 0);
-  AppendCounts({flags, {SizeOf(listed.literals), SizeOf(listed.patterns), SizeOf(listed.roles)}},
-               &set_.words_);
+  words = WriteCounts(
+      {flags, {SizeOf(listed.literals), SizeOf(listed.patterns), SizeOf(listed.roles)}}, words);
   for (const auto* numbers : {&listed.literals, &listed.patterns, &listed.roles}) {
-    AppendWords(*numbers);
+    words = WriteWords(*numbers, words);
   }
-  return begin;
+  return words;
 }
 
-Alternatives CompiledSet::Compiler::AlternativesAt(uint32_t begin) const {
+Alternatives CompiledSet::Compiler::Append(const Listed& listed) {
+  uint32_t begin = SizeOf(set_.words_);
+  set_.words_.resize(begin + MostWords(listed));
+  const uint32_t* const end = Write(listed, set_.words_.data() + begin);
+  set_.words_.resize(end - set_.words_.data());
   return ReadAlternatives(set_.words_.data(), &begin);
+}
+
+void CompiledSet::Compiler::Mark(const std::vector<uint32_t>& nodes) {
+  for (const EntityGraph::Node node : nodes) set_.graph_.Mark(node);
 }
 
 uint32_t CompiledSet::Compiler::Keep(Condition condition, uint32_t clause) {
@@ -662,14 +678,21 @@ uint32_t CompiledSet::Compiler::NumberOfBinding(std::string_view name) {
   return static_cast<uint32_t>(number);
 }
 
-uint32_t CompiledSet::Compiler::PrefixOf(uint32_t number) {
-  prefix_of_pattern_.resize(set_.patterns_.size(), PrefixTree::kNone);
-  uint32_t& prefix = prefix_of_pattern_[number];
-  if (prefix == PrefixTree::kNone) {
-    prefix = set_.prefixes_.Add(set_.graph_.AddType(set_.patterns_.type(number)),
-                                IndexedPrefix(set_.patterns_.glob(number)));
-  }
-  return prefix;
+const CompiledSet::Compiler::IndexedGlob& CompiledSet::Compiler::Indexed(uint32_t glob) {
+  if (indexed_globs_.size() <= glob) indexed_globs_.resize(set_.patterns_.size());
+  IndexedGlob& indexed = indexed_globs_[glob];
+  if (indexed.prefix != PrefixTree::kNone) return indexed;
+  // It cannot match without the literal beginning of the id, up to its last slash.
+  const std::string_view text = set_.patterns_.text(glob);
+  const size_t id = text.find(':') + 1;
+  const size_t slash = set_.patterns_.glob(glob).literal_prefix().rfind('/');
+  const size_t end = slash == std::string_view::npos ? id : std::max(id, slash + 1);
+  indexed.prefix =
+      set_.prefixes_.Add(set_.graph_.AddType(text.substr(0, id - 1)), text.substr(id, end - id));
+  const std::string_view wildcards = text.substr(end);
+  if (wildcards == "*") indexed.part = RuleHead::Part::kFolder;
+  if (wildcards == "**") indexed.part = RuleHead::Part::kTree;
+  return indexed;
 }
 
 bool CompiledSet::Compiler::FindPrefixes(const Alternatives& alternatives,
@@ -677,52 +700,40 @@ bool CompiledSet::Compiler::FindPrefixes(const Alternatives& alternatives,
   prefixes->clear();
   for (const uint32_t number : set_.Patterns(alternatives)) {
     if (set_.patterns_.kind(number) != Pattern::Kind::kGlob) return false;
-    prefixes->push_back(PrefixOf(number));
+    prefixes->push_back(Indexed(number).prefix);
   }
   Sort(prefixes);
   return true;
 }
 
-void CompiledSet::Compiler::CompleteHead(const CompiledRule& rule, bool by_resource,
-                                         RuleHead* head) {
-  using Part = RuleHead::Part;
-  head->principals = PartOf(rule.principals, &head->principal);
-  head->actions = PartOf(rule.actions, &head->action);
-  head->resources = PartOf(rule.resources, &head->resource);
-  const auto patterns = set_.Patterns(rule.resources);
-  if (head->resources != Part::kMore || patterns.size() != 1 || rule.resources.literals.count > 0) {
-    return;
+RuleHead::Part CompiledSet::Compiler::PartOf(const Listed& listed, uint32_t place,
+                                             uint32_t* number) {
+  if (listed.any) return RuleHead::Part::kAny;
+  if (!listed.patterns.empty() || !listed.roles.empty()) return RuleHead::Part::kMore;
+  if (listed.authenticated) {
+    return listed.literals.empty() ? RuleHead::Part::kAuthenticated : RuleHead::Part::kMore;
   }
-  if (set_.patterns_.kind(patterns[0]) != Pattern::Kind::kGlob) return;
-  const std::string_view wildcards = BehindPrefix(patterns[0]);
-  if (wildcards != "**" && wildcards != "*") return;
-  head->resources = wildcards == "*" ? Part::kFolder : by_resource ? Part::kIndexed : Part::kTree;
-  head->resource = PrefixOf(patterns[0]);
+  const bool is_one = listed.literals.size() == 1;
+  *number = is_one ? listed.literals[0] : place;
+  return is_one ? RuleHead::Part::kOne : RuleHead::Part::kSome;
 }
 
-RuleHead::Part CompiledSet::Compiler::PartOf(const Alternatives& alternatives,
-                                             uint32_t* number) const {
-  if (alternatives.any) return RuleHead::Part::kAny;
-  if (alternatives.patterns.count > 0 || alternatives.roles.count > 0) {
-    return RuleHead::Part::kMore;
+RuleHead::Part CompiledSet::Compiler::PartOfResources(const Listed& listed, uint32_t place,
+                                                      uint32_t* number) {
+  const RuleHead::Part part = PartOf(listed, place, number);
+  if (part != RuleHead::Part::kMore || listed.patterns.size() != 1 || !listed.literals.empty() ||
+      set_.patterns_.kind(listed.patterns[0]) != Pattern::Kind::kGlob) {
+    return part;
   }
-  const uint32_t literals = alternatives.literals.count;
-  if (alternatives.authenticated) {
-    return literals == 0 ? RuleHead::Part::kAuthenticated : RuleHead::Part::kMore;
-  }
-  *number = literals == 1 ? set_.Literals(alternatives)[0] : alternatives.begin;
-  return literals == 1 ? RuleHead::Part::kOne : RuleHead::Part::kSome;
+  const IndexedGlob& glob = Indexed(listed.patterns[0]);
+  if (glob.part != RuleHead::Part::kMore) *number = glob.prefix;
+  return glob.part;
 }
 
-std::string_view CompiledSet::Compiler::BehindPrefix(uint32_t glob) const {
-  const size_t prefix =
-      set_.patterns_.type(glob).size() + 1 + IndexedPrefix(set_.patterns_.glob(glob)).size();
-  return set_.patterns_.text(glob).substr(prefix);
-}
-
-bool CompiledSet::Compiler::OnlyLiterals(const Alternatives& alternatives) {
-  return !alternatives.any && !alternatives.authenticated && alternatives.patterns.count == 0 &&
-         alternatives.roles.count == 0;
+absl::Span<const uint32_t> CompiledSet::Compiler::LiteralsOf(RuleHead::Part part,
+                                                             const uint32_t& number) const {
+  if (part == RuleHead::Part::kOne) return {&number, 1};
+  return part == RuleHead::Part::kSome ? set_.SomeAt(number) : absl::Span<const uint32_t>();
 }
 
 std::unique_ptr<CompiledSet> CompiledSet::Compiler::NewSet(

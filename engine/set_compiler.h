@@ -71,8 +71,8 @@ class CompiledSet::Compiler {
   absl::Status AddRule(Rule& rule);
   // Writes down what it is called. Its lists are to follow, then EndRule().
   absl::Status BeginRule(std::string_view id, RuleHead* head);
-  // Adds it, with what of its head follows from the rest.
-  void EndRule(const NumberedRule& rule, RuleTexts texts);
+  // Adds it, with what of its head follows from the rest. Takes the texts, if there are any.
+  void EndRule(const NumberedRule& rule, RuleTexts* texts);
   void CloseRules();
 
   // Numbers the clauses of the rule or role that `what` names.
@@ -107,12 +107,13 @@ class CompiledSet::Compiler {
   static void Write(const Pattern& pattern, uint64_t number, std::string* written);
   static void Sort(std::vector<uint32_t>* numbers);
 
-  // Returns where in the words they begin.
-  uint32_t Append(const Listed& listed);
-  // The same of principals or resources, whose nodes a request is then asked for.
-  uint32_t AppendEntities(const Listed& listed);
-  Alternatives AlternativesAt(uint32_t begin) const;
-  void AppendWords(const std::vector<uint32_t>& numbers);
+  // The most words that it takes.
+  static size_t MostWords(const Listed& listed);
+  // Returns where it ends.
+  static uint32_t* Write(const Listed& listed, uint32_t* words);
+  Alternatives Append(const Listed& listed);
+  // Has requests asked for these nodes.
+  void Mark(const std::vector<uint32_t>& nodes);
   static void CountUses(absl::Span<const uint32_t> keys, std::vector<uint32_t>* uses);
 
   // The number of a condition among those that are kept, which is new or was kept for a clause of
@@ -129,17 +130,21 @@ class CompiledSet::Compiler {
 
   // Files each rule under principals, resources or actions: where its longest list is shortest.
   void BuildIndex();
-  // The node of a glob of resources, by its number.
-  uint32_t PrefixOf(uint32_t number);
+  // A glob of resources, as the index has it.
+  struct IndexedGlob {
+    uint32_t prefix = PrefixTree::kNone;          // Its node. kNone: not looked for yet.
+    RuleHead::Part part = RuleHead::Part::kMore;  // Or kTree or kFolder, if that is all of it.
+  };
+  // By its number.
+  const IndexedGlob& Indexed(uint32_t glob);
   // Those of the globs. Returns false if a regular expression is among the patterns.
   bool FindPrefixes(const Alternatives& alternatives, std::vector<uint32_t>* prefixes);
-  // `by_resource`: the index finds the rule by its resources alone.
-  void CompleteHead(const CompiledRule& rule, bool by_resource, RuleHead* head);
-  // Sets *number to one literal, or to where several are.
-  RuleHead::Part PartOf(const Alternatives& alternatives, uint32_t* number) const;
-  // What follows its prefix in the index.
-  std::string_view BehindPrefix(uint32_t glob) const;
-  static bool OnlyLiterals(const Alternatives& alternatives);
+  // Of what is at `place` of the words. Sets *number to one literal, or to the place of several.
+  static RuleHead::Part PartOf(const Listed& listed, uint32_t place, uint32_t* number);
+  // The same, for resources that may be one glob.
+  RuleHead::Part PartOfResources(const Listed& listed, uint32_t place, uint32_t* number);
+  // All that such a part consists of, if it is literals. Points into the set and to `number`.
+  absl::Span<const uint32_t> LiteralsOf(RuleHead::Part part, const uint32_t& number) const;
 
   class Decoder;  // set_decoder.cc
 
@@ -155,7 +160,7 @@ class CompiledSet::Compiler {
     std::vector<uint32_t> by_action;
     std::vector<uint32_t> by_prefix;
   } uses_;
-  std::vector<uint32_t> prefix_of_pattern_;      // PrefixTree::kNone: not looked for yet.
+  std::vector<IndexedGlob> indexed_globs_;       // By pattern.
   std::vector<uint32_t> conditions_of_clauses_;  // What CompiledSet::when_ is made of.
 };
 

@@ -423,7 +423,7 @@ class CompiledSet::Compiler::Decoder {
     }
     RuleTexts texts;
     if ((flags & kImageTexts) != 0 && !DecodeTexts(&texts)) return false;
-    return NumberConditions(id) && (compiler_.EndRule(rule_, std::move(texts)), true);
+    return NumberConditions(id) && (compiler_.EndRule(rule_, &texts), true);
   }
 
   bool DecodeList(List list, Listed* listed) {

@@ -4,9 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "absl/base/optimization.h"
+#include "absl/types/span.h"
 #include "engine/compiled_set.h"
 
 namespace reeve {
@@ -21,13 +21,23 @@ inline constexpr uint32_t kWide = 8;
 // Of the number that stands for a pattern in a rule that is written down, those of its kind.
 inline constexpr int kKindBits = 3;
 
-inline void AppendCounts(const Counts& counts, std::vector<uint32_t>* words) {
+// The most words that they take.
+inline constexpr size_t kMaxCounts = 4;
+
+// Returns where they end, like WriteWords().
+inline uint32_t* WriteCounts(const Counts& counts, uint32_t* words) {
   const auto& [a, b, c] = counts.sizes;
   if (a < 1 << 12 && b < 1 << 8 && c < 1 << 8) {
-    words->push_back(counts.flags | a << 4 | b << 16 | c << 24);
-  } else {
-    words->insert(words->end(), {counts.flags | kWide, a, b, c});
+    *words++ = counts.flags | a << 4 | b << 16 | c << 24;
+    return words;
   }
+  for (const uint32_t word : {counts.flags | kWide, a, b, c}) *words++ = word;
+  return words;
+}
+
+inline uint32_t* WriteWords(absl::Span<const uint32_t> numbers, uint32_t* words) {
+  for (const uint32_t number : numbers) *words++ = number;
+  return words;
 }
 
 // Goes on behind them.
