@@ -29,6 +29,10 @@ uint32_t Names::Add(uint32_t scope, std::string_view text) {
 }
 
 void Names::Close() {
+  // Room may have been made for too many.
+  size_t slots = slots_.size();
+  while (slots > 8 && 3 * places_.size() <= slots) slots /= 2;
+  if (slots < slots_.size()) Resize(slots);
   texts_.shrink_to_fit();
   places_.shrink_to_fit();
 }

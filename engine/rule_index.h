@@ -85,6 +85,8 @@ class PrefixTree {
 
   // The node of `prefix`, the literal beginning of an id up to its last slash, or nothing.
   uint32_t Add(uint32_t type, std::string_view prefix);
+  // Makes room for as many segments in all.
+  void Reserve(size_t segments) { segments_.Reserve(segments); }
   // Gives back the memory that it holds for more of them.
   void Close();
   size_t size() const { return size_; }

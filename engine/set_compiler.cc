@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -167,7 +168,7 @@ absl::Status CompiledSet::Compiler::AddRole(const Role& role) {
   NamedRole named;
   if (!role.when.empty() || !members.roles.empty()) {
     named.conditional = static_cast<uint32_t>(set_.conditional_roles_.size());
-    Mark(members.literals);
+    for (const EntityGraph::Node node : members.literals) set_.graph_.Mark(node);
     ConditionalRole added = {Append(members), {}, role.name, role.when};
     std::vector<uint32_t> clauses;
     absl::Status status = NumberClauses(what, role.when, {}, 0, &clauses);
@@ -383,22 +384,23 @@ void CompiledSet::Compiler::EndRule(const NumberedRule& rule, RuleTexts* texts) 
   at = WriteWords(rule.bindings, at);
   at = WriteWords(rule.facts, at);
   set_.words_.resize(place());
-  Mark(rule.principals.literals);
-  Mark(rule.resources.literals);
-  CountUses(rule.principals.literals, &uses_.by_principal);
-  CountUses(rule.resources.literals, &uses_.by_resource);
-  CountUses(rule.actions.literals, &uses_.by_action);
+  uses_.by_principal.resize(set_.graph_.size());
+  uses_.by_resource.resize(set_.graph_.size());
+  uses_.by_action.resize(set_.actions_.size());
+  for (const EntityGraph::Node node : rule.principals.literals) {
+    set_.graph_.Mark(node);
+    ++uses_.by_principal[node];
+  }
+  for (const EntityGraph::Node node : rule.resources.literals) {
+    set_.graph_.Mark(node);
+    ++uses_.by_resource[node];
+  }
+  for (const uint32_t action : rule.actions.literals) ++uses_.by_action[action];
   for (const uint32_t number : rule.resources.patterns) {
     if (set_.patterns_.kind(number) != Pattern::Kind::kGlob) continue;
-    CountUses({Indexed(number).prefix}, &uses_.by_prefix);
-  }
-}
-
-void CompiledSet::Compiler::CountUses(absl::Span<const uint32_t> keys,
-                                      std::vector<uint32_t>* uses) {
-  for (const uint32_t key : keys) {
-    if (uses->size() <= key) uses->resize(std::max<size_t>(key + 1, 2 * uses->size()));
-    ++(*uses)[key];
+    const uint32_t prefix = Indexed(number).prefix;
+    uses_.by_prefix.resize(set_.prefixes_.size());
+    ++uses_.by_prefix[prefix];
   }
 }
 
@@ -632,6 +634,11 @@ void CompiledSet::Compiler::Write(const Pattern& pattern, uint64_t number, std::
 }
 
 void CompiledSet::Compiler::Sort(std::vector<uint32_t>* numbers) {
+  // As most are.
+  if (std::adjacent_find(numbers->begin(), numbers->end(), std::greater_equal<>()) ==
+      numbers->end()) {
+    return;
+  }
   std::sort(numbers->begin(), numbers->end());
   numbers->erase(std::unique(numbers->begin(), numbers->end()), numbers->end());
 }
@@ -646,10 +653,9 @@ uint32_t* CompiledSet::Compiler::Write(const Listed& listed, uint32_t* words) {
                          (listed.binds ? kBindsFlag : 0);
   words = WriteCounts(
       {flags, {SizeOf(listed.literals), SizeOf(listed.patterns), SizeOf(listed.roles)}}, words);
-  for (const auto* numbers : {&listed.literals, &listed.patterns, &listed.roles}) {
-    words = WriteWords(*numbers, words);
-  }
-  return words;
+  words = WriteWords(listed.literals, words);
+  words = WriteWords(listed.patterns, words);
+  return WriteWords(listed.roles, words);
 }
 
 Alternatives CompiledSet::Compiler::Append(const Listed& listed) {
@@ -658,10 +664,6 @@ Alternatives CompiledSet::Compiler::Append(const Listed& listed) {
   const uint32_t* const end = Write(listed, set_.words_.data() + begin);
   set_.words_.resize(end - set_.words_.data());
   return ReadAlternatives(set_.words_.data(), &begin);
-}
-
-void CompiledSet::Compiler::Mark(const std::vector<uint32_t>& nodes) {
-  for (const EntityGraph::Node node : nodes) set_.graph_.Mark(node);
 }
 
 uint32_t CompiledSet::Compiler::Keep(Condition condition, uint32_t clause) {

@@ -112,9 +112,6 @@ class CompiledSet::Compiler {
   // Returns where it ends.
   static uint32_t* Write(const Listed& listed, uint32_t* words);
   Alternatives Append(const Listed& listed);
-  // Has requests asked for these nodes.
-  void Mark(const std::vector<uint32_t>& nodes);
-  static void CountUses(absl::Span<const uint32_t> keys, std::vector<uint32_t>* uses);
 
   // The number of a condition among those that are kept, which is new or was kept for a clause of
   // this number.

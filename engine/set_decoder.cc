@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/attributes.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "engine/set_compiler.h"
@@ -53,16 +54,17 @@ class CompiledSet::Compiler::Decoder {
     return false;
   }
   // A number of things, of which each takes at least a byte.
-  bool Count(size_t* count) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Count(size_t* count) {
     uint64_t number;
     if (!in_.Number(in_.rest(), &number)) return false;
     *count = number;
     return true;
   }
   // Of a list whose length an author chooses.
-  bool CountOfList(size_t* count) {
-    if (!Count(count)) return false;
-    if (*count <= limits_.max_list) return true;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool CountOfList(size_t* count) {
+    return Count(count) && (*count <= limits_.max_list || FailAsTooLong());
+  }
+  ABSL_ATTRIBUTE_NOINLINE bool FailAsTooLong() {
     return Fail(absl::ResourceExhaustedError(
         absl::StrCat("a list has more than ", limits_.max_list, " items")));
   }
@@ -382,6 +384,7 @@ class CompiledSet::Compiler::Decoder {
     set_.written_.reserve(in_.rest());
     set_.words_.reserve(set_.words_.size() + kUsualWords * count);
     set_.clauses_.Reserve(set_.conditions_.size());
+    set_.prefixes_.Reserve(set_.patterns_.size());
     for (size_t i = 0; i < count; ++i) {
       if (!DecodeRule()) return false;
     }
@@ -446,7 +449,8 @@ class CompiledSet::Compiler::Decoder {
     return true;
   }
 
-  bool DecodePattern(List list, Pattern::Kind kind, uint64_t number, Listed* listed) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool DecodePattern(List list, Pattern::Kind kind, uint64_t number,
+                                                  Listed* listed) {
     const auto index = static_cast<uint32_t>(number);
     switch (kind) {
       case Pattern::Kind::kAny:

@@ -132,6 +132,21 @@ TEST(SnapshotImageTest, DecidesAsItSays) {
   EXPECT_EQ(DecideUnder(image.Bytes(), "user:ada", "/b/c"), Reason::kNoRule);
 }
 
+// Room is made for a folder of each glob, and most of it given back.
+TEST(SnapshotImageTest, GlobsMayShareAFolder) {
+  SnapshotBuilder builder;
+  builder.SetDigest("d");
+  for (int i = 0; i < 100; ++i) {
+    builder.AddRule(MakeRule(absl::StrCat("+", i), {"user:ada"}, {"any"},
+                             {absl::StrCat("doc:/f", i / 50, "/*.", i)}));
+  }
+  const std::string bytes = EncodeSnapshot(**builder.Build());
+  EXPECT_EQ(DecideUnder(bytes, "user:ada", "/f0/x.49"), Reason::kAllowRule);
+  EXPECT_EQ(DecideUnder(bytes, "user:ada", "/f1/x.99"), Reason::kAllowRule);
+  EXPECT_EQ(DecideUnder(bytes, "user:ada", "/f0/x.99"), Reason::kNoRule);
+  EXPECT_EQ(DecideUnder(bytes, "user:ada", "/f2/x.99"), Reason::kNoRule);
+}
+
 struct Row {
   const char* name;
   void (*change)(Image* image);
