@@ -23,11 +23,6 @@ CompiledRule CompiledSet::compiled(uint32_t rule) const {
   return read;
 }
 
-absl::Span<const uint32_t> CompiledSet::SomeAt(uint32_t place) const {
-  const Counts counts = ReadCounts(words_.data(), &place);
-  return {words_.data() + place, counts.sizes[0]};
-}
-
 const RuleTexts* CompiledSet::texts(uint32_t rule) const {
   if (!heads_[rule].has_text) return nullptr;
   // Their number stands before the bindings.
@@ -86,12 +81,6 @@ std::vector<Pattern> CompiledSet::ReadPatterns(bool of_actions, ByteReader* writ
     }
   }
   return patterns;
-}
-
-const Attributes* CompiledSet::StoredAttributes(EntityGraph::Node node) const {
-  if (node == EntityGraph::kNone || attributes_.empty()) return nullptr;
-  const auto at = attributes_.find(node);
-  return at == attributes_.end() ? nullptr : &at->second;
 }
 
 }  // namespace reeve

@@ -13,7 +13,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/clause_set.h"
@@ -180,8 +179,8 @@ class CompiledSet {
   absl::Span<const uint32_t> Literals(const Alternatives& a) const { return Words(a.literals); }
   absl::Span<const uint32_t> Patterns(const Alternatives& a) const { return Words(a.patterns); }
   absl::Span<const uint32_t> Roles(const Alternatives& a) const { return Words(a.roles); }
-  // Of RuleHead::Part::kSome, by what the head says: literals, sorted.
-  absl::Span<const uint32_t> SomeAt(uint32_t place) const;
+  // Of RuleHead::Part::kSome, by what the head says: literals, sorted. In set_words.h.
+  inline absl::Span<const uint32_t> SomeAt(uint32_t place) const;
   absl::Span<const uint32_t> Clauses(Slice clauses) const { return Words(clauses); }
   absl::Span<const uint32_t> Bindings(const CompiledRule& rule) const {
     return Words(rule.bindings);
@@ -200,7 +199,11 @@ class CompiledSet {
   size_t policies_that_read_roles() const { return roles_by_policy_.size(); }
   const ClauseSet& clauses() const { return clauses_; }
   // What the set knows of an entity; null if nothing, or if `node` is EntityGraph::kNone.
-  const Attributes* StoredAttributes(EntityGraph::Node node) const;
+  const Attributes* StoredAttributes(EntityGraph::Node node) const {
+    if (node >= attributes_of_nodes_.size()) return nullptr;  // As kNone is.
+    const uint32_t number = attributes_of_nodes_[node];
+    return number == kNoAttributes ? nullptr : &attributes_[number];
+  }
   // kNoAction if no rule names it. One that is found is well formed.
   uint32_t FindAction(std::string_view action) const { return actions_.Find(0, action); }
   // What requests are held to; null if nothing.
@@ -254,8 +257,10 @@ class CompiledSet {
 
   EntityGraph graph_;
   NamedTexts named_texts_;  // Numbers are nodes.
-  absl::flat_hash_map<EntityGraph::Node, Attributes> attributes_;
-  Names actions_;  // In scope 0.
+  static constexpr uint32_t kNoAttributes = UINT32_MAX;
+  std::vector<Attributes> attributes_;         // Of each entity,
+  std::vector<uint32_t> attributes_of_nodes_;  // and where in it, or kNoAttributes, by node.
+  Names actions_;                              // In scope 0.
   std::unique_ptr<const CompiledSchema> schema_;
 
   RuleLists by_resource_;

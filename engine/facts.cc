@@ -5,6 +5,7 @@
 
 #include "absl/base/attributes.h"
 #include "absl/types/span.h"
+#include "engine/set_words.h"
 
 namespace reeve {
 namespace {

@@ -86,12 +86,21 @@ absl::Status CompiledSet::Compiler::AddEntities(std::vector<Entity> entities) {
       if (absl::Status status = CheckName(parent); !status.ok()) return status;
       set_.graph_.AddParent(node, set_.graph_.Add(parent));
     }
-    if (!set_.attributes_.try_emplace(node, std::move(entity.attributes)).second) {
+    if (!KeepAttributes(node, std::move(entity.attributes))) {
       return absl::InvalidArgumentError(
           absl::StrCat("entity `", ToString(entity.id), "` is given twice"));
     }
   }
   return absl::OkStatus();
+}
+
+bool CompiledSet::Compiler::KeepAttributes(EntityGraph::Node node, Attributes attributes) {
+  std::vector<uint32_t>& numbers = set_.attributes_of_nodes_;
+  if (numbers.size() <= node) numbers.resize(node + 1, kNoAttributes);
+  if (numbers[node] != kNoAttributes) return false;
+  numbers[node] = static_cast<uint32_t>(set_.attributes_.size());
+  set_.attributes_.push_back(std::move(attributes));
+  return true;
 }
 
 absl::Status CompiledSet::Compiler::AddRoles(const std::vector<Role>& roles) {
@@ -300,6 +309,8 @@ void CompiledSet::Compiler::CloseRules() {
   Trim(&set_.words_);
   Trim(&set_.written_);
   set_.texts_.shrink_to_fit();
+  set_.attributes_.shrink_to_fit();
+  set_.attributes_of_nodes_.shrink_to_fit();
   set_.patterns_.Close();
   set_.actions_.Close();
 }
@@ -406,7 +417,7 @@ void CompiledSet::Compiler::EndRule(const NumberedRule& rule, RuleTexts* texts) 
 
 void CompiledSet::Compiler::NameTexts() {
   if (!set_.clauses_.asks_membership()) return;
-  for (const auto& [node, attributes] : set_.attributes_) NameTexts(attributes);
+  for (const Attributes& attributes : set_.attributes_) NameTexts(attributes);
   for (uint32_t i = 0; i < set_.clauses_.size(); ++i) {
     for (const cel::Cell& constant : set_.clauses_.program(i).constants()) {
       if (constant.kind() == cel::Kind::kString) NameText(constant.text());

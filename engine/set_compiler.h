@@ -62,6 +62,8 @@ class CompiledSet::Compiler {
     uint32_t conditional = 0;
   };
 
+  // Returns false if those of the node are kept already.
+  bool KeepAttributes(EntityGraph::Node node, Attributes attributes);
   // Those that a role names before it. Depth first with its own stack, as the depth is the user's.
   static absl::Status SortRoles(const std::vector<Role>& roles, std::vector<uint32_t>* order);
   // The roles among its members were added before.

@@ -293,7 +293,7 @@ class CompiledSet::Compiler::Decoder {
         entity.id = EntityId(set_.graph_.NameOf(node));
         if (!set_.schema_->DefectOf(entity).empty()) return in_.Fail("an entity does not fit");
       }
-      set_.attributes_.try_emplace(node, std::move(entity.attributes));
+      compiler_.KeepAttributes(node, std::move(entity.attributes));  // Each once: they ascend.
     }
     return true;
   }

@@ -74,6 +74,11 @@ inline Alternatives ReadAlternatives(const uint32_t* words, uint32_t* at) {
   return read;
 }
 
+inline absl::Span<const uint32_t> CompiledSet::SomeAt(uint32_t place) const {
+  const Counts counts = ReadCounts(words_.data(), &place);
+  return {words_.data() + place, counts.sizes[0]};
+}
+
 // In an image (snapshot_image.cc): the kinds of patterns,
 inline constexpr uint8_t kImageGlob = 0;
 inline constexpr uint8_t kImageRegex = 1;
