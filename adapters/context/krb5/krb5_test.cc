@@ -879,16 +879,16 @@ TEST_P(Krb5MechanismTest, Messages) {
     if (!message.ok()) return Word(message);
     return absl::StrCat(message->encrypted ? "secret " : "open ", message->text);
   };
-  std::vector<std::string> sent;
-  for (int i = 0; i < 8; ++i) sent.push_back(*client.Wrap(absl::StrCat("m", i), i % 2 == 0));
-  EXPECT_FALSE(absl::StrContains(sent[0], "m0"));
-  EXPECT_TRUE(absl::StrContains(sent[1], "m1"));
-  EXPECT_EQ(unwrap(server, sent[0]), "secret m0");
-  EXPECT_EQ(unwrap(server, sent[1]), "open m1");
+  std::vector<std::string> sent;  // Longer than what random bytes may happen to hold.
+  for (int i = 0; i < 8; ++i) sent.push_back(*client.Wrap(absl::StrCat("message ", i), i % 2 == 0));
+  EXPECT_FALSE(absl::StrContains(sent[0], "message 0"));
+  EXPECT_TRUE(absl::StrContains(sent[1], "message 1"));
+  EXPECT_EQ(unwrap(server, sent[0]), "secret message 0");
+  EXPECT_EQ(unwrap(server, sent[1]), "open message 1");
   EXPECT_EQ(unwrap(server, sent[1]), "out_of_sequence");  // Again.
   EXPECT_EQ(unwrap(server, sent[3]), "out_of_sequence");  // One is missing.
   EXPECT_EQ(unwrap(server, sent[2]), "out_of_sequence");  // Here it is, late.
-  EXPECT_EQ(unwrap(server, sent[4]), "secret m4");
+  EXPECT_EQ(unwrap(server, sent[4]), "secret message 4");
   for (const size_t at : {size_t{0}, sent[5].size() / 2, sent[5].size() - 1}) {
     std::string altered = sent[5];
     altered[at] ^= 1;
@@ -902,7 +902,7 @@ TEST_P(Krb5MechanismTest, Messages) {
   EXPECT_EQ(unwrap(server, "x"), "malformed");
   EXPECT_EQ(unwrap(server, std::string(100, '\0')), "malformed");
   EXPECT_EQ(unwrap(server, sent[5].substr(0, 16)), "malformed");
-  EXPECT_EQ(unwrap(server, sent[5]), "open m5");  // None of these has spoilt it.
+  EXPECT_EQ(unwrap(server, sent[5]), "open message 5");  // None of these has spoilt it.
   EXPECT_EQ(unwrap(client, *server.Wrap("", true)), "out_of_sequence");  // One came back above.
   EXPECT_EQ(unwrap(client, *server.Wrap("reply", true)), "secret reply");
 
@@ -915,14 +915,14 @@ TEST_P(Krb5MechanismTest, Messages) {
   absl::StatusOr<EstablishedContext> opened = Package()->Open(exported->span(), Now());
   ASSERT_TRUE(opened.ok()) << opened.status();
   EXPECT_EQ(unwrap(*opened->session, sent[5]), "out_of_sequence");
-  EXPECT_EQ(unwrap(*opened->session, sent[6]), "secret m6");
+  EXPECT_EQ(unwrap(*opened->session, sent[6]), "secret message 6");
   EXPECT_EQ(unwrap(client, *opened->session->Wrap("from the other", false)), "open from the other");
   // And once more.
   const absl::StatusOr<SecretBytes> again = opened->session->Export();
   opened = Package()->Open(again->span(), Now());
   ASSERT_TRUE(opened.ok()) << opened.status();
   EXPECT_EQ(unwrap(*opened->session, sent[6]), "out_of_sequence");
-  EXPECT_EQ(unwrap(*opened->session, sent[7]), "open m7");
+  EXPECT_EQ(unwrap(*opened->session, sent[7]), "open message 7");
 }
 
 // ---- Tickets that are given away.
