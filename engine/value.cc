@@ -209,6 +209,9 @@ bool Attributes::Set(std::string name, Value value) {
   return true;
 }
 
-std::string_view DefectOf(const Attributes& attributes) { return DefectFinder().Find(attributes); }
+std::string_view DefectOf(const Attributes& attributes) {
+  DefectFinder finder;  // As `DefectFinder()` it would be filled with zeros first.
+  return finder.Find(attributes);
+}
 
 }  // namespace reeve

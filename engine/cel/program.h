@@ -236,7 +236,7 @@ class ProgramShape {
     std::vector<std::vector<bool>> optional_flags;
     std::vector<Loop> loops;
     std::vector<std::string> shared;
-    Context memory;  // Of maps among the constants: then no other program has this shape.
+    Context memory;  // Of maps among the constants of the program that it was made for.
   };
   static const Rare kNothingRare;
 
