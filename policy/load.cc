@@ -306,9 +306,11 @@ struct Input {
 // What tests need goes to *tests, unless that is null.
 LoadResult LoadUnpacked(Input input, const LoadLimits& limits, bool lint,
                         PolicyTests* tests = nullptr, ProgramsByFile* programs = nullptr) {
-  auto& [files, unpacked, rules, issues] = input;
+  std::vector<SourceFile>& files = input.files;
+  UnpackedFiles& unpacked = input.unpacked;
+  const SnapshotRules& rules = input.rules;
   LoadResult result;
-  result.issues = std::move(issues);
+  result.issues = std::move(input.issues);
   std::sort(files.begin(), files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.name < b.name; });
   std::vector<Sha256> hashes;
