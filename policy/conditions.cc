@@ -203,8 +203,19 @@ Conditions::Compiled Conditions::Compile(Kind kind, std::string_view text,
   if (!Expand(checked->ast, result.used, &errors).has_value()) return result;
   const cel::CompileOptions options = {&named_, scope_, &bindings};
   std::shared_ptr<const cel::Program> program = cel::Compile(*checked, options, &errors, &errors);
-  if (program != nullptr) result.condition = {std::string(text), std::move(program)};
+  if (program != nullptr) result.condition = {std::string(text), ShareShape(std::move(program))};
   return result;
+}
+
+std::shared_ptr<const cel::Program> Conditions::ShareShape(
+    std::shared_ptr<const cel::Program> program) {
+  for (const std::shared_ptr<const cel::Program>& recent : recent_) {
+    if (recent == nullptr || !recent->shape().IsLike(program->shape())) continue;
+    auto shared = cel::Program::MakeLike(*recent, program->constants());
+    if (shared != nullptr) return shared;
+  }
+  recent_[next_recent_++ % recent_.size()] = program;
+  return program;
 }
 
 std::optional<Condition> Conditions::Compile(std::string_view text,

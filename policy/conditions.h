@@ -2,8 +2,10 @@
 #ifndef REEVE_POLICY_CONDITIONS_H_
 #define REEVE_POLICY_CONDITIONS_H_
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -119,6 +121,8 @@ class Conditions {
                                    const std::vector<std::string>& bindings,
                                    std::vector<std::string>* used, ConditionDefects* defects);
   Compiled Compile(Kind kind, std::string_view text, const std::vector<std::string>& bindings);
+  // The same program, of the shape of one of the last if it is like that.
+  std::shared_ptr<const cel::Program> ShareShape(std::shared_ptr<const cel::Program> program);
   // Why a name under `let` cannot be used within the reach, although it can elsewhere; empty if it
   // can.
   std::string DefectOfNamed(const std::string& name);
@@ -128,6 +132,8 @@ class Conditions {
   std::optional<size_t> Expand(const cel::Ast& ast, const std::vector<std::string>& used,
                                std::vector<cel::Defect>* errors);
 
+  std::array<std::shared_ptr<const cel::Program>, 16> recent_;
+  size_t next_recent_ = 0;
   const std::string scope_;
   const SchemaScope* const schema_;
   cel::Environment environment_;

@@ -446,6 +446,29 @@ std::vector<std::string_view> ProgramShape::variables() const {
   return names;
 }
 
+bool ProgramShape::IsLike(const ProgramShape& other) const {
+  const auto same_code = [](const Instruction& a, const Instruction& b) {
+    return a.op == b.op && a.a == b.a && a.b == b.b && a.c == b.c;
+  };
+  if (rare_ != nullptr || other.rare_ != nullptr || sets_ > 0 || other.sets_ > 0 ||
+      variables_ != other.variables_ || paths_ != other.paths_ || code_ != other.code_ ||
+      !std::equal(code().begin(), code().end(), other.code().begin(), same_code)) {
+    return false;
+  }
+  for (uint32_t i = 0; i < variables_; ++i) {
+    if (variable(i) != other.variable(i)) return false;
+  }
+  for (size_t i = 0; i < paths_; ++i) {
+    const Path& path = paths()[i];
+    const Path& other_path = other.paths()[i];
+    if (path.variable != other_path.variable || path.count != other_path.count) return false;
+    for (size_t n = 0; n < path.count; ++n) {
+      if (names(path)[n].text() != other.names(other_path)[n].text()) return false;
+    }
+  }
+  return true;
+}
+
 absl::StatusOr<std::shared_ptr<const Program>> Program::Make(ProgramParts* parts) {
   ProgramNeeds needs;
   if (absl::Status status = Verify(*parts, &needs); !status.ok()) return status;

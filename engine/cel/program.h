@@ -213,7 +213,9 @@ class ProgramShape {
   size_t variable_count() const { return variables_; }
   std::string_view variable(uint32_t number) const;
   std::vector<std::string_view> variables() const;
-  // Whether one of them is none of kUsualVariables.
+  // Whether both are the same, and have no sets and nothing that few have.
+  bool IsLike(const ProgramShape& other) const;
+  // Whether one of the variables is none of kUsualVariables.
   bool reads_others() const { return reads_others_; }
   absl::Span<const CompiledRegex> regexes() const { return rare().regexes; }
   absl::Span<const absl::TimeZone> zones() const { return rare().zones; }
