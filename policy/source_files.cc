@@ -159,11 +159,11 @@ class Finder {
     // As long as it says, and a byte more to see its end: it may grow meanwhile.
     constexpr size_t kLeast = size_t{1} << 12;
     constexpr size_t kMost = size_t{1} << 26;
-    size_t step = std::clamp(static_cast<size_t>(status.st_size) + 1, kLeast, kMost);
+    file.text.reserve(std::clamp(static_cast<size_t>(status.st_size) + 1, kLeast, kMost));
     while (true) {
       const size_t size = file.text.size();
-      file.text.resize(size + step);
-      step = std::max(kLeast, size);
+      const size_t room = file.text.capacity() - size;
+      file.text.resize(size + (room > 0 ? room : size));
       const ssize_t got = read(fd, &file.text[size], file.text.size() - size);
       if (got < 0 && errno != EINTR) {
         return Report(path, absl::StrCat("cannot be read: ", std::strerror(errno)));

@@ -321,15 +321,23 @@ TEST(ProgramDecoderTest, TakesOneAfterTheOther) {
 const char kVariable = static_cast<char>(Op::kVariable);
 const char kSelect = static_cast<char>(Op::kSelect);
 const char kEqual = static_cast<char>(Op::kEqual);
+const char kNotEqual = static_cast<char>(Op::kNotEqual);
 
 // `principal.a == CONSTANTS`, where the first of them is the name.
 std::string Selecting(const std::string& constants) {
   Bytes bytes;
   bytes.variables = "\1\0"s;
   bytes.constants = constants;
-  bytes.code =
-      Instructions({{kVariable, 0}, {kSelect, 0}, {static_cast<char>(kEqual), 1, 1}, {kReturn}});
+  bytes.code = Instructions({{kVariable, 0}, {kSelect, 0}, {kEqual, 1, 1}, {kReturn}});
   return bytes.All();
+}
+
+const std::string kSelecting = Selecting("\2\6\1a\6\1b"s);
+
+// The same with another byte in a place.
+std::string With(std::string bytes, size_t at, char byte) {
+  bytes[at] = byte;
+  return bytes;
 }
 
 // What a decoder makes of bytes that has decoded `before`.
@@ -364,34 +372,22 @@ TEST_P(AlikeTest, IsWhatItIsAlone) {
 
 const AlikeCase kAlikeCases[] = {
     {"Same", Bytes().All(), Bytes().All(), true, ""},
-    {"OtherText", Selecting("\2\6\1a\6\1b"s), Selecting("\2\6\1a\6\3bcd"s), true, ""},
-    {"OtherName", Selecting("\2\6\1a\6\1b"s), Selecting("\2\6\2ab\6\1b"s), true, ""},
+    {"OtherText", kSelecting, Selecting("\2\6\1a\6\3bcd"s), true, ""},
+    {"OtherName", kSelecting, Selecting("\2\6\2ab\6\1b"s), true, ""},
     {"OtherList", Selecting("\2\6\1a\xa\1\0"s), Selecting("\2\6\1a\xa\2\0\1"s), true, ""},
-    {"OtherKind", Selecting("\2\6\1a\6\1b"s), Selecting("\2\6\1a\3\2"s), false, ""},
-    {"NameOfOtherKind", Selecting("\2\6\1a\6\1b"s), Selecting("\2\3\2\6\1b"s), false,
+    {"OtherKind", kSelecting, Selecting("\2\6\1a\3\2"s), false, ""},
+    {"NameOfOtherKind", kSelecting, Selecting("\2\3\2\6\1b"s), false,
      "instruction 1 of the program has a name that is no string"},
-    {"Fewer", Selecting("\2\6\1a\6\1b"s), Selecting("\1\6\1a"s), false,
+    {"Fewer", kSelecting, Selecting("\1\6\1a"s), false,
      "instruction 2 of the program has an operand that is out of range"},
-    {"More", Selecting("\2\6\1a\6\1b"s), Selecting("\3\6\1a\6\1b\0"s), false, ""},
+    {"More", kSelecting, Selecting("\3\6\1a\6\1b\0"s), false, ""},
     {"Map", Selecting("\2\6\1a\xb\1\1\0"s), Selecting("\2\6\1a\xb\1\2\0"s), false, ""},
     {"MapInAList", Selecting("\2\6\1a\xa\1\0"s), Selecting("\2\6\1a\xa\1\xb\1\2\0"s), false, ""},
     {"MapInAnOptional", Selecting("\2\6\1a\xd"s), Selecting("\2\6\1a\xe\xb\1\2\0"s), false, ""},
-    {"MalformedText", Selecting("\2\6\1a\6\1b"s), Selecting("\2\6\1a\6\1\xff"s), false,
+    {"MalformedText", kSelecting, Selecting("\2\6\1a\6\1\xff"s), false,
      "byte 11: a string is not valid UTF-8"},
-    {"OtherCode", Selecting("\2\6\1a\6\1b"s),
-     [] {
-       std::string bytes = Selecting("\2\6\1a\6\1b"s);
-       bytes[bytes.size() - 4] = static_cast<char>(Op::kNotEqual);
-       return bytes;
-     }(),
-     false, ""},
-    {"OtherVariable", Selecting("\2\6\1a\6\1b"s),
-     [] {
-       std::string bytes = Selecting("\2\6\1a\6\1b"s);
-       bytes[3] = 2;
-       return bytes;
-     }(),
-     false, ""},
+    {"OtherCode", kSelecting, With(kSelecting, kSelecting.size() - 4, kNotEqual), false, ""},
+    {"OtherVariable", kSelecting, With(kSelecting, 3, 2), false, ""},
 };
 INSTANTIATE_TEST_SUITE_P(All, AlikeTest, testing::ValuesIn(kAlikeCases),
                          [](const auto& info) { return info.param.name; });
